@@ -1,0 +1,45 @@
+# Needs python3 (3.11 or newer), make and a package index. Nothing of AWS is ever contacted.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: run test bench lint format lock sample clean
+
+run: $(READY)
+	$(BIN)/harness run --sample --out runs/latest
+
+test: $(READY) lint
+	$(BIN)/pytest
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/cfn-lint template.yaml
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY)
+	$(BIN)/pytest benchmarks --benchmark-enable --benchmark-only
+
+# The lock file lists every version with its hashes, for all platforms; uv installs exactly that.
+lock:
+	$(BIN)/uv pip compile pyproject.toml --group dev --universal --generate-hashes --no-emit-index-url --no-header --quiet --upgrade -o requirements.lock
+
+$(READY): requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.9"
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	touch $(READY)
+
+# `sam build` calls these for each function (template.yaml: BuildMethod makefile): the package and its own requirements.
+build-%:
+	cp -r pipeline "$(ARTIFACTS_DIR)/"
+	$(PYTHON) -m pip install --quiet --target "$(ARTIFACTS_DIR)" -r pipeline/requirements.txt
+
+clean:
+	rm -rf .venv .harness runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks

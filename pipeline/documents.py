@@ -1,0 +1,142 @@
+"""Reads documents from S3: small files with one GET, of large ones only the blocks or pages needed.
+
+A `PageFile` is one page as plain data: the bytes that the page is made of, with the header pointing at it. Every error that
+means "this object cannot be read, ever" becomes `BadFile`; the rest is transient and rises.
+"""
+
+import io
+import tempfile
+from collections.abc import Iterator
+from typing import IO, TYPE_CHECKING, Any
+
+import msgspec
+from botocore.exceptions import ClientError
+
+from pipeline import tiff
+from pipeline.failures import BadFile
+from pipeline.messages import FileRef
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+BLOCK_BYTES = 256 * 2**10
+"""A ranged read of the directory walk: large enough that directories written together come in one GET."""
+MERGE_GAP_BYTES = 128 * 2**10
+"""Ranges closer than this are fetched in one GET: the bytes between cost less than another request."""
+IN_MEMORY_BYTES = 64 * 2**20
+"""Page files up to this size are opened in memory, larger ones as a sparse file on disk."""
+
+_GONE = {
+    "NoSuchKey": "the file was deleted before it could be read",
+    "NoSuchVersion": "this version of the file was deleted before it could be read",
+    "404": "the file was deleted before it could be read",
+    "PreconditionFailed": "the file was replaced while it was being processed; the new upload is processed on its own",
+    "412": "the file was replaced while it was being processed; the new upload is processed on its own",
+    "InvalidObjectState": "the file is in an archive storage class; restore it and upload it again",
+}
+
+
+class PageFile(msgspec.Struct, frozen=True):
+    """One page of a file: `segments` are (offset, bytes) of a file of `size` bytes, its first-IFD pointer replaced.
+
+    `etag` and `offset` (of the page's IFD) name its content.
+    """
+
+    etag: str
+    offset: int
+    size: int
+    segments: tuple[tuple[int, bytes], ...]
+    pointer: tuple[int, bytes]
+
+    def open(self) -> IO[bytes]:
+        """The page as a seekable binary file; what lies between the segments reads as zeros."""
+        small = self.size <= IN_MEMORY_BYTES
+        file: IO[bytes] = io.BytesIO() if small else tempfile.TemporaryFile()  # noqa: SIM115 the caller closes it
+        file.truncate(self.size)
+        for offset, data in (*self.segments, self.pointer):
+            file.seek(offset)
+            file.write(data)
+        file.seek(0)
+        return file
+
+
+def read_chain(s3: "S3Client", ref: FileRef, whole_file_bytes: int) -> tiff.Chain:
+    """The pages of an upload. Raises `BadFile`."""
+    if ref.size == 0:
+        raise BadFile("the file is empty")
+    if ref.size <= whole_file_bytes:
+        data = _get(s3, ref)
+        return tiff.read_chain(lambda offset, size: data[offset : offset + size], len(data))
+    return tiff.read_chain(_Blocks(s3, ref).read, ref.size)
+
+
+def read_pages(
+    s3: "S3Client", ref: FileRef, layout: tiff.Layout, offsets: tuple[int, ...], whole_file_bytes: int
+) -> Iterator[PageFile]:
+    """The pages at these IFD offsets, one after the other, so that memory holds one page of a large file. Raises `BadFile`."""
+    blocks = None
+    segments: tuple[tuple[int, bytes], ...] = ()
+    if ref.size <= whole_file_bytes:
+        segments = ((0, _get(s3, ref)),)
+    else:
+        blocks = _Blocks(s3, ref)
+    for offset in offsets:
+        if blocks is not None:
+            extents = _joined(tiff.page_extents(blocks.read, ref.size, layout, offset))
+            segments = tuple((start, _get(s3, ref, start, length)) for start, length in extents)
+        yield PageFile(ref.etag, offset, ref.size, segments, layout.pointer_to(offset))
+
+
+def read_whole(s3: "S3Client", ref: FileRef) -> bytes:
+    """The whole upload. Raises `BadFile`."""
+    return _get(s3, ref)
+
+
+class _Blocks:
+    """Ranged reads of one object through a cache of the latest blocks."""
+
+    KEPT = 8
+
+    def __init__(self, s3: "S3Client", ref: FileRef) -> None:
+        self._s3, self._ref = s3, ref
+        self._blocks: dict[int, bytes] = {}
+
+    def read(self, offset: int, size: int) -> bytes:
+        end = min(offset + size, self._ref.size)
+        found = b"".join(self._block(number) for number in range(offset // BLOCK_BYTES, -(-end // BLOCK_BYTES)))
+        start = offset % BLOCK_BYTES
+        return found[start : start + max(0, end - offset)]
+
+    def _block(self, number: int) -> bytes:
+        if number not in self._blocks:
+            while len(self._blocks) >= self.KEPT:
+                del self._blocks[next(iter(self._blocks))]
+            start = number * BLOCK_BYTES
+            self._blocks[number] = _get(self._s3, self._ref, start, min(BLOCK_BYTES, self._ref.size - start))
+        return self._blocks[number]
+
+
+def _get(s3: "S3Client", ref: FileRef, start: int = 0, length: int | None = None) -> bytes:
+    request: dict[str, Any] = {"Bucket": ref.bucket, "Key": ref.key}
+    if ref.version_id:
+        request["VersionId"] = ref.version_id
+    else:
+        request["IfMatch"] = f'"{ref.etag}"'
+    if length is not None:
+        request["Range"] = f"bytes={start}-{start + length - 1}"
+    try:
+        return s3.get_object(**request)["Body"].read()
+    except ClientError as error:
+        if reason := _GONE.get(error.response["Error"]["Code"]):
+            raise BadFile(reason) from error
+        raise
+
+
+def _joined(extents: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    joined: list[tuple[int, int]] = []
+    for start, length in extents:
+        if joined and start - sum(joined[-1]) <= MERGE_GAP_BYTES:
+            joined[-1] = (joined[-1][0], start + length - joined[-1][0])
+        else:
+            joined.append((start, length))
+    return joined

@@ -1,0 +1,32 @@
+"""Batches of pages -> what stands on them. Source: the Batch Queue."""
+
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from pipeline import clients, messages, settings, work
+from pipeline.state import StateTable
+
+logger = Logger()
+SETTINGS = settings.load()
+STATE = StateTable(clients.dynamodb(), SETTINGS.table_name, SETTINGS.record_days)
+PROCESSOR = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
+
+
+def work_batch(record: SQSRecord, lambda_context: LambdaContext) -> None:
+    work.work_batch(
+        clients.s3(),
+        clients.sqs(),
+        STATE,
+        SETTINGS,
+        messages.decode_batch(record.body),
+        remaining_seconds=lambda: lambda_context.get_remaining_time_in_millis() / 1000,
+    )
+
+
+def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+    return process_partial_response(event=event, record_handler=work_batch, processor=PROCESSOR, context=context)

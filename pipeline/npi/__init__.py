@@ -1,0 +1,9 @@
+"""Finds NPI in the words of a page.
+
+`lines` puts words into lines that remember where each character stands; `detectors` is the table of what is looked for;
+`detect` runs the table, weighs what it finds and masks it. Values never leave this package.
+"""
+
+from pipeline.npi.detect import Finding, detect, page_confidence
+
+__all__ = ["Finding", "detect", "page_confidence"]

@@ -1,0 +1,108 @@
+"""Runs the detectors over a page and weighs what they find.
+
+A finding's confidence is its detector's strength times how surely OCR read its words. Where two detectors claim the same
+characters, the stronger one has them.
+"""
+
+import re
+from collections.abc import Iterator
+
+import msgspec
+
+from pipeline.npi.detectors import DETECTORS, Detector
+from pipeline.npi.lines import Line, Page, enclosing
+from pipeline.ocr import Box, PageText
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One piece of NPI on a page: where it stands and how sure that is (percent), its value masked.
+
+    `box` is left, top, right, bottom in pixels of the upright page.
+    """
+
+    page: int
+    type: str
+    confidence: int
+    box: Box
+    masked: str
+
+
+class _Claim(msgspec.Struct, frozen=True):
+    type: str
+    strength: float
+    line: int
+    start: int
+    end: int
+
+
+def detect(page_number: int, text: PageText) -> tuple[Finding, ...]:
+    """All NPI on a page, in reading order."""
+    page = Page(text.words)
+    claims = [
+        claim for number, line in enumerate(page.lines) for detector in DETECTORS for claim in _claims(detector, page, line, number)
+    ]
+    return tuple(_finding(page_number, page.lines[claim.line], claim) for claim in _strongest(claims))
+
+
+def page_confidence(text: PageText, findings: tuple[Finding, ...]) -> int:
+    """How sure the verdict on a page is, in percent.
+
+    For a page with NPI: that at least one finding is right. For a page without: how surely its words were read, since
+    what was misread may have been missed.
+    """
+    if not findings:
+        return round(text.confidence)
+    doubt = 1.0
+    for finding in findings:
+        doubt *= 1 - finding.confidence / 100
+    return round(100 * (1 - doubt))
+
+
+def mask(value: str) -> str:
+    """Letters and digits become asterisks, all but the last two."""
+    shown = {index for index, mark in enumerate(value) if mark.isalnum()}
+    shown = set(sorted(shown)[-2:]) if len(shown) > 4 else set()
+    return "".join(mark if index in shown or not mark.isalnum() else "*" for index, mark in enumerate(value))
+
+
+def _claims(detector: Detector, page: Page, line: Line, number: int) -> Iterator[_Claim]:
+    for match in detector.form.finditer(line.text):
+        if not detector.check(match.group()):
+            continue
+        strength = detector.named if _is_named(detector, page, line, match.start(), match.end()) else detector.alone
+        if strength > 0:
+            yield _Claim(detector.type, strength, number, match.start(), match.end())
+
+
+def _is_named(detector: Detector, page: Page, line: Line, start: int, end: int) -> bool:
+    """Whether the nearest label, to the left or else above, names this type and nothing against it."""
+    for label in (
+        page.before(line, start)[-detector.within :],
+        page.above(enclosing(line.words_at(start, end))),
+    ):
+        named = _last(detector.context, label)
+        if named < 0:
+            continue
+        return detector.against is None or _last(detector.against, label) < named
+    return False
+
+
+def _last(pattern: re.Pattern[str], text: str) -> int:
+    """Where the last match begins; -1 without one. The label nearest to the value is the last."""
+    return max((match.start() for match in pattern.finditer(text)), default=-1)
+
+
+def _strongest(claims: list[_Claim]) -> list[_Claim]:
+    kept: list[_Claim] = []
+    for claim in sorted(claims, key=lambda claim: (-claim.strength, claim.start - claim.end)):
+        if not any(claim.line == k.line and claim.start < k.end and k.start < claim.end for k in kept):
+            kept.append(claim)
+    return sorted(kept, key=lambda claim: (claim.line, claim.start))
+
+
+def _finding(page_number: int, line: Line, claim: _Claim) -> Finding:
+    words = line.words_at(claim.start, claim.end)
+    letters = sum(len(word.text) for word in words)
+    read = sum(word.confidence * len(word.text) for word in words) / letters
+    value = line.text[claim.start : claim.end]
+    return Finding(page_number, claim.type, round(claim.strength * read), enclosing(words), mask(value))

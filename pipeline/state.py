@@ -1,0 +1,311 @@
+"""The state of files in work, in DynamoDB: one METADATA item a file and one BATCH item a batch.
+
+A batch is counted exactly once, without transactions: its item is written first; then one conditional update of METADATA puts its
+number into a set, adds to a counter and takes one from `remainingBatches`, on condition that the set lacks the number. A retry
+at any point repeats what is missing and nothing else. `remainingBatches = 0` in the stream wakes the aggregator.
+"""
+
+import time
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.exceptions import ClientError
+
+from pipeline import results
+from pipeline.messages import FileRef
+from pipeline.results import BatchOutcome, PageOutcome, Verdict
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+Item = dict[str, Any]
+
+METADATA = "METADATA"
+_CONDITION_FAILED = "ConditionalCheckFailedException"
+_to_dynamodb = TypeSerializer().serialize
+_from_dynamodb = TypeDeserializer().deserialize
+
+
+class FileRecord(msgspec.Struct, frozen=True):
+    """A file's METADATA: which upload, how far its batches are, what was said against it, and who created the record."""
+
+    file: FileRef
+    status: str
+    total_pages: int
+    total_batches: int
+    completed_batches: int
+    failed_batches: int
+    remaining_batches: int
+    reason: str
+    created_at: int
+    event_id: str
+
+
+class StateTable:
+    """Reads and writes the table. Errors of DynamoDB other than a failed condition rise as `ClientError`."""
+
+    def __init__(self, client: "DynamoDBClient", table_name: str, record_days: int) -> None:
+        self._client, self._table, self._record_days = client, table_name, record_days
+
+    def create_file(self, ref: FileRef, *, total_pages: int, total_batches: int, reason: str, event_id: str) -> FileRecord | None:
+        """Writes METADATA, unless the file has one: then that is returned, and nothing written.
+
+        A file without batches has `remainingBatches` 0 from the start, so that the aggregator closes it with its `reason`.
+        """
+        now = int(time.time())
+        item: Item = {
+            **_key(ref.file_id, METADATA),
+            "s3Key": ref.key,
+            "bucket": ref.bucket,
+            "versionId": ref.version_id,
+            "etag": ref.etag,
+            "size": ref.size,
+            "totalPages": total_pages,
+            "totalBatches": total_batches,
+            "completedBatches": 0,
+            "failedBatches": 0,
+            "remainingBatches": total_batches,
+            "status": "PROCESSING",
+            "npiPages": [],
+            "npiPercentage": 0,
+            "isNpiProcessed": False,
+            "isPdfCreated": False,
+            "reason": reason,
+            "eventId": event_id,
+            "createdAt": now,
+            "updatedAt": now,
+            "expiresAt": self._expiry(now),
+        }
+        old = self._put_new(item)
+        return _file_record(old) if old else None
+
+    def finished_batch(self, file_id: str, batch_id: int) -> BatchOutcome | None:
+        """The batch, if a worker has finished it already: then its pages need not be read again."""
+        response = self._client.get_item(
+            TableName=self._table,
+            Key=_dump(_key(file_id, _batch_key(batch_id))),
+            ConsistentRead=True,
+            ProjectionExpression="batchId, pages, npiPages, #status",
+            ExpressionAttributeNames={"#status": "status"},
+        )
+        item = _load(response.get("Item", {}))
+        if item.get("status") != "COMPLETED":
+            return None
+        return BatchOutcome(batch_id, item["pages"], npi_pages=_pages(item))
+
+    def put_batch(self, file_id: str, batch: BatchOutcome, outcome_key: str = "") -> None:
+        """Writes the item of a finished batch. With `outcome_key`, its outcomes lie in S3 under that key instead."""
+        now = int(time.time())
+        item: Item = {
+            **_key(file_id, _batch_key(batch.batch_id)),
+            "batchId": batch.batch_id,
+            "pages": batch.pages,
+            "status": "COMPLETED",
+            "npiPages": list(batch.npi_pages),
+            "confidence": results.mean_confidence(batch.outcomes),
+            "processedAt": now,
+            "expiresAt": self._expiry(now),
+            **({"outcomeKey": outcome_key} if outcome_key else {"outcomes": encode_outcomes(batch.outcomes)}),
+        }
+        self._client.put_item(TableName=self._table, Item=_dump(item))
+
+    def put_failed_batch(self, file_id: str, batch_id: int, pages: str, failure: str) -> None:
+        """Writes the item of a batch that could not be processed, unless a worker has finished it after all."""
+        now = int(time.time())
+        self._put_new(
+            {
+                **_key(file_id, _batch_key(batch_id)),
+                "batchId": batch_id,
+                "pages": pages,
+                "status": "FAILED",
+                "npiPages": [],
+                "confidence": 0,
+                "reason": failure,
+                "processedAt": now,
+                "expiresAt": self._expiry(now),
+            }
+        )
+
+    def count_completed(self, file_id: str, batch_id: int, npi_pages: tuple[int, ...]) -> None:
+        """Counts a finished batch, once. One that was counted as failed before moves over and reopens the file."""
+        old = self._update(
+            file_id,
+            "ADD countedBatches :ids, completedBatches :one "
+            "SET remainingBatches = remainingBatches - :one, npiPages = list_append(npiPages, :npi), updatedAt = :now",
+            "attribute_exists(PK) AND NOT contains(countedBatches, :id)",
+            {":ids": {batch_id}, ":id": batch_id, ":one": 1, ":npi": list(npi_pages), ":now": int(time.time())},
+        )
+        if old and batch_id in old.get("failedBatchIds", ()):
+            self._update(
+                file_id,
+                "ADD completedBatches :one, failedBatches :minus DELETE failedBatchIds :ids "
+                "SET #status = :processing, npiPages = list_append(npiPages, :npi), updatedAt = :now",
+                "contains(failedBatchIds, :id)",
+                {
+                    ":ids": {batch_id},
+                    ":id": batch_id,
+                    ":one": 1,
+                    ":minus": -1,
+                    ":npi": list(npi_pages),
+                    ":processing": "PROCESSING",
+                    ":now": int(time.time()),
+                },
+            )
+
+    def count_failed(self, file_id: str, batch_id: int) -> None:
+        """Counts a batch as failed, once, unless it is counted already."""
+        self._update(
+            file_id,
+            "ADD countedBatches :ids, failedBatchIds :ids, failedBatches :one "
+            "SET remainingBatches = remainingBatches - :one, updatedAt = :now",
+            "attribute_exists(PK) AND NOT contains(countedBatches, :id)",
+            {":ids": {batch_id}, ":id": batch_id, ":one": 1, ":now": int(time.time())},
+        )
+
+    def read_file(self, file_id: str) -> tuple[FileRecord, tuple[tuple[BatchOutcome, str], ...]] | None:
+        """The file and its batches, each with the S3 key of its outcomes ("" when they stand in the item); consistent."""
+        record = None
+        batches: list[tuple[BatchOutcome, str]] = []
+        for item in self._query(file_id):
+            if item["SK"] == METADATA:
+                record = _file_record(item)
+            else:
+                batches.append((_batch_outcome(item), item.get("outcomeKey", "")))
+        if record is None:
+            return None
+        return record, tuple(sorted(batches, key=lambda batch: batch[0].batch_id))
+
+    def close_file(self, file_id: str, seen: FileRecord, verdict: Verdict, pdf_created: bool) -> bool:
+        """Writes the verdict, if the counters still stand as `seen`; False when they do not and a newer event follows."""
+        old = self._update(
+            file_id,
+            "SET #status = :status, npiPages = :npi, npiPercentage = :share, confidence = :confidence, reason = :reason, "
+            "isNpiProcessed = :yes, isPdfCreated = :pdf, updatedAt = :now",
+            "#status = :processing AND completedBatches = :completed AND failedBatches = :failed",
+            {
+                ":status": verdict.status,
+                ":npi": list(verdict.npi_pages),
+                ":share": Decimal(str(verdict.npi_percentage)),
+                ":confidence": verdict.confidence,
+                ":reason": verdict.reason,
+                ":yes": True,
+                ":pdf": pdf_created,
+                ":now": int(time.time()),
+                ":processing": "PROCESSING",
+                ":completed": seen.completed_batches,
+                ":failed": seen.failed_batches,
+            },
+        )
+        return old is None
+
+    def _expiry(self, now: int) -> int:
+        return now + self._record_days * 86_400
+
+    def _put_new(self, item: Item) -> Item | None:
+        """Writes an item unless its key is taken; then the item that has it is returned."""
+        try:
+            self._client.put_item(
+                TableName=self._table,
+                Item=_dump(item),
+                ConditionExpression="attribute_not_exists(PK)",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ClientError as error:
+            return _old_item(error)
+        return None
+
+    def _update(self, file_id: str, update: str, condition: str, values: Item) -> Item | None:
+        """Updates METADATA; when the condition fails, nothing is written and the item that stands is returned."""
+        request: dict[str, Any] = {
+            "TableName": self._table,
+            "Key": _dump(_key(file_id, METADATA)),
+            "UpdateExpression": update,
+            "ConditionExpression": condition,
+            "ExpressionAttributeValues": _dump(values),
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+        if "#status" in update + condition:
+            request["ExpressionAttributeNames"] = {"#status": "status"}
+        try:
+            self._client.update_item(**request)
+        except ClientError as error:
+            return _old_item(error)
+        return None
+
+    def _query(self, file_id: str) -> Iterator[Item]:
+        request: dict[str, Any] = {
+            "TableName": self._table,
+            "KeyConditionExpression": "PK = :pk",
+            "ExpressionAttributeValues": _dump({":pk": _key(file_id, METADATA)["PK"]}),
+            "ConsistentRead": True,
+        }
+        while True:
+            response = self._client.query(**request)
+            yield from map(_load, response["Items"])
+            if "LastEvaluatedKey" not in response:
+                return
+            request["ExclusiveStartKey"] = response["LastEvaluatedKey"]
+
+
+def encode_outcomes(outcomes: tuple[PageOutcome, ...]) -> str:
+    """Outcomes as one JSON string: DynamoDB bills by the byte, and nothing queries inside."""
+    return msgspec.json.encode(outcomes).decode()
+
+
+def decode_outcomes(text: str | bytes) -> tuple[PageOutcome, ...]:
+    return msgspec.json.decode(text, type=tuple[PageOutcome, ...])
+
+
+def _key(file_id: str, sort_key: str) -> Item:
+    return {"PK": f"FILE#{file_id}", "SK": sort_key}
+
+
+def _batch_key(batch_id: int) -> str:
+    return f"BATCH#{batch_id}"
+
+
+def _dump(values: Item) -> dict[str, Any]:
+    return {name: _to_dynamodb(value) for name, value in values.items()}
+
+
+def _load(item: Any) -> Item:
+    return {name: _from_dynamodb(value) for name, value in item.items()}
+
+
+def _old_item(error: ClientError) -> Item:
+    """The item that made a condition fail ({} where there is none); any other error rises again."""
+    if error.response["Error"]["Code"] != _CONDITION_FAILED:
+        raise error
+    return _load(error.response.get("Item", {}))
+
+
+def _file_record(item: Item) -> FileRecord:
+    return FileRecord(
+        file=FileRef(item["bucket"], item["s3Key"], int(item["size"]), item["etag"], item["versionId"]),
+        status=item["status"],
+        total_pages=int(item["totalPages"]),
+        total_batches=int(item["totalBatches"]),
+        completed_batches=int(item["completedBatches"]),
+        failed_batches=int(item["failedBatches"]),
+        remaining_batches=int(item["remainingBatches"]),
+        reason=item["reason"],
+        created_at=int(item["createdAt"]),
+        event_id=item["eventId"],
+    )
+
+
+def _batch_outcome(item: Item) -> BatchOutcome:
+    return BatchOutcome(
+        batch_id=int(item["batchId"]),
+        pages=item["pages"],
+        outcomes=decode_outcomes(item.get("outcomes", "[]")),
+        npi_pages=_pages(item),
+        failure=item["reason"] if item["status"] == "FAILED" else "",
+    )
+
+
+def _pages(item: Item) -> tuple[int, ...]:
+    return tuple(int(page) for page in item["npiPages"])
