@@ -1,6 +1,7 @@
 """What travels in the queues: S3's upload events and our batches of pages; and how a file's pages are cut into batches."""
 
 import hashlib
+import itertools
 from urllib.parse import unquote_plus
 
 import msgspec
@@ -58,7 +59,7 @@ def plan_batches(offsets: tuple[int, ...], batch_pages: int) -> list[PageRange]:
     """
     count = -(-len(offsets) // batch_pages)
     bounds = [len(offsets) * index // count for index in range(count + 1)]
-    return [PageRange(a + 1, offsets[a:b]) for a, b in zip(bounds, bounds[1:], strict=False)]
+    return [PageRange(a + 1, offsets[a:b]) for a, b in itertools.pairwise(bounds)]
 
 
 class _Object(msgspec.Struct, rename="camel"):

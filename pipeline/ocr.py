@@ -16,38 +16,10 @@ from pipeline import page_image
 from pipeline.documents import PageFile
 from pipeline.failures import PageUnreadable
 from pipeline.ocr_options import OcrOptions
-
-Box = tuple[int, int, int, int]
-"""left, top, right, bottom in pixels."""
+from pipeline.page_text import PageText, Word
 
 LEGIBLE_PERCENT = 55
 """A page whose words' mean confidence is below this may lie on its side or stand on its head: other turns are tried."""
-
-
-class Word(msgspec.Struct, frozen=True, array_like=True):
-    """One recognised word; `confidence` in percent; `line` numbers the engine's text lines in reading order."""
-
-    text: str
-    box: Box
-    confidence: float
-    line: int
-
-
-class PageText(msgspec.Struct, frozen=True):
-    """What stands on a page: its size in pixels, its words, and by how many degrees it was turned to be read."""
-
-    width: int = 0
-    height: int = 0
-    words: tuple[Word, ...] = ()
-    turned: int = 0
-
-    @property
-    def confidence(self) -> float:
-        """Mean confidence of the words, weighted by their length, in percent; 100 for a page without words."""
-        letters = sum(len(word.text) for word in self.words)
-        if not letters:
-            return 100.0
-        return sum(word.confidence * len(word.text) for word in self.words) / letters
 
 
 class Engine(Protocol):

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from pipeline.npi import Finding
+from pipeline.page_text import Finding
 
 SCHEMA_VERSION = "1.0"
 

@@ -2,25 +2,24 @@
 
 from typing import Any
 
-from aws_lambda_powertools import Logger
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.batch import EventType, process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from pipeline import clients, settings, work
+from pipeline import clients, closing, settings
+from pipeline.handlers.batches import LoggingBatchProcessor
 from pipeline.state import StateTable
 
-logger = Logger()
 SETTINGS = settings.load()
 STATE = StateTable(clients.dynamodb(), SETTINGS.table_name, SETTINGS.record_days)
-PROCESSOR = BatchProcessor(EventType.DynamoDBStreams, raise_on_entire_batch_failure=False)
+PROCESSOR = LoggingBatchProcessor(EventType.DynamoDBStreams)
 
 
 def close_file(record: DynamoDBRecord) -> None:
     assert record.dynamodb is not None
     file_id = record.dynamodb.keys["PK"].removeprefix("FILE#")
-    work.close_file(clients.s3(), STATE, SETTINGS, file_id)
+    closing.close_file(clients.s3(), STATE, SETTINGS, file_id)
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:

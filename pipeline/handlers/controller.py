@@ -2,24 +2,23 @@
 
 from typing import Any
 
-from aws_lambda_powertools import Logger
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.batch import EventType, process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from pipeline import clients, messages, settings, work
+from pipeline import clients, messages, opening, settings
+from pipeline.handlers.batches import LoggingBatchProcessor
 from pipeline.state import StateTable
 
-logger = Logger()
 SETTINGS = settings.load()
 STATE = StateTable(clients.dynamodb(), SETTINGS.table_name, SETTINGS.record_days)
-PROCESSOR = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
+PROCESSOR = LoggingBatchProcessor(EventType.SQS)
 
 
 def open_files(record: SQSRecord) -> None:
     for ref in messages.decode_uploads(record.body):
-        work.open_file(clients.s3(), clients.sqs(), STATE, SETTINGS, ref, record.message_id)
+        opening.open_file(clients.s3(), clients.sqs(), STATE, SETTINGS, ref, record.message_id)
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:

@@ -7,18 +7,19 @@ from typing import Any
 
 import msgspec
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.batch import EventType, process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from pipeline import clients, messages, settings, work
+from pipeline import burying, clients, messages, settings
+from pipeline.handlers.batches import LoggingBatchProcessor
 from pipeline.state import StateTable
 
 logger = Logger()
 SETTINGS = settings.load()
 STATE = StateTable(clients.dynamodb(), SETTINGS.table_name, SETTINGS.record_days)
-PROCESSOR = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
+PROCESSOR = LoggingBatchProcessor(EventType.SQS)
 
 
 def bury(record: SQSRecord) -> None:
@@ -26,9 +27,9 @@ def bury(record: SQSRecord) -> None:
     try:
         if record.event_source_arn == SETTINGS.file_dead_letters:
             for ref in messages.decode_uploads(record.body):
-                work.bury_file(STATE, ref, record.message_id, receives)
+                burying.bury_file(STATE, ref, record.message_id, receives)
         else:
-            work.bury_batch(STATE, messages.decode_batch(record.body), receives)
+            burying.bury_batch(STATE, messages.decode_batch(record.body), receives)
     except msgspec.ValidationError as error:
         # Belongs to no file. It is kept in the parked queue like the others, for a person to look at.
         logger.error("a message that is not ours", extra={"message_id": record.message_id, "error": str(error)})

@@ -2,23 +2,22 @@
 
 from typing import Any
 
-from aws_lambda_powertools import Logger
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.batch import EventType, process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from pipeline import clients, messages, settings, work
+from pipeline import clients, messages, reading, settings
+from pipeline.handlers.batches import LoggingBatchProcessor
 from pipeline.state import StateTable
 
-logger = Logger()
 SETTINGS = settings.load()
 STATE = StateTable(clients.dynamodb(), SETTINGS.table_name, SETTINGS.record_days)
-PROCESSOR = BatchProcessor(EventType.SQS, raise_on_entire_batch_failure=False)
+PROCESSOR = LoggingBatchProcessor(EventType.SQS)
 
 
-def work_batch(record: SQSRecord, lambda_context: LambdaContext) -> None:
-    work.work_batch(
+def read_batch(record: SQSRecord, lambda_context: LambdaContext) -> None:
+    reading.read_batch(
         clients.s3(),
         clients.sqs(),
         STATE,
@@ -29,4 +28,4 @@ def work_batch(record: SQSRecord, lambda_context: LambdaContext) -> None:
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    return process_partial_response(event=event, record_handler=work_batch, processor=PROCESSOR, context=context)
+    return process_partial_response(event=event, record_handler=read_batch, processor=PROCESSOR, context=context)

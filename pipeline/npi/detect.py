@@ -11,20 +11,7 @@ import msgspec
 
 from pipeline.npi.detectors import DETECTORS, Detector
 from pipeline.npi.lines import Line, Page, enclosing
-from pipeline.ocr import Box, PageText
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """One piece of NPI on a page: where it stands and how sure that is (percent), its value masked.
-
-    `box` is left, top, right, bottom in pixels of the upright page.
-    """
-
-    page: int
-    type: str
-    confidence: int
-    box: Box
-    masked: str
+from pipeline.page_text import Finding, PageText
 
 
 class _Claim(msgspec.Struct, frozen=True):

@@ -117,7 +117,10 @@ def _exists(year: int, month: int, day: int) -> bool:
     return 1850 <= year <= 2100
 
 
-_MONTHS = {name: number for number, name in enumerate(["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], 1)}
+_MONTHS = {
+    name: number
+    for number, name in enumerate(["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], 1)
+}
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 _CARD_PREFIXES = re.compile(
     r"4(\d{12}|\d{15}|\d{18})$"  # Visa

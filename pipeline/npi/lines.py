@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from pipeline.ocr import Box, Word
+from pipeline.page_text import Box, Word
 
 LABEL_LINES_ABOVE = 2.2
 """How far above a value its label may stand, in heights of the value."""

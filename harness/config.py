@@ -1,0 +1,86 @@
+"""[tool.harness] of pyproject.toml: all that the harness is told about the application that it runs."""
+
+import tomllib
+from pathlib import Path
+
+import msgspec
+
+from harness.errors import UsageError
+
+
+class ModelledCompute(msgspec.Struct, frozen=True, kw_only=True):
+    """`--compute modelled`: CPU seconds are log-normal; `value` is what the function then returns, as plain data."""
+
+    median_seconds: float
+    sigma: float
+    value: object
+
+
+class RecordedFunction(msgspec.Struct, frozen=True, kw_only=True):
+    """A function ("module:name") whose compute is measured once and replayed.
+
+    key: its arguments, or attributes of them, that decide its result. unit: what a call of it processes, for messages.
+    versions: distributions that, in another version, would give other results.
+    """
+
+    function: str
+    unit: str = "call"
+    key: tuple[str, ...]
+    versions: tuple[str, ...] = ()
+    modelled: ModelledCompute
+
+    @property
+    def module(self) -> str:
+        return self.function.partition(":")[0]
+
+    @property
+    def name(self) -> str:
+        return self.function.partition(":")[2]
+
+
+class ResultFields(msgspec.Struct, frozen=True, kw_only=True):
+    """Names of a result's fields, and of the values of its status."""
+
+    key: str
+    status: str
+    pages: str
+    npi_pages: str
+    page_errors: str
+    reason: str
+    completed: str
+    partial: str
+    failed: str
+
+
+class Sample(msgspec.Struct, frozen=True):
+    files: int
+    seed: int
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """See the comments in pyproject.toml. `inputs` and `results` are "<logical id of a bucket>/<prefix>"."""
+
+    template: str = "template.yaml"
+    inputs: str = ""
+    results: str = ""
+    input_suffixes: tuple[str, ...] = ()
+    sample: Sample = Sample(12, 7)
+    parameters: dict[str, str] = {}
+    result: ResultFields | None = None
+    record: tuple[RecordedFunction, ...] = ()
+
+
+def load(directory: Path) -> Config:
+    """The configuration of the project that `directory` lies in. Raises `UsageError`."""
+    for folder in (directory, *directory.parents):
+        file = folder / "pyproject.toml"
+        if file.is_file():
+            tables = tomllib.loads(file.read_text())
+            section = tables.get("tool", {}).get("harness")
+            if section is None:
+                continue
+            try:
+                return msgspec.convert(section, Config)
+            except msgspec.ValidationError as error:
+                raise UsageError(f"{file}: [tool.harness] is wrong: {error}") from error
+    return Config()

@@ -1,0 +1,126 @@
+"""An execution environment of Lambda: its own environment variables, its own copy of the application's modules, its own /tmp.
+
+All environments share this Python process and its third-party modules. What makes each one its own is put in place when a process
+of it is resumed and put away when it pauses: module globals live exactly as long as their environment.
+"""
+
+import importlib
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Any
+
+import boto3
+
+
+class _CachedLoader(importlib.machinery.SourceFileLoader):
+    """Compiles a file once for all environments."""
+
+    compiled: dict[str, CodeType | None] = {}
+
+    def get_code(self, fullname: str) -> CodeType | None:
+        if self.path not in self.compiled:
+            self.compiled[self.path] = super().get_code(fullname)
+        return self.compiled[self.path]
+
+
+class CodeBase(importlib.abc.MetaPathFinder):
+    """The application's own modules: what lies in the functions' code folders, but for what this process runs itself."""
+
+    def __init__(self, folders: Sequence[Path], handlers: Sequence[str]) -> None:
+        self._paths = [str(folder) for folder in dict.fromkeys(folders)]
+        names = {handler.partition(".")[0] for handler in handlers}
+        for folder in folders:
+            found = {entry.stem for entry in folder.glob("*.py")} | {entry.parent.name for entry in folder.glob("*/__init__.py")}
+            names |= {name for name in found if name not in sys.modules}
+        self.names = frozenset(names)
+        _CachedLoader.compiled.clear()
+
+    def owns(self, module: str) -> bool:
+        return module.partition(".")[0] in self.names
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if not self.owns(fullname):
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(fullname, path or self._paths, target)
+        if spec is not None and type(spec.loader) is importlib.machinery.SourceFileLoader:
+            spec.loader = _CachedLoader(spec.loader.name, spec.loader.path)
+        return spec
+
+    @contextmanager
+    def importable(self) -> Iterator[None]:
+        """Imports of these modules come from the code folders; the modules that this process had are put away meanwhile."""
+        host = take_modules(self)
+        sys.meta_path.insert(0, self)
+        try:
+            yield
+        finally:
+            sys.meta_path.remove(self)
+            take_modules(self)
+            sys.modules.update(host)
+
+
+def take_modules(code: CodeBase) -> dict[str, ModuleType]:
+    """Removes the application's modules from `sys.modules` and returns them."""
+    return {name: sys.modules.pop(name) for name in list(sys.modules) if code.owns(name)}
+
+
+class Sandbox:
+    """What an environment has to itself. `enter` and `leave` put it in place and away (see `kernel.Scope`)."""
+
+    def __init__(self, code: CodeBase, variables: Mapping[str, str]) -> None:
+        self._code = code
+        self._modules: dict[str, ModuleType] = {}
+        self._known = 0
+        self._variables = {os.fsencode(name): os.fsencode(value) for name, value in variables.items()}
+        self._host_variables: Any = None
+        self._boto_session: boto3.Session | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._host_folder: str | None = None
+
+    def enter(self) -> None:
+        environ: Any = os.environ
+        self._host_variables, environ._data = environ._data, self._variables
+        self._host_folder, tempfile.tempdir = tempfile.tempdir, self._tmp
+        boto3.DEFAULT_SESSION, self._boto_session = self._boto_session, boto3.DEFAULT_SESSION
+        sys.modules.update(self._modules)
+        self._known = len(sys.modules)
+
+    def leave(self) -> None:
+        environ: Any = os.environ
+        environ._data = self._host_variables
+        tempfile.tempdir = self._host_folder
+        boto3.DEFAULT_SESSION, self._boto_session = self._boto_session, boto3.DEFAULT_SESSION
+        if len(sys.modules) == self._known:
+            for name in self._modules:
+                sys.modules.pop(name, None)
+        else:  # something was imported meanwhile
+            self._modules = take_modules(self._code)
+
+    @property
+    def _tmp(self) -> str:
+        """/tmp of this environment, made when it is first entered."""
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="environment-", dir=self._host_folder)
+        return self._folder.name
+
+    def load(self, handler: str) -> Any:
+        """Imports the handler "module.function" in this sandbox, which must be entered."""
+        module, _, name = handler.rpartition(".")
+        return getattr(importlib.import_module(module), name)
+
+    def discard(self) -> None:
+        """Forgets the environment and its /tmp."""
+        self._modules.clear()
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None

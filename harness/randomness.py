@@ -1,0 +1,18 @@
+"""The one source of randomness of a run: a seed, from which every concern draws a stream of its own by name.
+
+A concern's draws do not depend on how much another one draws, so that adding a fault does not change the latencies.
+"""
+
+import zlib
+
+import numpy as np
+
+
+class Randomness:
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def stream(self, concern: str) -> np.random.Generator:
+        """The generator of a concern; the same seed and name give the same draws."""
+        sequence = np.random.SeedSequence(self.seed, spawn_key=(zlib.crc32(concern.encode()),))
+        return np.random.Generator(np.random.PCG64(sequence))

@@ -1,0 +1,148 @@
+"""What happened in a run: every API call, invocation, message and result as an event in virtual time.
+
+Events are plain structs, kept in order; `trace.jsonl` is their lines, and `digest` names a whole run by them. Real time never
+enters an event, so a run that is repeated has the same digest.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import ClassVar
+
+import msgspec
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", omit_defaults=True):
+    """`t`: virtual seconds since the run began."""
+
+    t: float
+
+
+class Call(Event, frozen=True, kw_only=True, tag="call"):
+    """An AWS request and its answer. Sizes in bytes; `items`: bytes of each DynamoDB item or SQS message body in it.
+
+    caller: logical id of the function or of the event source mapping; request: id of the invocation that it belongs to.
+    """
+
+    caller: str
+    service: str
+    operation: str
+    target: str = ""
+    status: int = 200
+    error: str = ""
+    seconds: float = 0.0
+    sent_bytes: int = 0
+    received_bytes: int = 0
+    items: tuple[int, ...] = ()
+    request: str = ""
+
+
+class Invocation(Event, frozen=True, kw_only=True, tag="invocation"):
+    """An invocation that ended at `t`. Seconds; memory in MB; `outcome`: success, error, timeout or killed."""
+
+    function: str
+    request: str
+    environment: str
+    start: float
+    init: float
+    duration: float
+    billed_ms: int
+    memory: int
+    cold: bool
+    outcome: str
+    error: str = ""
+    records: int = 0
+    failed_records: int = 0
+    logged_bytes: int = 0
+    compute: float = 0.0
+
+
+class Throttle(Event, frozen=True, kw_only=True, tag="throttle"):
+    """An invocation that Lambda refused: no concurrency was left."""
+
+    function: str
+    reason: str
+
+
+class Message(Event, frozen=True, kw_only=True, tag="message"):
+    """A message of a queue: what became of it (sent, received, deleted, redriven) and how old it was."""
+
+    queue: str
+    action: str
+    message: str
+    age: float = 0.0
+    receives: int = 0
+
+
+class Depth(Event, frozen=True, kw_only=True, tag="depth"):
+    """Gauges, taken once a virtual second while they change: messages waiting and in flight, invocations running."""
+
+    waiting: dict[str, int]
+    in_flight: dict[str, int]
+    running: dict[str, int]
+
+
+class Compute(Event, frozen=True, kw_only=True, tag="compute"):
+    """A recorded function's call: CPU seconds at one vCPU, and for whom."""
+
+    function: str
+    cpu: float
+    request: str
+    error: str = ""
+
+
+class Upload(Event, frozen=True, kw_only=True, tag="upload"):
+    """An input file, complete in S3."""
+
+    key: str
+    size: int
+
+
+class Result(Event, frozen=True, kw_only=True, tag="result"):
+    """A result object, written to S3."""
+
+    key: str
+    size: int
+
+
+class Log(Event, frozen=True, kw_only=True, tag="log"):
+    """What a function logged."""
+
+    function: str
+    text: str
+
+
+AnyEvent = Call | Invocation | Throttle | Message | Depth | Compute | Upload | Result | Log
+
+
+class Recorder:
+    """Collects events. Recording never waits and draws nothing, so that it cannot change a run."""
+
+    LOG_CHARACTERS: ClassVar[int] = 2_000
+
+    def __init__(self) -> None:
+        self.events: list[AnyEvent] = []
+        self.record = self.events.append
+
+    def digest(self) -> str:
+        """Names the run: the same events in the same order give the same digest."""
+        hasher = hashlib.blake2b(digest_size=16)
+        encoder = msgspec.json.Encoder()
+        for event in self.events:
+            hasher.update(encoder.encode(event))
+        return hasher.hexdigest()
+
+    def write(self, path: Path) -> None:
+        encoder = msgspec.json.Encoder()
+        with path.open("wb") as file:
+            for event in self.events:
+                file.write(encoder.encode(event))
+                file.write(b"\n")
+
+
+def read(path: Path) -> Iterable[AnyEvent]:
+    """The events of a `trace.jsonl`."""
+    decoder = msgspec.json.Decoder(AnyEvent)
+    with path.open("rb") as file:
+        for line in file:
+            yield decoder.decode(line)

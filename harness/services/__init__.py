@@ -1,0 +1,1 @@
+"""AWS's behaviour over time: who invokes what, when, how many at once, and what happens when it fails."""

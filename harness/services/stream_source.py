@@ -1,0 +1,196 @@
+"""The event source mapping on a DynamoDB stream: records in order, one batch at a time in each lane, retried until they succeed.
+
+Source: AWS Lambda developer guide, "Using Lambda with Amazon DynamoDB" and "Parameters for DynamoDB event source mappings".
+moto keeps one shard a table. With a parallelization factor the shard is cut into lanes by partition key, so that records of an item
+stay in order.
+"""
+
+import datetime
+import json
+import zlib
+from collections import deque
+from typing import Any
+
+import msgspec
+
+from harness.cloud import Cloud
+from harness.kernel import Kernel, Signal
+from harness.latency import Latencies
+from harness.services import filters
+from harness.services.lambda_service import LambdaService, Throttled
+from harness.template import Function, StreamSource
+from harness.wire import Exchange, Wire
+
+POLL_SECONDS = 0.25
+"""Each shard is polled about four times a second ("Using Lambda with Amazon DynamoDB")."""
+BACKOFF_SECONDS, BACKOFF_LIMIT_SECONDS = 1.0, 60.0
+"""Between retries of a failed batch; AWS documents that there is a backoff, not its length."""
+TRIM_SECONDS = 24 * 3600.0
+"""Records live 24 hours ("Change data capture for DynamoDB Streams")."""
+WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"})
+
+
+class StreamMapping:
+    def __init__(
+        self,
+        kernel: Kernel,
+        cloud: Cloud,
+        service: LambdaService,
+        latencies: Latencies,
+        wire: Wire,
+        source: StreamSource,
+        function: Function,
+    ) -> None:
+        self._kernel, self._cloud, self._service, self._latencies = kernel, cloud, service, latencies
+        self._source, self._function = source, function
+        self._table = source.stream_arn.partition(":table/")[2].partition("/")[0]
+        self._matches = filters.matcher(source.filters)
+        self._written = Signal(kernel)
+        self._lanes = [_Lane(self, kernel, number) for number in range(source.lanes)]
+        self._cursor = 0
+        wire.observe("dynamodb", self._on_call)
+
+    def start(self) -> None:
+        self._kernel.spawn(f"{self._source.logical_id}:shard", self._read)
+        for lane in self._lanes:
+            self._kernel.spawn(self._source.logical_id, lane.run)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether every record of the stream is handled."""
+        return self._cursor == len(self._shard.items) and all(lane.is_idle for lane in self._lanes)
+
+    @property
+    def _shard(self) -> Any:
+        return self._cloud.moto_table(self._table).stream_shard
+
+    def _on_call(self, exchange: Exchange) -> None:
+        if exchange.operation in WRITES:
+            self._written.fire()
+
+    def _read(self) -> None:
+        while True:
+            if self._cursor == len(self._shard.items):
+                self._kernel.wait(self._written)
+            polls = self._kernel.now // POLL_SECONDS + 1
+            self._kernel.sleep(polls * POLL_SECONDS - self._kernel.now)
+            items = self._shard.items
+            for entry in items[self._cursor :]:
+                record = _event_record(entry.to_json(), self._source.stream_arn)
+                if self._matches(record):
+                    key = json.dumps(next(iter(record["dynamodb"]["Keys"].values())))
+                    self._lanes[zlib.crc32(key.encode()) % len(self._lanes)].add(record)
+            self._cursor = len(items)
+
+    def handle(self, records: list[dict[str, Any]]) -> None:
+        """Invokes the function until every record has succeeded or is given up."""
+        attempts = 0
+        while records:
+            failed = self._invoke(records)
+            if failed is None:
+                return
+            if failed > 0:  # those before the failed one are checkpointed
+                records, attempts = records[failed:], 0
+                continue
+            attempts += 1
+            if self._given_up(records, attempts):
+                self._send_on_failure(records)
+                return
+            if self._source.bisect and len(records) > 1:
+                half = len(records) // 2
+                self.handle(records[:half])
+                records = records[half:]
+                continue
+            self._kernel.sleep(min(BACKOFF_LIMIT_SECONDS, BACKOFF_SECONDS * 2 ** min(attempts - 1, 10)))
+
+    def _invoke(self, records: list[dict[str, Any]]) -> int | None:
+        """Index of the first record that failed; None when none did."""
+        self._kernel.sleep(self._latencies.draw("event", "invoke"))
+        try:
+            answer = self._service.invoke(self._function, {"Records": records}, len(records))
+        except Throttled:
+            return 0
+        if answer.error:
+            return 0
+        return _first_failure(answer.value, records) if self._source.report_item_failures else None
+
+    def _given_up(self, records: list[dict[str, Any]], attempts: int) -> bool:
+        limit = self._source.maximum_retries
+        if 0 <= limit < attempts:
+            return True
+        age = datetime.datetime.now(datetime.UTC).timestamp() - records[0]["dynamodb"]["ApproximateCreationDateTime"]
+        return age > (self._source.maximum_record_age if self._source.maximum_record_age >= 0 else TRIM_SECONDS)
+
+    def _send_on_failure(self, records: list[dict[str, Any]]) -> None:
+        """The position of the batch goes to the on-failure destination; the records themselves do not (same page)."""
+        if not self._source.on_failure:
+            return
+        body = {
+            "requestContext": {"functionArn": self._function.arn, "condition": "RetryAttemptsExhausted"},
+            "DDBStreamBatchInfo": {
+                "streamArn": self._source.stream_arn,
+                "batchSize": len(records),
+                "startSequenceNumber": records[0]["dynamodb"]["SequenceNumber"],
+                "endSequenceNumber": records[-1]["dynamodb"]["SequenceNumber"],
+            },
+        }
+        self._cloud.sqs.send_message(
+            QueueUrl=self._cloud.queue_url(self._source.on_failure), MessageBody=msgspec.json.encode(body).decode()
+        )
+
+    @property
+    def batch_size(self) -> int:
+        return self._source.batch_size
+
+
+class _Lane:
+    """Records of some partition keys, in order; one batch in flight."""
+
+    def __init__(self, mapping: StreamMapping, kernel: Kernel, number: int) -> None:
+        self._mapping, self._kernel, self.number = mapping, kernel, number
+        self._records: deque[dict[str, Any]] = deque()
+        self._filled = Signal(kernel)
+        self._busy = False
+
+    @property
+    def is_idle(self) -> bool:
+        return not self._busy and not self._records
+
+    def add(self, record: dict[str, Any]) -> None:
+        self._records.append(record)
+        self._filled.fire()
+
+    def run(self) -> None:
+        while True:
+            if not self._records:
+                self._kernel.wait(self._filled)
+            self._busy = True
+            self._kernel.sleep(0)  # what the same poll brought joins the batch
+            batch = [self._records.popleft() for _ in range(min(len(self._records), self._mapping.batch_size))]
+            self._mapping.handle(batch)
+            self._busy = False
+
+
+def _event_record(record: dict[str, Any], stream_arn: str) -> dict[str, Any]:
+    """A stream record as Lambda gives it to a function: times as epoch seconds, the stream's ARN."""
+    created = record["dynamodb"]["ApproximateCreationDateTime"]
+    seconds = created.replace(tzinfo=created.tzinfo or datetime.UTC).timestamp()
+    return {
+        **record,
+        "eventSourceARN": stream_arn,
+        "dynamodb": {**record["dynamodb"], "ApproximateCreationDateTime": seconds},
+    }
+
+
+def _first_failure(response: Any, records: list[dict[str, Any]]) -> int | None:
+    """Index of the lowest sequence number that a partial batch response names; 0 when it is malformed."""
+    if response is None or (isinstance(response, dict) and not response.get("batchItemFailures")):
+        return None
+    if not isinstance(response, dict) or not isinstance(response["batchItemFailures"], list):
+        return 0
+    order = {record["dynamodb"]["SequenceNumber"]: index for index, record in enumerate(records)}
+    named = [
+        order.get(failure.get("itemIdentifier") or "", 0) if isinstance(failure, dict) else 0
+        for failure in response["batchItemFailures"]
+    ]
+    return min(named)
