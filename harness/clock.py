@@ -7,6 +7,7 @@ import datetime
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import SupportsIndex
 
 import time_machine
 
@@ -24,10 +25,10 @@ def virtual_time() -> Iterator[Kernel]:
     with time_machine.travel(EPOCH, tick=False) as traveller:
         kernel = Kernel(on_advance=lambda now: traveller.move_to(start + now))
 
-        def sleep(seconds: float) -> None:
+        def sleep(seconds: float | SupportsIndex, /) -> None:
             if kernel.current is None:
                 raise RuntimeError("a real sleep was asked for during a run in virtual time")
-            kernel.sleep(seconds)
+            kernel.sleep(float(seconds))
 
         time.sleep = sleep
         try:

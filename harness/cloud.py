@@ -71,7 +71,8 @@ class Cloud:
         self.sqs, self.s3 = self.client("sqs"), self.client("s3")
 
     def client(self, service: str) -> Any:
-        return self._session.client(service, config=Config(retries={"max_attempts": 0}))
+        make: Any = self._session.client  # typed by the service's literal name, which is not known here
+        return make(service, config=Config(retries={"max_attempts": 0}))
 
     def moto_queue(self, arn: str) -> Any:
         return sqs_backends[ACCOUNT][REGION].get_queue(arn.rpartition(":")[2])
@@ -91,10 +92,7 @@ class Cloud:
     def items(self, table: str) -> list[dict[str, object]]:
         """All items of a table, as plain values, read past the API."""
         load = TypeDeserializer().deserialize
-        return [
-            {name: load(value) for name, value in item.to_json()["Attributes"].items()}
-            for item in self.moto_table(table).all_items()
-        ]
+        return [{name: load(value) for name, value in item.to_json()["Attributes"].items()} for item in self.moto_table(table).all_items()]
 
     def stored_object(self, bucket: str, key: str) -> Any:
         """moto's current object under a key, None where there is none."""
@@ -144,12 +142,12 @@ class _SharedLoader(botocore.loaders.Loader):
 
     @property
     def search_paths(self) -> list[str]:
-        return list(self._search_paths)
+        return [str(Path(boto3.__file__).parent / "data"), self.BUILTIN_DATA_PATH]
 
 
 @cache
 def _shared_loader() -> botocore.loaders.Loader:
-    return _SharedLoader([str(Path(boto3.__file__).parent / "data")])
+    return _SharedLoader()
 
 
 def _session() -> boto3.Session:

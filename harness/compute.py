@@ -7,6 +7,7 @@ less memory makes them longer, more does not make one thread faster.
 
 import hashlib
 import inspect
+import os
 import resource
 import statistics
 import subprocess
@@ -120,6 +121,8 @@ class Recorded:
         self._returns: dict[Callable[..., Any], Any] = {}
         self.pending: dict[bytes, Pending] = {}
         self.incomplete = False
+        self.variables: dict[str, str] = {}
+        """Environment variables under which the pending calls are to be run."""
 
     @property
     def full(self) -> bool:
@@ -151,6 +154,7 @@ class Recorded:
         if entry is None:
             self.incomplete = True
             self.pending.setdefault(key, Pending(key, original, args, kwargs))
+            self.variables = self.variables or dict(os.environ)
             return Outcome(spec.modelled.median_seconds, _stand_in(spec, original))
         if entry.error:
             return Outcome(entry.cpu, error=_revive(entry.error, entry.value))
@@ -213,10 +217,7 @@ def to_entry(outcome: Outcome) -> Entry:
 def measure_init(function: Function, runs: int = 3) -> float:
     """CPU seconds of importing a handler in a fresh interpreter: the median of `runs`."""
     module = function.handler.rpartition(".")[0]
-    script = (
-        "import importlib, time; began = time.process_time(); "
-        f"importlib.import_module({module!r}); print(time.process_time() - began)"
-    )
+    script = f"import importlib, time; began = time.process_time(); importlib.import_module({module!r}); print(time.process_time() - began)"
     taken = []
     for _ in range(runs):
         done = subprocess.run(  # noqa: S603 the script is ours, the module's name the template's

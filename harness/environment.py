@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import CodeType, ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import boto3
 
@@ -23,7 +23,7 @@ import boto3
 class _CachedLoader(importlib.machinery.SourceFileLoader):
     """Compiles a file once for all environments."""
 
-    compiled: dict[str, CodeType | None] = {}
+    compiled: ClassVar[dict[str, CodeType | None]] = {}
 
     def get_code(self, fullname: str) -> CodeType | None:
         if self.path not in self.compiled:
@@ -108,7 +108,7 @@ class Sandbox:
 
     @property
     def _tmp(self) -> str:
-        """/tmp of this environment, made when it is first entered."""
+        """The temporary folder of this environment, made when it is first entered."""
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="environment-", dir=self._host_folder)
         return self._folder.name

@@ -59,9 +59,7 @@ class Ledger:
     def keep_segments(self, code: str, segments: Mapping[str, float]) -> None:
         """Keeps those that are not known yet: what was measured first stays, so that runs can be repeated exactly."""
         with self._db:
-            self._db.executemany(
-                "INSERT OR IGNORE INTO segments VALUES (?, ?, ?)", [(code, label, cpu) for label, cpu in segments.items()]
-            )
+            self._db.executemany("INSERT OR IGNORE INTO segments VALUES (?, ?, ?)", [(code, label, cpu) for label, cpu in segments.items()])
 
     def close(self) -> None:
         self._db.close()

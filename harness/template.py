@@ -99,6 +99,10 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
     parameters: dict[str, str]
     code: dict[str, Path]
 
+    def functions(self) -> list[Resource]:
+        """The functions, as CloudFormation has them."""
+        return [resource for _, resource in _of_type(self.document["Resources"], "AWS::Lambda::Function")]
+
 
 def load(path: Path, parameters: dict[str, str]) -> Template:
     """Translates a SAM file. Raises `UsageError` for a file or parameter that is wrong."""

@@ -89,9 +89,7 @@ class Wire:
         name = caller.name if caller is not None else process.name
         self._record(name, caller, service, operation, request, response, answer, seconds)
         if response.status_code < 300:
-            exchange = Exchange(
-                name, service, operation, response.status_code, request.url, request.body, dict(response.headers), answer
-            )
+            exchange = Exchange(name, service, operation, response.status_code, request.url, request.body, dict(response.headers), answer)
             for observer in self._observers.get(service, ()):
                 observer(exchange)
         if caller is not None:

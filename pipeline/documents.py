@@ -70,9 +70,7 @@ def read_chain(s3: "S3Client", ref: FileRef, whole_file_bytes: int) -> tiff.Chai
     return tiff.read_chain(_Blocks(s3, ref).read, ref.size)
 
 
-def read_pages(
-    s3: "S3Client", ref: FileRef, layout: tiff.Layout, offsets: tuple[int, ...], whole_file_bytes: int
-) -> Iterator[PageFile]:
+def read_pages(s3: "S3Client", ref: FileRef, layout: tiff.Layout, offsets: tuple[int, ...], whole_file_bytes: int) -> Iterator[PageFile]:
     """The pages at these IFD offsets, one after the other, so that memory holds one page of a large file. Raises `BadFile`."""
     blocks = None
     segments: tuple[tuple[int, bytes], ...] = ()

@@ -44,9 +44,7 @@ def open_file(s3: "S3Client", sqs: "SQSClient", state: StateTable, settings: Set
 
 
 def _send(sqs: "SQSClient", queue_url: str, batches: list[BatchMessage]) -> None:
-    entries: list[SendMessageBatchRequestEntryTypeDef] = [
-        {"Id": str(batch.batch_id), "MessageBody": batch.encode()} for batch in batches
-    ]
+    entries: list[SendMessageBatchRequestEntryTypeDef] = [{"Id": str(batch.batch_id), "MessageBody": batch.encode()} for batch in batches]
     failed = sqs.send_message_batch(QueueUrl=queue_url, Entries=entries).get("Failed", [])
     if failed:
         raise RuntimeError(f"SQS refused {len(failed)} of {len(entries)} batches: {failed[0].get('Message', '')}")

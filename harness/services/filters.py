@@ -80,9 +80,7 @@ def _comparison(name: str, operand: Any) -> Predicate:
     if name == "numeric":
         bounds = list(zip(operand[::2], operand[1::2], strict=True))
         return lambda value: (
-            isinstance(value, int | float)
-            and not isinstance(value, bool)
-            and all(_NUMERIC[sign](value, bound) for sign, bound in bounds)
+            isinstance(value, int | float) and not isinstance(value, bool) and all(_NUMERIC[sign](value, bound) for sign, bound in bounds)
         )
     raise ValueError(f"the filter rule {name!r} is not one of Lambda's")
 

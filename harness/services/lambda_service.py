@@ -14,14 +14,14 @@ from typing import Any
 
 import msgspec
 
-from harness.cloud import ACCOUNT, CREDENTIALS, REGION
+from harness.cloud import ACCOUNT, CREDENTIALS
 from harness.compute import Policy, cpu_clock, vcpu_share
 from harness.config import RecordedFunction
 from harness.environment import CodeBase, Sandbox
 from harness.kernel import Kernel, Process
 from harness.latency import Latencies
 from harness.recorder import Compute, Invocation, Log, Recorder, Throttle
-from harness.template import Function
+from harness.template import REGION, Function
 
 ACCOUNT_CONCURRENCY = 1_000
 """Concurrent executions of an account in a region, by default (AWS Lambda developer guide, "Lambda quotas")."""
@@ -112,9 +112,7 @@ class Environment:
 
     def log(self, text: str) -> None:
         self.logged_bytes += len(text.encode())
-        self._service.recorder.record(
-            Log(t=self._service.kernel.now, function=self.name, text=text.strip()[: Recorder.LOG_CHARACTERS])
-        )
+        self._service.recorder.record(Log(t=self._service.kernel.now, function=self.name, text=text.strip()[: Recorder.LOG_CHARACTERS]))
 
     def load(self) -> None:
         """Runs the initialisation: the handler's module, and with it the application's own, are imported afresh."""

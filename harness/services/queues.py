@@ -105,7 +105,7 @@ class Queues:
         target.buried.update(message.id for message in moved)
         for message in moved:
             self._record(queue, "redriven", message.id)
-            target.arrival.fire(1)
+            self._sent(target, message.id)
 
     def _record(self, queue: Queue, action: str, message: str) -> None:
         self._recorder.record(Message(t=self._kernel.now, queue=queue.logical_id, action=action, message=message))

@@ -8,10 +8,10 @@ import datetime
 import json
 from urllib.parse import quote_plus
 
-from harness.cloud import ACCOUNT, REGION, Cloud
+from harness.cloud import ACCOUNT, Cloud
 from harness.kernel import Kernel
 from harness.latency import Latencies
-from harness.template import Notification
+from harness.template import REGION, Notification
 from harness.wire import Exchange, Wire
 
 EVENTS = {
@@ -23,9 +23,7 @@ EVENTS = {
 
 
 class S3Events:
-    def __init__(
-        self, kernel: Kernel, cloud: Cloud, wire: Wire, latencies: Latencies, notifications: tuple[Notification, ...]
-    ) -> None:
+    def __init__(self, kernel: Kernel, cloud: Cloud, wire: Wire, latencies: Latencies, notifications: tuple[Notification, ...]) -> None:
         self._kernel, self._cloud, self._latencies, self._notifications = kernel, cloud, latencies, notifications
         self._sequence = 0
         self._underway = 0

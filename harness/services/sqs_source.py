@@ -9,13 +9,13 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from harness.cloud import REGION, Cloud
+from harness.cloud import Cloud
 from harness.kernel import Kernel
 from harness.latency import Latencies
 from harness.services import filters
 from harness.services.lambda_service import LambdaService, Throttled
 from harness.services.queues import Queue
-from harness.template import Function, SqsSource
+from harness.template import REGION, Function, SqsSource
 
 STARTING_LANES = 5
 LANES_PER_MINUTE = 300

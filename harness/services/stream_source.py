@@ -119,7 +119,7 @@ class StreamMapping:
         if 0 <= limit < attempts:
             return True
         age = datetime.datetime.now(datetime.UTC).timestamp() - records[0]["dynamodb"]["ApproximateCreationDateTime"]
-        return age > (self._source.maximum_record_age if self._source.maximum_record_age >= 0 else TRIM_SECONDS)
+        return bool(age > (self._source.maximum_record_age if self._source.maximum_record_age >= 0 else TRIM_SECONDS))
 
     def _send_on_failure(self, records: list[dict[str, Any]]) -> None:
         """The position of the batch goes to the on-failure destination; the records themselves do not (same page)."""
@@ -190,7 +190,6 @@ def _first_failure(response: Any, records: list[dict[str, Any]]) -> int | None:
         return 0
     order = {record["dynamodb"]["SequenceNumber"]: index for index, record in enumerate(records)}
     named = [
-        order.get(failure.get("itemIdentifier") or "", 0) if isinstance(failure, dict) else 0
-        for failure in response["batchItemFailures"]
+        order.get(failure.get("itemIdentifier") or "", 0) if isinstance(failure, dict) else 0 for failure in response["batchItemFailures"]
     ]
     return min(named)

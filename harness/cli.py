@@ -1,0 +1,160 @@
+"""The command `harness`. Exit codes: 0 done; 1 done, but an invariant failed; 2 bad input or usage, with one line that says what."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+
+from harness import config as configs
+from harness import inputs, latency, perfetto, recorder
+from harness import run as runs
+from harness.config import Config
+from harness.console import Screen
+from harness.errors import UsageError
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help="A local wind tunnel for serverless document pipelines.")
+
+PathsArgument = Annotated[list[Path] | None, typer.Argument(help="TIFF files, or folders of them.", show_default=False)]
+
+
+@app.command()
+def run(
+    paths: PathsArgument = None,
+    sample: Annotated[bool, typer.Option("--sample", help="Run the bundled sample corpus; it is made first.")] = False,
+    seed: Annotated[int, typer.Option(help="Decides every random draw.", min=0)] = 0,
+    batch_pages: Annotated[int | None, typer.Option(help="Pages a worker reads in one invocation.", min=1)] = None,
+    memory: Annotated[int | None, typer.Option(help="Memory of a worker in MB.", min=128)] = None,
+    parameter: Annotated[list[str] | None, typer.Option(help="NAME=VALUE: any parameter of the template.")] = None,
+    compute: Annotated[str, typer.Option(help="measured, recorded or modelled.")] = "recorded",
+    template: Annotated[Path | None, typer.Option(help="The SAM template to deploy.")] = None,
+    latencies: Annotated[Path | None, typer.Option("--latency", help="TOML file that replaces entries of latency.toml.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("runs/latest"),
+) -> None:
+    """Runs the system on TIFF files, in virtual time, and tells which pages carry NPI."""
+    screen = Screen()
+    config = configs.load(Path.cwd())
+    files = inputs.collect(_paths(paths, sample, config), config.input_suffixes)
+    options = runs.Options(
+        template=template or Path(config.template),
+        parameters=_parameters(config, {"batch-pages": batch_pages, "memory": memory}, parameter or []),
+        seed=seed,
+        compute=_compute(compute),
+        latencies=latency.load(latencies),
+        ledger=Path(".harness/ledger.sqlite"),
+    )
+    runs.prepare(out)
+    finished = runs.run(config, files, options, screen.progress)
+    runs.write(finished, out)
+    _report(out)
+    assert config.result is not None
+    screen.run(finished.summary, finished.results, config.result, out)
+    if finished.summary["invariants"]["violations"]:
+        raise typer.Exit(1)
+
+
+@app.command()
+def fixtures(
+    out: Annotated[Path, typer.Argument(help="Folder for the corpus.")],
+    files: Annotated[int, typer.Option(help="Number of TIFF files.", min=1, max=1_000_000)] = 12,
+    seed: Annotated[int, typer.Option(help="Decides every page.", min=0)] = 0,
+) -> None:
+    """Makes a corpus of TIFF files with known NPI: truth.json says what stands where."""
+    from fixtures import corpus
+
+    screen = Screen()
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out} is not an empty folder: give another one")
+    with screen.progress("Making files", files) as tell:
+        made = corpus.make(out, files, seed, tell)
+    screen.say(
+        f"{files} files with {made.pages} pages, {made.npi_pages} of them with NPI, in {out}; what stands where: {out / 'truth.json'}"
+    )
+
+
+@app.command()
+def report(directory: Annotated[Path, typer.Argument(help="Folder of a run.")]) -> None:
+    """Makes report.html of a run anew from its files."""
+    if not (directory / "summary.json").is_file():
+        raise UsageError(f"{directory} holds no run: summary.json is missing")
+    _report(directory)
+    Screen().say(f"Report: {directory / 'report.html'}")
+
+
+@app.command()
+def trace(
+    directory: Annotated[Path, typer.Argument(help="Folder of a run.")],
+    to_perfetto: Annotated[bool, typer.Option("--perfetto", help="Write a timeline for ui.perfetto.dev.")] = False,
+) -> None:
+    """Turns the trace of a run into a timeline."""
+    source = directory / "trace.jsonl"
+    if not source.is_file():
+        raise UsageError(f"{directory} holds no run: trace.jsonl is missing")
+    if not to_perfetto:
+        raise UsageError("say what to make of the trace: --perfetto")
+    target = directory / "trace.perfetto.json"
+    target.write_bytes(perfetto.timeline(recorder.read(source)))
+    Screen().say(f"Timeline: {target} (open it at ui.perfetto.dev)")
+
+
+def main() -> None:
+    """Entry point: every error that a user can act on is one line and exit code 2."""
+    try:
+        code = app(standalone_mode=False)
+    except UsageError as error:
+        code = _fail(str(error))
+    except click.ClickException as error:
+        code = _fail(error.format_message())
+    except click.exceptions.Abort:
+        code = _fail("interrupted")
+    except KeyboardInterrupt:
+        code = _fail("interrupted")
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str) -> int:
+    print(f"harness: {' '.join(message.split())}", file=sys.stderr)
+    return 2
+
+
+def _report(directory: Path) -> None:
+    from reports import run_report
+
+    run_report.write(directory)
+
+
+def _paths(paths: list[Path] | None, sample: bool, config: Config) -> list[Path]:
+    if not sample:
+        if not paths:
+            raise UsageError("nothing to run: give TIFF files or folders of them, or --sample")
+        return paths
+    from fixtures import corpus
+
+    folder = Path(".harness") / f"sample-{corpus.VERSION}-{config.sample.files}-{config.sample.seed}"
+    if not (folder / "truth.json").is_file():
+        corpus.make(folder, config.sample.files, config.sample.seed)
+    return [folder, *(paths or [])]
+
+
+def _parameters(config: Config, options: dict[str, int | None], pairs: list[str]) -> dict[str, str]:
+    parameters = {}
+    for option, value in options.items():
+        if value is not None:
+            if option not in config.parameters:
+                raise UsageError(f"[tool.harness.parameters] does not say which parameter --{option} sets; use --parameter NAME=VALUE")
+            parameters[config.parameters[option]] = str(value)
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise UsageError(f"--parameter {pair} is not of the form NAME=VALUE")
+        parameters[name] = text
+    return parameters
+
+
+def _compute(kind: str) -> runs.ComputeKind:
+    match kind:
+        case "measured" | "recorded" | "modelled":
+            return kind
+        case _:
+            raise UsageError(f"--compute {kind} is none of measured, recorded, modelled")

@@ -1,0 +1,94 @@
+"""What a person sees of a command: a progress bar on a terminal, a table of what came of a run."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from harness.config import ResultFields
+
+MOST_ROWS = 40
+
+
+class Screen:
+    """Standard output for results, standard error for progress (nothing there when it is no terminal)."""
+
+    def __init__(self) -> None:
+        self._out = Console(highlight=False)
+        self._err = Console(stderr=True)
+
+    @contextmanager
+    def progress(self, title: str, total: int) -> Iterator[Callable[[int], None]]:
+        if not self._err.is_terminal:
+            yield lambda _: None
+            return
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=self._err, transient=True, redirect_stdout=False, redirect_stderr=False) as bar:
+            task = bar.add_task(title, total=total)
+            yield lambda done: bar.update(task, completed=done)
+
+    def say(self, text: str) -> None:
+        self._out.print(text, markup=False, soft_wrap=True)
+
+    def run(self, numbers: Mapping[str, Any], results: Mapping[str, Mapping[str, Any]], fields: ResultFields, out: Path) -> None:
+        """The files with what was found in them, then the headline numbers."""
+        self._out.print(_files(results, fields))
+        if len(results) > MOST_ROWS:
+            self.say(f"... and {len(results) - MOST_ROWS} more files in {out / 'results'}")
+        self._out.print(_headline(numbers))
+        for violation in numbers["invariants"]["violations"]:
+            self.say(f"VIOLATED: {violation['invariant']}: {violation['detail']}")
+        self.say(f"Results: {out / 'results'}   Report: {out / 'report.html'}   Numbers: {out / 'summary.json'}")
+
+
+def _files(results: Mapping[str, Mapping[str, Any]], fields: ResultFields) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for title, justify in (("file", "left"), ("status", "left"), ("pages", "right"), ("NPI pages", "left"), ("remarks", "left")):
+        table.add_column(title, justify=justify, overflow="fold")  # type: ignore[arg-type]
+    for name, result in list(results.items())[:MOST_ROWS]:
+        kinds = sorted({finding["type"] for finding in result.get("findings", ())})
+        table.add_row(
+            name,
+            str(result[fields.status]),
+            str(result[fields.pages]),
+            ranges(result[fields.npi_pages]) or "-",
+            result[fields.reason] or ", ".join(kinds),
+        )
+    return table
+
+
+def _headline(numbers: Mapping[str, Any]) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    files, pages, ocr = numbers["files"], numbers["pages"], numbers["ocr"]
+    latency, throughput = numbers["fileLatency"], numbers["throughput"]
+    invocations = numbers["invocations"].values()
+    rows = {
+        "files": f"{files['total']}: {files['completed']} completed, {files['partial']} partial, {files['failed']} failed",
+        "pages": f"{pages['total']}: {pages['npi']} with NPI, {pages['errors']} could not be read",
+        "virtual time": f"{numbers['virtualSeconds']:.1f} s (emulated in {numbers['realSeconds']:.1f} s)",
+        "throughput": f"{throughput['filesPerSecond']:.2f} files/s, {throughput['pagesPerSecond']:.2f} pages/s",
+        "upload to result": f"p50 {latency['p50']:.1f} s, p95 {latency['p95']:.1f} s, p99 {latency['p99']:.1f} s",
+        "OCR": f"{ocr['cpuSeconds']:.1f} CPU s, {ocr['cpuSecondsPerPage']:.2f} s a page",
+        "invocations": f"{sum(entry['count'] for entry in invocations)}, {sum(entry['coldStarts'] for entry in invocations)} cold, "
+        f"{sum(entry['errors'] + entry['timeouts'] for entry in invocations)} failed, "
+        f"{sum(entry['billedMs'] for entry in invocations) / 1000:.1f} s billed",
+        "invariants": f"{len(numbers['invariants']['checked'])} checked, {len(numbers['invariants']['violations'])} violated",
+    }
+    for name, value in rows.items():
+        table.add_row(f"[bold]{name}[/bold]", value)
+    return table
+
+
+def ranges(pages: list[int]) -> str:
+    """Page numbers as people write them: 1-3, 7."""
+    parts: list[list[int]] = []
+    for page in pages:
+        if parts and page == parts[-1][-1] + 1:
+            parts[-1][1:] = [page]
+        else:
+            parts.append([page])
+    return ", ".join("-".join(map(str, part)) for part in parts)
