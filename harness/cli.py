@@ -4,8 +4,8 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
+from typer.exceptions import TyperException
 
 from harness import config as configs
 from harness import inputs, latency, perfetto, recorder
@@ -104,11 +104,9 @@ def main() -> None:
         code = app(standalone_mode=False)
     except UsageError as error:
         code = _fail(str(error))
-    except click.ClickException as error:
-        code = _fail(error.format_message())
-    except click.exceptions.Abort:
-        code = _fail("interrupted")
-    except KeyboardInterrupt:
+    except TyperException as error:  # its usage errors put the option's name into format_message
+        code = _fail(getattr(error, "format_message", error.__str__)())
+    except (typer.Abort, KeyboardInterrupt):
         code = _fail("interrupted")
     sys.exit(code if isinstance(code, int) else 0)
 

@@ -189,7 +189,7 @@ def _give_code_bucket() -> None:
 
 def _mended(resource: dict[str, Any], kept: dict[str, Any]) -> dict[str, Any]:
     """A resource as moto can create it: no dependencies on what is not deployed, no notifications (they are emulated)."""
-    mended = json.loads(json.dumps(resource))
+    mended: dict[str, Any] = json.loads(json.dumps(resource))
     depends = mended.pop("DependsOn", [])
     depends = [depends] if isinstance(depends, str) else depends
     if remaining := [name for name in depends if name in kept]:

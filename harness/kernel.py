@@ -129,6 +129,7 @@ class Kernel:
         if timeout is not None:
             self._push(self.now + max(0.0, timeout), process, None)
         self._yield(process)
+        process.token += 1  # whatever else would have woken it is void, and a signal's place in line with it
         return process.fired
 
     def resume(self, process: Process) -> None:

@@ -65,7 +65,7 @@ class Wire:
     def connected(self) -> Iterator[None]:
         """For as long as this lasts, every client made anywhere in the process is on the wire."""
         # botocore asks every handler of the event, also after one has answered: moto's own must give way, or calls happen twice.
-        handlers = botocore.handlers.BUILTIN_HANDLERS
+        handlers: Any = botocore.handlers.BUILTIN_HANDLERS
         place = handlers.index(("before-send", botocore_stubber))
         handlers[place] = ("before-send", self._on_request)
         try:

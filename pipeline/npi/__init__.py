@@ -4,6 +4,6 @@
 `detect` runs the table, weighs what it finds and masks it. Values never leave this package.
 """
 
-from pipeline.npi.detect import detect, page_confidence
+from pipeline.npi.detection import detect, page_confidence
 
 __all__ = ["detect", "page_confidence"]

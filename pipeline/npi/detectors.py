@@ -65,7 +65,7 @@ def _is_itin(number: str) -> bool:
 
 
 def _is_card(number: str) -> bool:
-    return bool(_CARD_PREFIXES.match(number)) and len(set(number)) > 2 and bool(luhn.is_valid(number))
+    return bool(_CARD_PREFIXES.match(number)) and len(set(number)) > 1 and bool(luhn.is_valid(number))
 
 
 def _is_routing_number(number: str) -> bool:

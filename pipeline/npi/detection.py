@@ -13,6 +13,8 @@ from pipeline.npi.detectors import DETECTORS, Detector
 from pipeline.npi.lines import Line, Page, enclosing
 from pipeline.page_text import Finding, PageText
 
+_LETTER = re.compile(r"[A-Za-z]")
+
 
 class _Claim(msgspec.Struct, frozen=True):
     type: str
@@ -61,15 +63,11 @@ def _claims(detector: Detector, page: Page, line: Line, number: int) -> Iterator
 
 def _is_named(detector: Detector, page: Page, line: Line, start: int, end: int) -> bool:
     """Whether the nearest label, to the left or else above, names this type and nothing against it."""
-    for label in (
-        page.before(line, start)[-detector.within :],
-        page.above(enclosing(line.words_at(start, end))),
-    ):
-        named = _last(detector.context, label)
-        if named < 0:
-            continue
-        return detector.against is None or _last(detector.against, label) < named
-    return False
+    label = page.before(line, start)[-detector.within :]
+    if not _LETTER.search(label):  # nothing is written to the left: a form's label stands above
+        label = page.above(enclosing(line.words_at(start, end)))
+    named = _last(detector.context, label)
+    return named >= 0 and (detector.against is None or _last(detector.against, label) < named)
 
 
 def _last(pattern: re.Pattern[str], text: str) -> int:

@@ -1,0 +1,95 @@
+"""Builders of what tests arrange: words on a page, TIFF bytes, messages, and a whole run."""
+
+import io
+import struct
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont, TiffImagePlugin
+
+from harness import config, inputs, latency
+from harness import run as runs
+from pipeline.documents import PageFile
+from pipeline.page_text import PageText, Word
+from pipeline.tiff import Layout, read_chain
+
+PROJECT = Path(__file__).parent.parent
+CONFIG = config.load(PROJECT)
+LEDGER = PROJECT / ".harness" / "ledger.sqlite"
+
+
+def page_text(*lines: str, confidence: float = 96.0, line_height: int = 60) -> PageText:
+    """A page with these lines, 20 pixels a letter; words that two spaces or more part lie further apart."""
+    words = []
+    for number, line in enumerate(lines):
+        at = 0
+        for text in line.split(" "):
+            if text:
+                top = line_height * (number + 1)
+                box = (100 + 20 * at, top, 100 + 20 * (at + len(text)), top + 30)
+                words.append(Word(text, box, confidence, number))
+            at += len(text) + 1
+    return PageText(1700, 2200, tuple(words))
+
+
+def page_image(text: str, mode: str = "L", size: tuple[int, int] = (900, 240)) -> Image.Image:
+    """Text in large letters on white."""
+    image = Image.new("L", size, 255)
+    ImageDraw.Draw(image).text((40, 80), text, fill=0, font=ImageFont.load_default(48))
+    return image.convert(mode)
+
+
+def tiff(*pages: Image.Image, **options: object) -> bytes:
+    """A multi-page TIFF; options are those of Pillow's TIFF writer."""
+    buffer = io.BytesIO()
+    with TiffImagePlugin.AppendingTiffWriter(buffer, True) as writer:
+        for page in pages:
+            page.save(writer, format="TIFF", **{"dpi": (200, 200), **options})
+            writer.newFrame()
+    return buffer.getvalue()
+
+
+def first_page(data: bytes) -> PageFile:
+    chain = read_chain(lambda offset, size: data[offset : offset + size], len(data))
+    return page_file(data, chain.layout, chain.offsets[0])
+
+
+def page_file(data: bytes, layout: Layout, offset: int) -> PageFile:
+    return PageFile("etag", offset, len(data), ((0, data),), layout.pointer_to(offset))
+
+
+def ifd_chain(links: list[int], big: bool = False) -> bytes:
+    """A file of directories without images: link i is the number of the directory that follows directory i (-1: none)."""
+    entry, header = (20, 16) if big else (12, 8)
+    count, pointer, value = ("<Q", "<Q", "<HHQQ") if big else ("<H", "<I", "<HHII")
+    size = struct.calcsize(count) + 2 * entry + struct.calcsize(pointer)
+    at = [header + size * number for number in range(len(links))]
+    data = struct.pack("<2sHHHQ", b"II", 43, 8, 0, at[0]) if big else struct.pack("<2sHI", b"II", 42, at[0])
+    for link in links:
+        data += struct.pack(count, 2) + struct.pack(value, 256, 4, 1, 8) + struct.pack(value, 257, 4, 1, 8)
+        data += struct.pack(pointer, at[link] if link >= 0 else 0)
+    return data
+
+
+class Quiet:
+    """A progress bar that shows nothing."""
+
+    def __enter__(self):
+        return lambda done: None
+
+    def __exit__(self, *_):
+        return None
+
+
+def run(
+    folder: Path, *, seed: int = 0, compute: runs.ComputeKind = "recorded", parameters: dict[str, str] | None = None, ledger: Path = LEDGER
+) -> runs.Run:
+    """A run of the real template on a folder of TIFFs."""
+    options = runs.Options(
+        template=PROJECT / "template.yaml",
+        parameters=parameters or {},
+        seed=seed,
+        compute=compute,
+        latencies=latency.load(),
+        ledger=ledger,
+    )
+    return runs.run(CONFIG, inputs.collect([folder], CONFIG.input_suffixes), options, lambda title, total: Quiet())

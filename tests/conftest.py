@@ -1,0 +1,31 @@
+"""What all tests share: no network, the sample corpus, and one ledger, so that a page is OCRed once for the whole suite."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parent.parent
+SHARED_CORPORA = PROJECT.parent / "shared" / "corpora"
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection to anywhere but this machine fails the test."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: object) -> None:
+        host = address[0] if isinstance(address, tuple) else ""
+        if self.family != socket.AF_UNIX and host not in ("127.0.0.1", "::1", "localhost"):
+            raise AssertionError(f"a test tried to reach {address}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(scope="session")
+def shared_corpora() -> Path:
+    """Real scanned files beside the project; tests that need them are skipped where they are not."""
+    if not SHARED_CORPORA.is_dir():
+        pytest.skip("the corpora of real TIFFs (../shared/corpora) are not on this machine")
+    return SHARED_CORPORA

@@ -1,0 +1,104 @@
+"""Finding pages: the chain of directories is followed as far as it is good, and no file makes it run for ever."""
+
+import csv
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline import tiff
+from pipeline.failures import BadFile
+from tests import builders
+
+
+def chain(data: bytes) -> tiff.Chain:
+    return tiff.read_chain(lambda offset, size: data[offset : offset + size], len(data))
+
+
+@pytest.mark.parametrize("big", [False, True])
+def test_every_directory_of_the_chain_is_a_page(big: bool) -> None:
+    assert len(chain(builders.ifd_chain([1, 2, -1], big)).offsets) == 3
+
+
+def test_a_loop_ends_the_chain_and_is_reported() -> None:
+    found = chain(builders.ifd_chain([1, 0]))
+    assert len(found.offsets) == 2
+    assert found.broken == "the chain of pages breaks after page 2: it leads back to an earlier page"
+
+
+def test_a_chain_without_end_is_cut_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tiff, "MAX_PAGES", 50)
+    found = chain(builders.ifd_chain([*range(1, 100), -1]))
+    assert len(found.offsets) == 50
+    assert "more than 50 pages" in (found.broken or "")
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "the file is empty"),
+        (b"%PDF-1.7 and so on", "does not begin with a TIFF header"),
+        (b"II*\0", "does not begin with a TIFF header"),
+        (b"II\x2b\x01" + bytes(20), "its version number is 299"),
+        (b"II*\0" + bytes(20), "its header points to no page directory"),
+        (b"II*\0\xff\xff\xff\x7f" + bytes(20), "beyond the end of the file"),
+    ],
+)
+def test_a_file_without_pages_fails_with_the_reason(data: bytes, reason: str) -> None:
+    with pytest.raises(BadFile, match=reason):
+        chain(data)
+
+
+def test_a_page_opens_by_its_directory_alone() -> None:
+    from PIL import Image
+
+    data = builders.tiff(*(Image.new("L", (width, 20), 255) for width in (30, 40, 50)))
+    found = chain(data)
+    for offset, width in zip(found.offsets, (30, 40, 50), strict=True):
+        with builders.page_file(data, found.layout, offset).open() as file, Image.open(file) as image:
+            assert image.width == width
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "tiff_lzw"}, {"compression": "jpeg"}, {"compression": "tiff_adobe_deflate"}])
+def test_the_extents_of_a_page_hold_all_that_decoding_it_needs(options: dict[str, str]) -> None:
+    from PIL import Image, ImageChops
+
+    from pipeline.documents import PageFile
+
+    pages = [builders.page_image(f"page {number}", size=(900, 240)) for number in range(3)]
+    data = builders.tiff(*pages, **options)
+    found = chain(data)
+    read = lambda offset, size: data[offset : offset + size]  # noqa: E731
+    for number, offset in enumerate(found.offsets):
+        extents = tiff.page_extents(read, len(data), found.layout, offset)
+        assert sum(length for _, length in extents) < 0.6 * len(data)
+        segments = tuple((start, data[start : start + length]) for start, length in extents)
+        whole = builders.page_file(data, found.layout, offset)
+        part = PageFile("etag", offset, len(data), segments, found.layout.pointer_to(offset))
+        with whole.open() as a, part.open() as b, Image.open(a) as x, Image.open(b) as y:
+            assert ImageChops.difference(x.convert("L"), y.convert("L")).getbbox() is None, number
+
+
+@given(st.binary(max_size=400), st.sampled_from([b"II*\0", b"MM\0*", b"II+\0\x08\0\0\0", b"MM\0+\0\x08\0\0"]))
+def test_any_bytes_give_pages_inside_the_file_or_a_reason(tail: bytes, magic: bytes) -> None:
+    data = magic + tail
+    try:
+        found = chain(data)
+    except BadFile:
+        return
+    assert all(0 < offset < len(data) for offset in found.offsets)
+
+
+def test_the_zoo_has_the_pages_that_pillow_counts(shared_corpora) -> None:
+    """Where Pillow finds pages it must be the same number; where it finds none, a file may have pages that it cannot open."""
+    zoo = shared_corpora / "tiff_zoo"
+    wrong = []
+    for row in csv.DictReader((zoo / "manifest.csv").open()):
+        data = (zoo / row["file"]).read_bytes()
+        try:
+            count = len(chain(data).offsets)
+        except BadFile:
+            count = 0
+        if int(row["pages_by_pillow"]) not in (0, count):
+            wrong.append((row["file"], row["pages_by_pillow"], count))
+    assert wrong == []
