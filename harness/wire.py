@@ -74,7 +74,7 @@ class Wire:
             handlers[place] = ("before-send", botocore_stubber)
 
     def _on_request(self, event_name: str, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
-        _, service, operation = event_name.split(".")
+        service, operation = event_name.split(".")[1:]
         process = self._kernel.current
         if process is None:
             return self._perform(request)[0]

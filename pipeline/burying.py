@@ -15,8 +15,8 @@ def bury_batch(state: StateTable, batch: BatchMessage, receives: int) -> None:
 
 def bury_file(state: StateTable, ref: FileRef, event_id: str, receives: int) -> None:
     """Records a file that no controller could open. Batches that were sent all the same still heal it, as they finish."""
-    reason = f"not processed: given up after {receives} attempts to find its pages"
-    known = state.create_file(ref, total_pages=0, total_batches=0, reason=reason, event_id=event_id)
+    fault = f"not processed: given up after {receives} attempts to find its pages"
+    known = state.create_file(ref, total_pages=0, total_batches=0, fault=fault, event_id=event_id)
     if known and known.status == "PROCESSING" and known.event_id == event_id:
         for batch_id in range(1, known.total_batches + 1):
             state.count_failed(ref.file_id, batch_id)

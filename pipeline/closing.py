@@ -24,7 +24,7 @@ def close_file(s3: "S3Client", state: StateTable, settings: Settings, file_id: s
     if record.status != "PROCESSING" or record.remaining_batches:
         return
     batches = tuple(_unspilled(s3, record.file, batch, key) for batch, key in stored)
-    verdict = results.judge(record.total_pages, batches, record.reason)
+    verdict = results.judge(record.total_pages, batches, record.fault)
     pdf_key = _make_pdf(s3, record.file) if settings.pdf_mode == "original" and verdict.status != "FAILED" else ""
     result = FileResult(
         file_id=file_id,

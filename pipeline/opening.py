@@ -26,14 +26,14 @@ def open_file(s3: "S3Client", sqs: "SQSClient", state: StateTable, settings: Set
     try:
         chain = documents.read_chain(s3, ref, settings.whole_file_bytes)
     except BadFile as bad:
-        state.create_file(ref, total_pages=0, total_batches=0, reason=str(bad), event_id=event_id)
+        state.create_file(ref, total_pages=0, total_batches=0, fault=str(bad), event_id=event_id)
         return
     ranges = messages.plan_batches(chain.offsets, settings.batch_pages)
     known = state.create_file(
         ref,
         total_pages=len(chain.offsets),
         total_batches=len(ranges),
-        reason=chain.broken or "",
+        fault=chain.broken or "",
         event_id=event_id,
     )
     if known and (known.event_id != event_id or known.status != "PROCESSING"):

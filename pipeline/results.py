@@ -94,31 +94,36 @@ class Verdict(msgspec.Struct, frozen=True):
     reason: str
 
 
-def judge(total_pages: int, batches: tuple[BatchOutcome, ...], reason: str) -> Verdict:
-    """Merges the batches of a file; `reason` is what the controller had to say against it ("" for nothing)."""
+def judge(total_pages: int, batches: tuple[BatchOutcome, ...], fault: str) -> Verdict:
+    """Merges the batches of a file; `fault`: what is wrong with it as a whole ("" for nothing).
+
+    Every page is accounted for: one that no batch tells of is an error.
+    """
     outcomes = tuple(sorted((outcome for batch in batches for outcome in batch.outcomes), key=lambda outcome: outcome.page))
     errors = [PageError(outcome.page, outcome.error) for outcome in outcomes if outcome.error]
     for batch in batches:
         if batch.failure:
             first, last = map(int, batch.pages.split("-"))
             errors += [PageError(page, batch.failure) for page in range(first, last + 1)]
+    accounted = {outcome.page for outcome in outcomes} | {error.page for error in errors}
+    errors += [PageError(page, "not processed") for page in range(1, total_pages + 1) if page not in accounted]
     errors.sort(key=lambda error: error.page)
     found = npi_pages(outcomes)
     return Verdict(
-        status=_status(total_pages, len(errors), reason),
+        status=_status(total_pages, len(errors), fault),
         npi_pages=found,
         npi_percentage=percentage(len(found), total_pages),
         confidence=mean_confidence(outcomes),
         findings=tuple(finding for outcome in outcomes for finding in outcome.findings),
         page_errors=tuple(errors),
-        reason=reason or _reason(total_pages, errors),
+        reason=fault or _reason(total_pages, errors),
     )
 
 
-def _status(total_pages: int, errors: int, reason: str) -> FileStatus:
+def _status(total_pages: int, errors: int, fault: str) -> FileStatus:
     if errors >= total_pages:
         return "FAILED"
-    return "PARTIAL" if errors or reason else "COMPLETED"
+    return "PARTIAL" if errors or fault else "COMPLETED"
 
 
 def _reason(total_pages: int, errors: list[PageError]) -> str:

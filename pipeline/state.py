@@ -30,7 +30,7 @@ _from_dynamodb = TypeDeserializer().deserialize
 
 
 class FileRecord(msgspec.Struct, frozen=True):
-    """A file's METADATA: which upload, how far its batches are, what was said against it, and who created the record."""
+    """A file's METADATA: which upload, how far its batches are, what is wrong with the file as a whole, and who created the record."""
 
     file: FileRef
     status: str
@@ -39,7 +39,7 @@ class FileRecord(msgspec.Struct, frozen=True):
     completed_batches: int
     failed_batches: int
     remaining_batches: int
-    reason: str
+    fault: str
     created_at: int
     event_id: str
 
@@ -50,10 +50,11 @@ class StateTable:
     def __init__(self, client: "DynamoDBClient", table_name: str, record_days: int) -> None:
         self._client, self._table, self._record_days = client, table_name, record_days
 
-    def create_file(self, ref: FileRef, *, total_pages: int, total_batches: int, reason: str, event_id: str) -> FileRecord | None:
+    def create_file(self, ref: FileRef, *, total_pages: int, total_batches: int, fault: str, event_id: str) -> FileRecord | None:
         """Writes METADATA, unless the file has one: then that is returned, and nothing written.
 
-        A file without batches has `remainingBatches` 0 from the start, so that the aggregator closes it with its `reason`.
+        A file without batches has `remainingBatches` 0 from the start, so that the aggregator closes it. `fault`: what is wrong with the
+        file as a whole ("" for nothing).
         """
         now = int(time.time())
         item: Item = {
@@ -73,7 +74,8 @@ class StateTable:
             "npiPercentage": 0,
             "isNpiProcessed": False,
             "isPdfCreated": False,
-            "reason": reason,
+            "fault": fault,
+            "reason": "",
             "eventId": event_id,
             "createdAt": now,
             "updatedAt": now,
@@ -291,7 +293,7 @@ def _file_record(item: Item) -> FileRecord:
         completed_batches=int(item["completedBatches"]),
         failed_batches=int(item["failedBatches"]),
         remaining_batches=int(item["remainingBatches"]),
-        reason=item["reason"],
+        fault=item["fault"],
         created_at=int(item["createdAt"]),
         event_id=item["eventId"],
     )

@@ -14,8 +14,8 @@ def outcome(page: int, npi: bool = False, error: str = "", confidence: int = 90)
     return PageOutcome(page, 0 if error else confidence, findings, error)
 
 
-def judge(total: int, *batches: BatchOutcome, reason: str = "") -> results.Verdict:
-    return results.judge(total, batches, reason)
+def judge(total: int, *batches: BatchOutcome, fault: str = "") -> results.Verdict:
+    return results.judge(total, batches, fault)
 
 
 def test_a_file_whose_pages_were_all_read_is_completed() -> None:
@@ -42,11 +42,16 @@ def test_a_failed_batch_counts_against_each_of_its_pages() -> None:
 
 def test_a_file_of_which_nothing_was_read_has_failed() -> None:
     assert judge(1, BatchOutcome(1, "1-1", (outcome(1, error="damaged"),))).reason == "the only page could not be searched: damaged"
-    assert judge(0, reason="not a TIFF").status == "FAILED"
+    assert judge(0, fault="not a TIFF").status == "FAILED"
+
+
+def test_a_page_that_no_batch_tells_of_is_an_error() -> None:
+    verdict = judge(2, BatchOutcome(1, "1-1", (outcome(1),)))
+    assert (verdict.status, [error.page for error in verdict.page_errors]) == ("PARTIAL", [2])
 
 
 def test_a_chain_that_breaks_makes_the_file_partial() -> None:
-    assert judge(1, BatchOutcome(1, "1-1", (outcome(1),)), reason="the chain of pages breaks").status == "PARTIAL"
+    assert judge(1, BatchOutcome(1, "1-1", (outcome(1),)), fault="the chain of pages breaks").status == "PARTIAL"
 
 
 def test_confidence_is_the_mean_of_pages_that_were_read() -> None:

@@ -1,0 +1,103 @@
+"""Closing and burying: a file ends once, whatever failed, and heals when its batches are processed after all."""
+
+import json
+
+import msgspec
+
+from pipeline import burying, closing, reading
+from pipeline.messages import BatchMessage, PageRange
+from pipeline.results import BatchOutcome, PageOutcome
+from tests import builders
+
+
+def close(world, file_id: str) -> dict | None:
+    closing.close_file(world.s3, world.state, world.settings, file_id)
+    try:
+        return json.loads(world.s3.get_object(Bucket="documents", Key=f"results/{file_id}.json")["Body"].read())
+    except world.s3.exceptions.NoSuchKey:
+        return None
+
+
+def two_batches(world):
+    ref = world.upload(builders.tiff(builders.page_image("SSN: 676-84-7081"), builders.page_image("b")))
+    world.state.create_file(ref, total_pages=2, total_batches=2, fault="", event_id="event")
+    return ref
+
+
+def finish(world, ref, batch_id: int) -> None:
+    outcome = BatchOutcome(batch_id, f"{batch_id}-{batch_id}", (PageOutcome(batch_id, 90),))
+    world.state.put_batch(ref.file_id, outcome)
+    world.state.count_completed(ref.file_id, batch_id, ())
+
+
+def test_a_file_with_batches_outstanding_is_left_open(world) -> None:
+    ref = two_batches(world)
+    finish(world, ref, 1)
+    assert close(world, ref.file_id) is None
+    assert world.metadata(ref)["status"] == "PROCESSING"
+
+
+def test_a_counted_out_file_is_closed_once(world) -> None:
+    ref = two_batches(world)
+    finish(world, ref, 2)
+    finish(world, ref, 1)
+    assert close(world, ref.file_id)["status"] == "COMPLETED"
+    item = world.metadata(ref)
+    assert (item["status"], item["isNpiProcessed"]) == ("COMPLETED", True)
+    versions = world.s3.list_object_versions(Bucket="documents", Prefix="results/")["Versions"]
+    close(world, ref.file_id)
+    assert len(world.s3.list_object_versions(Bucket="documents", Prefix="results/")["Versions"]) == len(versions)
+
+
+def test_a_batch_counts_once_however_often_it_is_counted(world) -> None:
+    ref = two_batches(world)
+    for _ in range(3):
+        finish(world, ref, 1)
+    item = world.metadata(ref)
+    assert (item["completedBatches"], item["remainingBatches"]) == (1, 1)
+
+
+def test_a_buried_batch_closes_its_file_as_partial_with_a_reason(world) -> None:
+    ref = two_batches(world)
+    finish(world, ref, 1)
+    burying.bury_batch(world.state, BatchMessage(ref, 2, PageRange(2, (8,))), receives=6)
+    result = close(world, ref.file_id)
+    assert result["status"] == "PARTIAL"
+    assert result["pageErrors"] == [{"page": 2, "reason": "not processed: given up after 6 attempts"}]
+
+
+def test_a_buried_batch_that_is_redriven_heals_its_file(world) -> None:
+    data = builders.tiff(builders.page_image("SSN: 676-84-7081"))
+    batch = world.batch(data)
+    burying.bury_batch(world.state, batch, receives=6)
+    assert close(world, batch.file.file_id)["status"] == "FAILED"
+    reading.read_batch(world.s3, world.sqs, world.state, world.settings, batch, lambda: 300.0)
+    result = close(world, batch.file.file_id)
+    assert (result["status"], result["npiPages"], result["pageErrors"]) == ("COMPLETED", [1], [])
+    item = world.metadata(batch.file)
+    assert (item["completedBatches"], item["failedBatches"], item["remainingBatches"]) == (1, 0, 0)
+
+
+def test_a_batch_that_was_finished_after_all_is_not_buried(world) -> None:
+    ref = two_batches(world)
+    finish(world, ref, 1)
+    burying.bury_batch(world.state, BatchMessage(ref, 1, PageRange(1, (8,))), receives=6)
+    item = world.metadata(ref)
+    assert (item["completedBatches"], item["failedBatches"]) == (1, 0)
+
+
+def test_a_buried_file_closes_as_failed_with_a_reason(world) -> None:
+    ref = world.upload(b"whatever")
+    burying.bury_file(world.state, ref, "event", receives=6)
+    result = close(world, ref.file_id)
+    assert (result["status"], result["reason"]) == ("FAILED", "not processed: given up after 6 attempts to find its pages")
+
+
+def test_a_file_without_readable_pages_gets_no_pdf_and_closes(world) -> None:
+    ref = world.upload(b"whatever")
+    world.state.create_file(ref, total_pages=1, total_batches=1, fault="", event_id="event")
+    finish(world, ref, 1)
+    settings = msgspec.structs.replace(world.settings, pdf_mode="original")
+    closing.close_file(world.s3, world.state, settings, ref.file_id)
+    item = world.metadata(ref)
+    assert (item["status"], item["isPdfCreated"]) == ("COMPLETED", False)

@@ -1,0 +1,114 @@
+"""The worker's work: pages become outcomes, a batch is counted once, and time that runs out loses nothing."""
+
+import msgspec
+from PIL import Image
+
+from pipeline import messages, ocr, reading
+from pipeline.page_text import PageText
+from tests import builders
+
+SSN = "SSN: 676-84-7081"
+
+
+def read_batch(world, batch, remaining=lambda: 300.0, **settings) -> None:
+    reading.read_batch(world.s3, world.sqs, world.state, msgspec.structs.replace(world.settings, **settings), batch, remaining)
+
+
+def test_a_batch_is_stored_as_the_seed_shows_it_and_counted(world) -> None:
+    batch = world.batch(builders.tiff(builders.page_image("Nothing here"), builders.page_image(SSN)))
+    read_batch(world, batch)
+    (item,) = [item for item in world.items(batch.file) if item["SK"] == "BATCH#1"]
+    assert (item["batchId"], item["pages"], item["status"], item["npiPages"]) == (1, "1-2", "COMPLETED", [2])
+    assert 50 < item["confidence"] <= 100
+    file = world.metadata(batch.file)
+    assert (file["completedBatches"], file["remainingBatches"], file["npiPages"]) == (1, 0, [2])
+
+
+def test_a_redelivered_batch_is_neither_read_nor_counted_again(world, monkeypatch) -> None:
+    batch = world.batch(builders.tiff(builders.page_image(SSN)))
+    read_batch(world, batch)
+    monkeypatch.setattr(ocr, "read_page", None)
+    read_batch(world, batch)
+    assert world.metadata(batch.file)["completedBatches"] == 1
+
+
+def test_a_batch_that_was_stored_but_not_counted_is_counted_by_its_redelivery(world, monkeypatch) -> None:
+    batch = world.batch(builders.tiff(builders.page_image(SSN)))
+    monkeypatch.setattr(world.state, "count_completed", lambda *_: (_ for _ in ()).throw(ConnectionError()))
+    try:
+        read_batch(world, batch)
+    except ConnectionError:
+        monkeypatch.undo()
+    assert world.metadata(batch.file)["completedBatches"] == 0
+    read_batch(world, batch)
+    file = world.metadata(batch.file)
+    assert (file["completedBatches"], file["npiPages"]) == (1, [1])
+
+
+def test_a_bad_page_fails_alone(world) -> None:
+    good, bad = builders.page_image(SSN), builders.page_image("x")
+    batch = world.batch(builders.tiff(good, bad, good))
+    read_batch(world, batch, ocr=msgspec.structs.replace(world.settings.ocr, max_pixels=900 * 240))
+    outcomes = world.state.read_file(batch.file.file_id)[1][0][0].outcomes
+    assert [bool(outcome.error) for outcome in outcomes] == [False, False, False]
+    tall = world.batch(builders.tiff(good, builders.page_image("x", size=(900, 900)), good))
+    read_batch(world, tall, ocr=msgspec.structs.replace(world.settings.ocr, max_pixels=900 * 240))
+    outcomes = world.state.read_file(tall.file.file_id)[1][0][0].outcomes
+    assert [bool(outcome.error) for outcome in outcomes] == [False, True, False]
+
+
+def test_pages_that_time_is_too_short_for_go_back_with_what_is_done(world) -> None:
+    batch = world.batch(builders.tiff(builders.page_image(SSN), *(builders.page_image("page") for _ in range(2))))
+    left = iter([5.0])
+    read_batch(world, batch, remaining=lambda: next(left))
+    assert world.metadata(batch.file)["completedBatches"] == 0
+    (body,) = world.sent()
+    rest = messages.decode_batch(body)
+    assert (str(rest.pages), rest.batch_id) == ("2-3", 1)
+    read_batch(world, rest)
+    (item,) = [item for item in world.items(batch.file) if item["SK"] == "BATCH#1"]
+    assert (item["pages"], item["npiPages"]) == ("1-3", [1])
+    assert world.metadata(batch.file)["remainingBatches"] == 0
+
+
+def test_a_batch_with_no_time_at_all_still_makes_progress(world) -> None:
+    batch = world.batch(builders.tiff(*(builders.page_image("page") for _ in range(3))))
+    rounds = 0
+    waiting = [batch]
+    while waiting:
+        read_batch(world, waiting.pop(), remaining=lambda: 0.0)
+        waiting = [messages.decode_batch(body) for body in world.sent()]
+        rounds += 1
+    assert rounds == 3
+    assert world.metadata(batch.file)["completedBatches"] == 1
+
+
+def test_a_file_that_is_gone_gives_each_page_its_reason(world) -> None:
+    batch = world.batch(builders.tiff(builders.page_image("a"), builders.page_image("b")))
+    world.s3.delete_object(Bucket="documents", Key=batch.file.key, VersionId=batch.file.version_id)
+    read_batch(world, batch)
+    outcomes = world.state.read_file(batch.file.file_id)[1][0][0].outcomes
+    assert ["deleted" in outcome.error for outcome in outcomes] == [True, True]
+
+
+def test_outcomes_too_long_for_an_item_go_to_s3(world, monkeypatch) -> None:
+    monkeypatch.setattr(reading, "ITEM_BYTES", 10)
+    batch = world.batch(builders.tiff(builders.page_image(SSN)))
+    read_batch(world, batch)
+    ((outcome, key),) = world.state.read_file(batch.file.file_id)[1]
+    assert outcome.outcomes == ()
+    assert key == f"work/{batch.file.file_id}/1.json"
+    assert b"676-84" not in world.s3.get_object(Bucket="documents", Key=key)["Body"].read()
+
+
+def test_a_large_file_is_read_page_by_page(world, monkeypatch) -> None:
+    data = builders.tiff(*(Image.effect_noise((700, 700), 90) for _ in range(6)))
+    batch = world.batch(data)
+    fetched = []
+    get = world.s3.get_object
+    monkeypatch.setattr(world.s3, "get_object", lambda **request: fetched.append(request.get("Range")) or get(**request))
+    monkeypatch.setattr(ocr, "read_page", lambda page, options: PageText(1, 1))
+    last = msgspec.structs.replace(batch, pages=messages.PageRange(6, batch.pages.offsets[5:]))
+    read_batch(world, last, whole_file_bytes=1000)
+    read = sum(int(end) - int(start) + 1 for start, end in (span.removeprefix("bytes=").split("-") for span in fetched))
+    assert read < 0.6 * len(data)
