@@ -36,7 +36,7 @@ class World:
         """The whole of an upload as one batch."""
         ref = self.upload(data)
         chain = read_chain(lambda offset, size: data[offset : offset + size], len(data))
-        self.state.create_file(ref, total_pages=len(chain.offsets), total_batches=1, reason="", event_id="event")
+        self.state.create_file(ref, total_pages=len(chain.offsets), total_batches=1, fault="", event_id="event")
         return BatchMessage(ref, 1, PageRange(1, chain.offsets))
 
     def sent(self) -> list[str]:
