@@ -37,12 +37,12 @@ def run(
     config = configs.load(Path.cwd())
     files = inputs.collect(_paths(paths, sample, config), config.input_suffixes)
     options = runs.Options(
-        template=template or Path(config.template),
+        template=template or config.root / config.template,
         parameters=_parameters(config, {"batch-pages": batch_pages, "memory": memory}, parameter or []),
         seed=seed,
         compute=_compute(compute),
         latencies=latency.load(latencies),
-        ledger=Path(".harness/ledger.sqlite"),
+        ledger=config.root / ".harness" / "ledger.sqlite",
     )
     runs.prepare(out)
     finished = runs.run(config, files, options, screen.progress)
@@ -129,7 +129,7 @@ def _paths(paths: list[Path] | None, sample: bool, config: Config) -> list[Path]
         return paths
     from fixtures import corpus
 
-    folder = Path(".harness") / f"sample-{corpus.VERSION}-{config.sample.files}-{config.sample.seed}"
+    folder = config.root / ".harness" / f"sample-{corpus.VERSION}-{config.sample.files}-{config.sample.seed}"
     if not (folder / "truth.json").is_file():
         corpus.make(folder, config.sample.files, config.sample.seed)
     return [folder, *(paths or [])]

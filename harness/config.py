@@ -58,7 +58,9 @@ class Sample(msgspec.Struct, frozen=True):
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """See the comments in pyproject.toml. `inputs` and `results` are "<logical id of a bucket>/<prefix>"."""
+    """See the comments in pyproject.toml. `inputs` and `results` are "<logical id of a bucket>/<prefix>"; `root` is the project's folder."""
+
+    root: Path = Path()
 
     template: str = "template.yaml"
     inputs: str = ""
@@ -71,8 +73,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def load(directory: Path) -> Config:
-    """The configuration of the project that `directory` lies in. Raises `UsageError`."""
-    for folder in (directory, *directory.parents):
+    """The configuration of the project that `directory` lies in, else of the one that this package lies in. Raises `UsageError`."""
+    for folder in (directory, *directory.parents, Path(__file__).parent.parent):
         file = folder / "pyproject.toml"
         if file.is_file():
             tables = tomllib.loads(file.read_text())
@@ -80,7 +82,7 @@ def load(directory: Path) -> Config:
             if section is None:
                 continue
             try:
-                return msgspec.convert(section, Config)
+                return msgspec.structs.replace(msgspec.convert(section, Config), root=folder)
             except msgspec.ValidationError as error:
                 raise UsageError(f"{file}: [tool.harness] is wrong: {error}") from error
     return Config()
