@@ -3,7 +3,6 @@
 Takes values and returns values: the same template, inputs, seed and policy give the same events.
 """
 
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
@@ -20,7 +19,7 @@ from harness.kernel import Kernel
 from harness.latency import Distribution, Latencies
 from harness.randomness import Randomness
 from harness.recorder import Depth, Recorder, Result, Upload
-from harness.services.lambda_service import LambdaService, Output
+from harness.services.lambda_service import OUTPUT, LambdaService
 from harness.services.queues import Queues
 from harness.services.s3_events import S3Events
 from harness.services.sqs_source import SqsMapping
@@ -98,9 +97,7 @@ def emulate(
         functions = LambdaService(kernel, code, policy, latencies, recorder, setting.recorded)
         stack.callback(functions.close)
         stack.callback(kernel.close)
-        stdout = sys.stdout
-        sys.stdout = Output(kernel, stdout)
-        stack.callback(setattr, sys, "stdout", stdout)
+        stack.enter_context(OUTPUT.of(kernel))
         world = _World(setting, kernel, cloud, wire, latencies, recorder, functions, tell, should_stop)
         world.start()
         kernel.run()

@@ -3,19 +3,21 @@
 from pipeline.messages import BatchMessage, FileRef
 from pipeline.state import StateTable, decode_outcomes
 
+GIVEN_UP = "not processed: every attempt failed, and its message is kept in the parked queue"
 
-def bury_batch(state: StateTable, batch: BatchMessage, receives: int) -> None:
+
+def bury_batch(state: StateTable, batch: BatchMessage) -> None:
     """Records a batch that no worker could process, so that its file still closes."""
     file_id = batch.file.file_id
     pages = _all_pages(batch)
-    state.put_failed_batch(file_id, batch.batch_id, pages, f"not processed: given up after {receives} attempts")
+    state.put_failed_batch(file_id, batch.batch_id, pages, GIVEN_UP)
     if state.finished_batch(file_id, batch.batch_id) is None:
         state.count_failed(file_id, batch.batch_id)
 
 
-def bury_file(state: StateTable, ref: FileRef, event_id: str, receives: int) -> None:
+def bury_file(state: StateTable, ref: FileRef, event_id: str) -> None:
     """Records a file that no controller could open. Batches that were sent all the same still heal it, as they finish."""
-    fault = f"not processed: given up after {receives} attempts to find its pages"
+    fault = GIVEN_UP
     known = state.create_file(ref, total_pages=0, total_batches=0, fault=fault, event_id=event_id)
     if known and known.status == "PROCESSING" and known.event_id == event_id:
         for batch_id in range(1, known.total_batches + 1):

@@ -9,7 +9,9 @@ import io
 import json
 import math
 import os
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -318,13 +320,26 @@ class _Phases:
 
 
 class Output(io.TextIOBase):
-    """Standard output of a run: what a function prints goes to its log, what the harness prints goes where it went before."""
+    """Standard output: what a function prints goes to its log, what anyone else prints goes where it went before.
 
-    def __init__(self, kernel: Kernel, original: Any) -> None:
-        self._kernel, self._original = kernel, original
+    There is one for the whole Python process: logging handlers that an application makes keep it from one run to the next.
+    """
+
+    def __init__(self) -> None:
+        self._kernel: Kernel | None = None
+        self._original: Any = sys.stdout
+
+    @contextmanager
+    def of(self, kernel: Kernel) -> Iterator[None]:
+        """Takes the place of standard output for a run."""
+        self._kernel, self._original, sys.stdout = kernel, sys.stdout, self
+        try:
+            yield
+        finally:
+            self._kernel, sys.stdout = None, self._original
 
     def write(self, text: str) -> int:
-        process = self._kernel.current
+        process = self._kernel.current if self._kernel is not None else None
         scope: Any = process.scope if process is not None else None
         if isinstance(scope, Environment):
             if text.strip():
@@ -335,8 +350,8 @@ class Output(io.TextIOBase):
     def flush(self) -> None:
         self._original.flush()
 
-    def isatty(self) -> bool:
-        return False
+
+OUTPUT = Output()
 
 
 def application_module(name: str, code: CodeBase) -> Any:

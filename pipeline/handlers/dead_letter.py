@@ -23,13 +23,12 @@ PROCESSOR = LoggingBatchProcessor(EventType.SQS)
 
 
 def bury(record: SQSRecord) -> None:
-    receives = int(record.attributes.approximate_receive_count)
     try:
         if record.event_source_arn == SETTINGS.file_dead_letters:
             for ref in messages.decode_uploads(record.body):
-                burying.bury_file(STATE, ref, record.message_id, receives)
+                burying.bury_file(STATE, ref, record.message_id)
         else:
-            burying.bury_batch(STATE, messages.decode_batch(record.body), receives)
+            burying.bury_batch(STATE, messages.decode_batch(record.body))
     except msgspec.ValidationError as error:
         # Belongs to no file. It is kept in the parked queue like the others, for a person to look at.
         logger.error("a message that is not ours", extra={"message_id": record.message_id, "error": str(error)})

@@ -60,16 +60,16 @@ def test_a_batch_counts_once_however_often_it_is_counted(world) -> None:
 def test_a_buried_batch_closes_its_file_as_partial_with_a_reason(world) -> None:
     ref = two_batches(world)
     finish(world, ref, 1)
-    burying.bury_batch(world.state, BatchMessage(ref, 2, PageRange(2, (8,))), receives=6)
+    burying.bury_batch(world.state, BatchMessage(ref, 2, PageRange(2, (8,))))
     result = close(world, ref.file_id)
     assert result["status"] == "PARTIAL"
-    assert result["pageErrors"] == [{"page": 2, "reason": "not processed: given up after 6 attempts"}]
+    assert result["pageErrors"] == [{"page": 2, "reason": burying.GIVEN_UP}]
 
 
 def test_a_buried_batch_that_is_redriven_heals_its_file(world) -> None:
     data = builders.tiff(builders.page_image("SSN: 676-84-7081"))
     batch = world.batch(data)
-    burying.bury_batch(world.state, batch, receives=6)
+    burying.bury_batch(world.state, batch)
     assert close(world, batch.file.file_id)["status"] == "FAILED"
     reading.read_batch(world.s3, world.sqs, world.state, world.settings, batch, lambda: 300.0)
     result = close(world, batch.file.file_id)
@@ -81,16 +81,16 @@ def test_a_buried_batch_that_is_redriven_heals_its_file(world) -> None:
 def test_a_batch_that_was_finished_after_all_is_not_buried(world) -> None:
     ref = two_batches(world)
     finish(world, ref, 1)
-    burying.bury_batch(world.state, BatchMessage(ref, 1, PageRange(1, (8,))), receives=6)
+    burying.bury_batch(world.state, BatchMessage(ref, 1, PageRange(1, (8,))))
     item = world.metadata(ref)
     assert (item["completedBatches"], item["failedBatches"]) == (1, 0)
 
 
 def test_a_buried_file_closes_as_failed_with_a_reason(world) -> None:
     ref = world.upload(b"whatever")
-    burying.bury_file(world.state, ref, "event", receives=6)
+    burying.bury_file(world.state, ref, "event")
     result = close(world, ref.file_id)
-    assert (result["status"], result["reason"]) == ("FAILED", "not processed: given up after 6 attempts to find its pages")
+    assert (result["status"], result["reason"]) == ("FAILED", burying.GIVEN_UP)
 
 
 def test_a_file_without_readable_pages_gets_no_pdf_and_closes(world) -> None:

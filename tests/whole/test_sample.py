@@ -9,7 +9,7 @@ import pytest
 
 from fixtures import corpus
 from harness import run as runs
-from harness.recorder import Invocation
+from harness.recorder import Invocation, Log
 from tests import builders
 from tests.builders import CONFIG, PROJECT
 
@@ -149,3 +149,16 @@ def test_no_value_leaves_the_worker(sample: Path, finished: runs.Run) -> None:
 
 def pages_of(finished: runs.Run) -> dict[str, tuple]:
     return {name: (result["status"], result["npiPages"], result["findings"]) for name, result in finished.results.items()}
+
+
+def test_without_an_engine_every_file_still_closes_with_a_reason_and_says_why_in_the_log(tmp_path: Path, sample: Path) -> None:
+    name = "file00000.tiff"
+    (tmp_path / name).write_bytes((sample / name).read_bytes())
+    finished = builders.run(tmp_path, parameters={"OcrTesseract": "/no/tesseract", "MaxReceives": "2"})
+    assert finished.summary["invariants"]["violations"] == []
+    assert finished.results[name]["status"] == "FAILED"
+    assert "every attempt failed" in finished.results[name]["reason"]
+    assert finished.summary["queues"]["BatchQueue"]["redriven"] == 1
+    assert finished.emulation.leftovers["BatchParkedQueue"].messages == 1
+    logs = [event.text for event in finished.emulation.recorder.events if isinstance(event, Log)]
+    assert any("OCR_TESSERACT" in text for text in logs)
