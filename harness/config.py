@@ -58,7 +58,10 @@ class Sample(msgspec.Struct, frozen=True):
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """See the comments in pyproject.toml. `inputs` and `results` are "<logical id of a bucket>/<prefix>"; `root` is the project's folder."""
+    """See the comments in pyproject.toml. `inputs` and `results` are "<logical id of a bucket>/<prefix>".
+
+    root: the project's folder.
+    """
 
     root: Path = Path()
 

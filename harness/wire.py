@@ -16,6 +16,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from moto.core.botocore_stubber import MockRawResponse
 from moto.core.models import botocore_stubber
 
+from harness import moto_patches
 from harness.kernel import Kernel
 from harness.latency import Latencies
 from harness.recorder import Call, Recorder
@@ -77,12 +78,12 @@ class Wire:
         service, operation = event_name.split(".")[1:]
         process = self._kernel.current
         if process is None:
-            return self._perform(request)[0]
+            return self._perform(service, request)[0]
         caller: Any = process.scope
         sent = _payload_bytes(request)
         seconds = self._latencies.draw(service, operation) + self._latencies.transfer(service, operation, sent)
         self._kernel.sleep(seconds + (caller.settle(operation) if caller is not None else 0.0))
-        response, answer = self._perform(request)
+        response, answer = self._perform(service, request)
         if transfer := self._latencies.transfer(service, operation, len(answer)):
             seconds += transfer
             self._kernel.sleep(transfer)
@@ -96,8 +97,8 @@ class Wire:
             caller.resumed()
         return response
 
-    def _perform(self, request: AWSPreparedRequest) -> tuple[AWSResponse, bytes]:
-        answered = botocore_stubber.process_request(request)
+    def _perform(self, service: str, request: AWSPreparedRequest) -> tuple[AWSResponse, bytes]:
+        answered = moto_patches.answer(service, request)
         if answered is None:
             raise RealEndpoint(f"a request to {urlsplit(request.url).netloc} was refused: this cloud is in the process itself")
         status, headers, body = answered
