@@ -34,7 +34,7 @@ def run(
 ) -> None:
     """Runs the system on TIFF files, in virtual time, and tells which pages carry NPI."""
     screen = Screen()
-    config = configs.load(Path.cwd())
+    config = configs.load(template.resolve().parent if template else Path.cwd())
     files = inputs.collect(_paths(paths, sample, config), config.input_suffixes)
     options = runs.Options(
         template=template or config.root / config.template,

@@ -14,11 +14,11 @@ from harness.cloud import Cloud
 from harness.compute import Policy
 from harness.config import RecordedFunction
 from harness.environment import CodeBase
-from harness.inputs import InputFile
 from harness.kernel import Kernel
 from harness.latency import Distribution, Latencies
+from harness.places import Place
 from harness.randomness import Randomness
-from harness.recorder import Depth, Recorder, Result, Upload
+from harness.recorder import Depth, Recorder, Result
 from harness.services.lambda_service import OUTPUT, LambdaService
 from harness.services.queues import Queues
 from harness.services.s3_events import S3Events
@@ -30,18 +30,6 @@ from harness.wire import Exchange, Wire
 GAUGE_SECONDS = 1.0
 LONGEST_SECONDS = 14 * 86_400.0
 """A run that is not done by then never will be: no message of SQS lives longer."""
-
-
-class Place(msgspec.Struct, frozen=True):
-    """A prefix of a bucket, named by logical id, like "DocumentsBucket/uploads/"."""
-
-    bucket: str
-    prefix: str
-
-    @classmethod
-    def parse(cls, text: str) -> "Place":
-        bucket, _, prefix = text.partition("/")
-        return cls(bucket, prefix)
 
 
 class Leftover(msgspec.Struct, frozen=True):
@@ -63,12 +51,23 @@ class Emulation(msgspec.Struct, frozen=True):
     switches: int
 
 
+class Stage(msgspec.Struct, frozen=True):
+    """What a client of the system acts with: the clock, the cloud and what is recorded."""
+
+    kernel: Kernel
+    cloud: Cloud
+    recorder: Recorder
+
+
+Client = Callable[[Stage], None]
+"""Somebody outside who uses the system: a process that uploads files, sends messages, or just waits."""
+
+
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
     """What stays the same between repeated emulations of a run."""
 
     template: Template
-    inputs: Sequence[InputFile]
-    uploads: Place
+    clients: Sequence[Client]
     results: Place
     seed: int
     latencies: dict[str, Distribution]
@@ -143,26 +142,27 @@ class _World:
             ),
         ]
         self._consumed = {source.queue_arn for source in system.sqs_sources}
-        self._results_bucket = system.buckets.get(setting.results.bucket, "")
-        self._uploads_bucket = system.buckets.get(setting.uploads.bucket, "")
-        self._uploading = len(setting.inputs)
+        self._results_bucket = system.buckets.get(setting.results.resource, "")
+        self._results_queue = system.queues.get(setting.results.resource, "")
+        self._clients_busy = len(setting.clients)
         self._results: set[str] = set()
         self._last_work = 0.0
         self._gauges: tuple[object, ...] = ()
         self._finished = False
         wire.observe("s3", self._on_object)
+        wire.observe("sqs", self._on_message)
 
     def start(self) -> None:
         for mapping in self._mappings:
             mapping.start()
-        for file in self._setting.inputs:
-            self._kernel.spawn("client", lambda file=file: self._upload(file))  # type: ignore[misc]
+        for client in self._setting.clients:
+            self._kernel.spawn("client", lambda client=client: self._serve(client))  # type: ignore[misc]
         self._kernel.spawn("watch", self._watch)
 
     def outcome(self) -> Emulation:
         return Emulation(
             recorder=self._recorder,
-            results=dict(self._cloud.objects(self._results_bucket, self._setting.results.prefix)) if self._results_bucket else {},
+            results=self._collected(),
             items={table: self._cloud.items(name) for table, name in self._cloud.system.tables.items()},
             leftovers={
                 queue.logical_id: Leftover(sum(queue.counts()), arn in self._consumed) for arn, queue in self._queues.by_arn.items()
@@ -172,12 +172,17 @@ class _World:
             switches=self._kernel.switches,
         )
 
-    def _upload(self, file: InputFile) -> None:
-        key = self._setting.uploads.prefix + file.name
-        body = file.path.read_bytes()
-        self._cloud.s3.put_object(Bucket=self._uploads_bucket, Key=key, Body=body)
-        self._recorder.record(Upload(t=self._kernel.now, key=key, size=len(body)))
-        self._uploading -= 1
+    def _collected(self) -> dict[str, bytes]:
+        """The results: objects under a prefix, or the messages that lie in a queue."""
+        if self._results_bucket:
+            return dict(self._cloud.objects(self._results_bucket, self._setting.results.prefix))
+        if self._results_queue:
+            return {message.id: message.body.encode() for message in self._queues.by_arn[self._results_queue].moto._messages}
+        return {}
+
+    def _serve(self, client: Client) -> None:
+        client(Stage(self._kernel, self._cloud, self._recorder))
+        self._clients_busy -= 1
 
     def _on_object(self, exchange: Exchange) -> None:
         if exchange.operation != "PutObject":
@@ -185,9 +190,19 @@ class _World:
         bucket, key = self._cloud.address(exchange.url)
         if bucket == self._results_bucket and key.startswith(self._setting.results.prefix):
             stored = self._cloud.stored_object(bucket, key)
-            self._recorder.record(Result(t=self._kernel.now, key=key, size=stored.size))
-            self._results.add(key)
-            self._tell(len(self._results))
+            self._took(key, stored.size)
+
+    def _on_message(self, exchange: Exchange) -> None:
+        """A message in the queue of results is a result."""
+        if exchange.operation == "SendMessage" and self._results_queue:
+            request = msgspec.json.decode(exchange.body)
+            if request["QueueUrl"] == self._cloud.queue_url(self._results_queue):
+                self._took(msgspec.json.decode(exchange.answer)["MessageId"], len(request["MessageBody"]))
+
+    def _took(self, key: str, size: int) -> None:
+        self._recorder.record(Result(t=self._kernel.now, key=key, size=size))
+        self._results.add(key)
+        self._tell(len(self._results))
 
     def _watch(self) -> None:
         """Once a virtual second: takes the gauges, and ends the run when there is nothing left to do."""
@@ -204,7 +219,7 @@ class _World:
 
     def _is_idle(self) -> bool:
         return (
-            not self._uploading
+            not self._clients_busy
             and self._events.is_idle
             and not any(self._functions.running.values())
             and all(mapping.is_idle for mapping in self._mappings)

@@ -13,20 +13,23 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from harness import invariants, recording, summary, template
+from harness import clients, invariants, recording, summary, template
 from harness.compute import Measured, Modelled, Policy, Recorded
 from harness.config import Config
-from harness.emulation import Emulation, Place, Setting, emulate
+from harness.emulation import Emulation, Setting, emulate
 from harness.environment import CodeBase
 from harness.errors import UsageError
 from harness.inputs import InputFile
 from harness.latency import Distribution
 from harness.ledger import Ledger
+from harness.places import Place
 from harness.randomness import Randomness
 
 ComputeKind = Literal["measured", "recorded", "modelled"]
 
 OWN_FILES = ("summary.json", "trace.jsonl", "report.html")
+BINARY_SUFFIXES = (".pdf",)
+"""Results of these kinds stand beside the JSON results and are not read."""
 MOST_REHEARSALS = 8
 """A handler that asks for other work at every rehearsal is not a function of its inputs, and cannot be recorded."""
 
@@ -62,10 +65,10 @@ def run(config: Config, inputs: Sequence[InputFile], options: Options, progress:
         raise UsageError("pyproject.toml has no [tool.harness] with inputs, results and result: say where files go and results appear")
     began = time.monotonic()
     loaded = template.load(options.template, options.parameters)
+    uploads = Place.parse(config.inputs)
     setting = Setting(
         template=loaded,
-        inputs=inputs,
-        uploads=Place.parse(config.inputs),
+        clients=clients.of_files(inputs, uploads, loaded),
         results=Place.parse(config.results),
         seed=options.seed,
         latencies=options.latencies,
@@ -75,8 +78,8 @@ def run(config: Config, inputs: Sequence[InputFile], options: Options, progress:
     code = CodeBase(list(loaded.code.values()), handlers)
     emulation = _emulate(setting, code, options, progress)
     results = _by_upload(emulation.results, config.result.key)
-    uploads = [setting.uploads.prefix + file.name for file in inputs]
-    checked, violations = invariants.check(invariants.Evidence(emulation, uploads, results, config.result))
+    keys = [uploads.prefix + file.name for file in inputs]
+    checked, violations = invariants.check(invariants.Evidence(emulation, keys, results, config.result))
     numbers = summary.summarize(
         emulation,
         results,
@@ -88,7 +91,7 @@ def run(config: Config, inputs: Sequence[InputFile], options: Options, progress:
         violations=violations,
         real_seconds=time.monotonic() - began,
     )
-    named = {file.name: _public(results[key][0]) for file, key in zip(inputs, uploads, strict=True) if results.get(key)}
+    named = {file.name: _public(results[key][0]) for file, key in zip(inputs, keys, strict=True) if results.get(key)}
     return Run(numbers, named, emulation)
 
 
@@ -146,7 +149,7 @@ def _emulate_recorded(setting: Setting, code: CodeBase, ledger: Ledger, progress
 
 
 def _with_progress(title: str, setting: Setting, code: CodeBase, policy: Policy, progress: Progress) -> Emulation:
-    with progress(title, len(setting.inputs)) as tell:
+    with progress(title, len(setting.clients)) as tell:
         return emulate(setting, code, policy, tell, lambda: isinstance(policy, Recorded) and policy.full)
 
 
@@ -154,9 +157,10 @@ def _by_upload(objects: Mapping[str, bytes], key_field: str) -> dict[str, list[d
     """Decoded JSON results by the key of the upload that they are about; "_key" is their own."""
     results: dict[str, list[dict[str, Any]]] = {}
     for key, body in sorted(objects.items()):
-        if key.endswith(".json"):
-            result = {**msgspec.json.decode(body), "_key": key}
-            results.setdefault(result[key_field], []).append(result)
+        if key.endswith(BINARY_SUFFIXES):
+            continue
+        result = {**msgspec.json.decode(body), "_key": key}
+        results.setdefault(result[key_field], []).append(result)
     return results
 
 

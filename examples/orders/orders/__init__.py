@@ -1,0 +1,1 @@
+"""Prices orders and writes receipts: a toy, but deployed and run like any system."""
