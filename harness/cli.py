@@ -14,7 +14,12 @@ from harness.config import Config
 from harness.console import Screen
 from harness.errors import UsageError
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="A local wind tunnel for serverless document pipelines.")
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    help="A local wind tunnel for serverless document pipelines.",
+)
 
 PathsArgument = Annotated[list[Path] | None, typer.Argument(help="TIFF files, or folders of them.", show_default=False)]
 
@@ -48,8 +53,7 @@ def run(
     finished = runs.run(config, files, options, screen.progress)
     runs.write(finished, out)
     _report(out)
-    assert config.result is not None
-    screen.run(finished.summary, finished.results, config.result, out)
+    screen.run(finished.summary, finished.files, out)
     if finished.summary["invariants"]["violations"]:
         raise typer.Exit(1)
 

@@ -50,6 +50,8 @@ class ResultFields(msgspec.Struct, frozen=True, kw_only=True):
     completed: str
     partial: str
     failed: str
+    findings: str = "findings"
+    finding_type: str = "type"
 
 
 class Sample(msgspec.Struct, frozen=True):

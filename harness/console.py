@@ -1,6 +1,6 @@
 """What a person sees of a command: a progress bar on a terminal, a table of what came of a run."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from harness.config import ResultFields
+from harness.run import FileLine
 
 MOST_ROWS = 40
 
@@ -34,30 +34,24 @@ class Screen:
     def say(self, text: str) -> None:
         self._out.print(text, markup=False, soft_wrap=True)
 
-    def run(self, numbers: Mapping[str, Any], results: Mapping[str, Mapping[str, Any]], fields: ResultFields, out: Path) -> None:
+    def run(self, numbers: Mapping[str, Any], files: Sequence[FileLine], out: Path) -> None:
         """The files with what was found in them, then the headline numbers."""
-        self._out.print(_files(results, fields))
-        if len(results) > MOST_ROWS:
-            self.say(f"... and {len(results) - MOST_ROWS} more files in {out / 'results'}")
+        self._out.print(_files(files))
+        if len(files) > MOST_ROWS:
+            self.say(f"... and {len(files) - MOST_ROWS} more files in {out / 'results'}")
         self._out.print(_headline(numbers))
         for violation in numbers["invariants"]["violations"]:
             self.say(f"VIOLATED: {violation['invariant']}: {violation['detail']}")
         self.say(f"Results: {out / 'results'}   Report: {out / 'report.html'}   Numbers: {out / 'summary.json'}")
 
 
-def _files(results: Mapping[str, Mapping[str, Any]], fields: ResultFields) -> Table:
+def _files(files: Sequence[FileLine]) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for title, justify in (("file", "left"), ("status", "left"), ("pages", "right"), ("NPI pages", "left"), ("remarks", "left")):
-        table.add_column(title, justify=justify, overflow="fold")  # type: ignore[arg-type]
-    for name, result in list(results.items())[:MOST_ROWS]:
-        kinds = sorted({finding["type"] for finding in result.get("findings", ())})
-        table.add_row(
-            name,
-            str(result[fields.status]),
-            str(result[fields.pages]),
-            ranges(result[fields.npi_pages]) or "-",
-            result[fields.reason] or ", ".join(kinds),
-        )
+    for title in ("file", "status", "pages", "NPI pages", "remarks"):
+        table.add_column(title, justify="right" if title == "pages" else "left", overflow="fold")
+    for line in files[:MOST_ROWS]:
+        remarks = line.reason or ", ".join(line.found)
+        table.add_row(line.name, line.status, str(line.pages), ranges(line.npi_pages) or "-", remarks)
     return table
 
 

@@ -15,7 +15,7 @@ import msgspec
 
 from harness import clients, invariants, recording, summary, template
 from harness.compute import Measured, Modelled, Policy, Recorded
-from harness.config import Config
+from harness.config import Config, ResultFields
 from harness.emulation import Emulation, Setting, emulate
 from harness.environment import CodeBase
 from harness.errors import UsageError
@@ -27,7 +27,7 @@ from harness.randomness import Randomness
 
 ComputeKind = Literal["measured", "recorded", "modelled"]
 
-OWN_FILES = ("summary.json", "trace.jsonl", "report.html")
+OWN_FILES = ("summary.json", "files.json", "trace.jsonl", "report.html")
 BINARY_SUFFIXES = (".pdf",)
 """Results of these kinds stand beside the JSON results and are not read."""
 MOST_REHEARSALS = 8
@@ -51,10 +51,24 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     ledger: Path
 
 
+class FileLine(msgspec.Struct, frozen=True, rename="camel"):
+    """A line of files.json: an input by its name, where it was put and its result taken from, and what came of it."""
+
+    name: str
+    upload_key: str
+    result_key: str
+    status: str
+    pages: int
+    npi_pages: list[int]
+    reason: str
+    found: list[str]
+
+
 class Run(msgspec.Struct, frozen=True):
-    """A finished run: its summary, and the results by the name of their input."""
+    """A finished run: its summary, a line for each file, and the results by the name of their input."""
 
     summary: dict[str, Any]
+    files: list[FileLine]
     results: dict[str, dict[str, Any]]
     emulation: Emulation
 
@@ -91,13 +105,15 @@ def run(config: Config, inputs: Sequence[InputFile], options: Options, progress:
         violations=violations,
         real_seconds=time.monotonic() - began,
     )
+    lines = [_file_line(file.name, key, results[key][0], config.result) for file, key in zip(inputs, keys, strict=True) if results.get(key)]
     named = {file.name: _public(results[key][0]) for file, key in zip(inputs, keys, strict=True) if results.get(key)}
-    return Run(numbers, named, emulation)
+    return Run(numbers, lines, named, emulation)
 
 
 def write(finished: Run, out: Path) -> None:
-    """Writes summary.json, trace.jsonl and the results into a folder prepared by `prepare`."""
+    """Writes summary.json, files.json, trace.jsonl and the results into a folder prepared by `prepare`."""
     (out / "summary.json").write_bytes(msgspec.json.format(msgspec.json.encode(finished.summary), indent=2))
+    (out / "files.json").write_bytes(msgspec.json.format(msgspec.json.encode(finished.files), indent=1))
     finished.emulation.recorder.write(out / "trace.jsonl")
     for name, result in finished.results.items():
         path = out / "results" / f"{name}.json"
@@ -162,6 +178,19 @@ def _by_upload(objects: Mapping[str, bytes], key_field: str) -> dict[str, list[d
         result = {**msgspec.json.decode(body), "_key": key}
         results.setdefault(result[key_field], []).append(result)
     return results
+
+
+def _file_line(name: str, upload_key: str, result: dict[str, Any], fields: ResultFields) -> FileLine:
+    return FileLine(
+        name=name,
+        upload_key=upload_key,
+        result_key=result["_key"],
+        status=result[fields.status],
+        pages=result[fields.pages],
+        npi_pages=result[fields.npi_pages],
+        reason=result[fields.reason],
+        found=sorted({finding[fields.finding_type] for finding in result.get(fields.findings, ())}),
+    )
 
 
 def _public(result: dict[str, Any]) -> dict[str, Any]:

@@ -12,19 +12,15 @@ from reports import plots, trace
 
 
 def write(directory: Path) -> None:
-    """Reads summary.json, trace.jsonl and results/ of a run's folder and writes report.html into it."""
+    """Reads summary.json, files.json and trace.jsonl of a run's folder and writes report.html into it."""
     summary = json.loads((directory / "summary.json").read_text())
-    results = {
-        path.relative_to(directory / "results").as_posix().removesuffix(".json"): json.loads(path.read_text())
-        for path in sorted((directory / "results").rglob("*.json"))
-    }
-    finished = {f"results/{result['fileId']}.json": result["s3Key"] for result in results.values()}
-    recorded = trace.read(directory, finished)
+    files = json.loads((directory / "files.json").read_text())
+    recorded = trace.read(directory, {line["resultKey"]: line["uploadKey"] for line in files})
     loader = jinja2.PackageLoader("reports", ".")
     page = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined)
     html = page.get_template("run_report.html.j2").render(
         summary,
-        results=[_row(name, result) for name, result in results.items()],
+        files_found=[_row(line) for line in files],
         over_time=Markup(plots.over_time(recorded.spans, recorded.depths)),  # noqa: S704 our own SVG
         file_ways=Markup(plots.file_ways(recorded.ways)) if recorded.ways else "",  # noqa: S704
         page_seconds=Markup(plots.page_seconds(recorded.pages)) if recorded.pages else "",  # noqa: S704
@@ -32,16 +28,9 @@ def write(directory: Path) -> None:
     (directory / "report.html").write_text(html)
 
 
-def _row(name: str, result: dict[str, Any]) -> dict[str, Any]:
-    kinds = sorted({finding["type"] for finding in result["findings"]})
-    return {
-        "name": name,
-        "status": result["status"],
-        "pages": result["totalPages"],
-        "npi_pages": _ranges(result["npiPages"]),
-        "percentage": result["npiPercentage"],
-        "remarks": result["reason"] or ", ".join(kinds),
-    }
+def _row(line: dict[str, Any]) -> dict[str, Any]:
+    share = 100 * len(line["npiPages"]) / line["pages"] if line["pages"] else 0
+    return line | {"npi_pages": _ranges(line["npiPages"]), "percentage": share, "remarks": line["reason"] or ", ".join(line["found"])}
 
 
 def _ranges(pages: list[int]) -> str:
