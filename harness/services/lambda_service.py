@@ -33,6 +33,14 @@ SCALING_BURST, SCALING_PERIOD = 1_000, 10.0
 """New environments of a function: 1,000 every 10 seconds, refilled continuously ("Lambda function scaling behavior")."""
 
 
+RESPONSE_BYTES = 6 * 2**20
+"""Of a synchronous response, at most (same page)."""
+
+
+class ResponseTooLarge(Exception):
+    """What a handler returned is longer than Lambda passes on."""
+
+
 class Throttled(Exception):
     """Lambda refused an invocation (HTTP 429): the account's, the function's or the scaling rate's limit is reached."""
 
@@ -82,6 +90,7 @@ class Environment:
         self._service = service
         self._mark = 0.0
         self._place = "start"
+        self._line = ""
 
     def enter(self) -> None:
         self.sandbox.enter()
@@ -110,11 +119,15 @@ class Environment:
     def remaining_ms(self) -> int:
         self._service.kernel.sleep(self.settle(self._place))
         self.resumed()
-        return max(0, int((self.deadline - self._service.kernel.now) * 1000))
+        return max(0, int(round((self.deadline - self._service.kernel.now) * 1000, 6)))
 
     def log(self, text: str) -> None:
+        """Takes what is written to standard output; each line becomes a log event."""
         self.logged_bytes += len(text.encode())
-        self._service.recorder.record(Log(t=self._service.kernel.now, function=self.name, text=text.strip()[: Recorder.LOG_CHARACTERS]))
+        *lines, self._line = (self._line + text).split("\n")
+        for line in lines:
+            if line.strip():
+                self._service.recorder.record(Log(t=self._service.kernel.now, function=self.name, text=line[: Recorder.LOG_CHARACTERS]))
 
     def load(self) -> None:
         """Runs the initialisation: the handler's module, and with it the application's own, are imported afresh."""
@@ -246,7 +259,10 @@ class LambdaService:
         phases.armed(self.kernel)
         response = environment.handler(json.loads(payload), Context(environment, request))
         self.kernel.sleep(environment.settle("return"))
-        return json.loads(json.dumps(response))
+        answer = json.dumps(response)
+        if len(answer) > RESPONSE_BYTES:
+            raise ResponseTooLarge(f"Response payload size exceeded maximum allowed payload size ({RESPONSE_BYTES} bytes).")
+        return json.loads(answer)
 
     def _await(self, process: Process, environment: Environment, phases: "_Phases") -> Answer:
         phases.process, phases.environment = process, environment
@@ -342,8 +358,7 @@ class Output(io.TextIOBase):
         process = self._kernel.current if self._kernel is not None else None
         scope: Any = process.scope if process is not None else None
         if isinstance(scope, Environment):
-            if text.strip():
-                scope.log(text)
+            scope.log(text)
             return len(text)
         return int(self._original.write(text))
 

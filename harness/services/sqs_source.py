@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from harness.cloud import Cloud
+from harness.errors import UsageError
 from harness.kernel import Kernel
 from harness.latency import Latencies
 from harness.services import filters
@@ -42,6 +43,11 @@ class SqsMapping:
         function: Function,
         queue: Queue,
     ) -> None:
+        if function.timeout > queue.visibility_timeout:
+            raise UsageError(
+                f"{source.logical_id} is refused, as AWS would: the timeout of {function.logical_id} ({function.timeout} s) is longer than "
+                f"the visibility timeout of {queue.logical_id} ({queue.visibility_timeout} s)"
+            )
         self._kernel, self._cloud, self._service, self._latencies = kernel, cloud, service, latencies
         self._source, self._function, self._queue = source, function, queue
         self._url = cloud.queue_url(queue.arn)

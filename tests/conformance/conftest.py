@@ -1,0 +1,3 @@
+from tests.conformance.tunnel import tunnel
+
+__all__ = ["tunnel"]

@@ -1,0 +1,215 @@
+"""Lambda's execution environments, concurrency, timeouts and billing."""
+
+from tests.conformance.tunnel import Tunnel, queue, row, send
+
+RUNTIME = "Lambda developer guide, Understanding the Lambda execution environment lifecycle"
+SCALING = "Lambda developer guide, Understanding Lambda function scaling"
+TIMEOUT = "Lambda developer guide, Configure Lambda function timeout"
+MEMORY = "Lambda developer guide, Configure Lambda function memory"
+VARIABLES = "Lambda developer guide, Working with Lambda environment variables"
+CONTEXT = "Lambda developer guide, Using the Lambda context object to retrieve Python function information"
+
+COUNTER = """
+    import time
+    count = 0
+    def handler(event, context):
+        global count
+        count += 1
+        print(count)
+        time.sleep(0.1)
+"""
+
+
+@row(RUNTIME)
+def test_module_globals_live_as_long_as_their_environment(tunnel: Tunnel) -> None:
+    """Objects outside of the handler stay initialised while an environment is reused."""
+    tunnel.run(queue(), COUNTER, *(send("m", at=10.0 * number) for number in range(3)))
+    assert tunnel.logs == ["1", "2", "3"]
+    assert [one.cold for one in tunnel.invocations] == [True, False, False]
+
+
+@row(RUNTIME)
+def test_concurrent_invocations_have_environments_of_their_own(tunnel: Tunnel) -> None:
+    """An environment processes one event at a time; concurrent ones have globals of their own."""
+    tunnel.run(queue(), COUNTER.replace("0.1", "3"), send("a", "b", "c"))
+    assert tunnel.logs == ["1", "1", "1"]
+    assert len({one.environment for one in tunnel.invocations}) == 3
+
+
+@row(RUNTIME)
+def test_an_environment_idle_for_long_is_reclaimed(tunnel: Tunnel) -> None:
+    """An environment that is idle for minutes is reclaimed; the next invocation is a cold start with fresh globals."""
+    tunnel.run(queue(), COUNTER, send("a"), send("b", at=1800.0))
+    assert tunnel.logs == ["1", "1"]
+    assert [one.cold for one in tunnel.invocations] == [True, True]
+
+
+@row(TIMEOUT)
+def test_a_function_is_killed_at_its_timeout(tunnel: Tunnel) -> None:
+    """An invocation that reaches the function's timeout is ended there, and fails."""
+    handler = """
+        import time
+        def handler(event, context):
+            time.sleep(60)
+            print("never")
+    """
+    tunnel.run(queue(receives=1), handler, send("a"))
+    (invocation,) = tunnel.invocations
+    assert (invocation.outcome, invocation.duration) == ("timeout", 5.0)
+    assert "Task timed out after 5.00 seconds" in invocation.error
+    assert tunnel.logs == []
+
+
+@row(TIMEOUT)
+def test_a_call_that_the_timeout_cuts_off_never_happens(tunnel: Tunnel) -> None:
+    """What a timed-out function would have done next, cleanup included, does not happen."""
+    handler = """
+        import boto3, time
+        sqs = boto3.client("sqs")
+        def handler(event, context):
+            url = sqs.list_queues(QueueNamePrefix="npi-Dead")["QueueUrls"][0]
+            try:
+                time.sleep(4.9995)
+                sqs.send_message(QueueUrl=url, MessageBody="too late")
+            finally:
+                sqs.send_message(QueueUrl=url, MessageBody="cleanup")
+    """
+    tunnel.run(queue(visibility=60), handler, send("a"), longest=20)
+    assert tunnel.invocations[0].outcome == "timeout"
+    assert tunnel.messages("sent", "Dead") == []
+
+
+@row(RUNTIME)
+def test_an_environment_is_reset_after_a_timeout(tunnel: Tunnel) -> None:
+    """After a timeout the environment is not used again: the next invocation is a cold start."""
+    handler = """
+        import time
+        count = 0
+        def handler(event, context):
+            global count
+            count += 1
+            print(count)
+            time.sleep(60)
+    """
+    tunnel.run(queue(receives=2), handler, send("a"))
+    assert tunnel.logs == ["1", "1"]
+    assert [one.cold for one in tunnel.invocations] == [True, True]
+
+
+@row(RUNTIME)
+def test_an_environment_is_kept_after_an_error_of_the_handler(tunnel: Tunnel) -> None:
+    """An exception that the handler raises does not end its environment."""
+    handler = """
+        count = 0
+        def handler(event, context):
+            global count
+            count += 1
+            print(count)
+            raise ValueError
+    """
+    tunnel.run(queue(receives=2), handler, send("a"))
+    assert tunnel.logs == ["1", "2"]
+
+
+@row(RUNTIME)
+def test_a_module_that_cannot_be_imported_fails_every_invocation(tunnel: Tunnel) -> None:
+    """When initialisation fails the invocation fails, and the next one initialises again."""
+    tunnel.run(queue(receives=2), "import no_such_module", send("a"))
+    assert [(one.outcome, one.cold) for one in tunnel.invocations] == [("error", True), ("error", True)]
+    assert "no_such_module" in tunnel.invocations[0].error
+
+
+@row("AWS compute blog, AWS Lambda standardizes billing for INIT Phase")
+def test_init_is_billed(tunnel: Tunnel) -> None:
+    """Since August 2025 the init phase is billed too, by the millisecond, rounded up."""
+    tunnel.run(queue(), COUNTER, send("a"))
+    (invocation,) = tunnel.invocations
+    assert (invocation.init, invocation.billed_ms) == (0.5, 600)
+
+
+@row("Lambda pricing page")
+def test_duration_is_billed_by_the_millisecond_rounded_up(tunnel: Tunnel) -> None:
+    """Duration is rounded up to the next millisecond."""
+    tunnel.run(queue(), "import time\ndef handler(e, c): time.sleep(0.1001)", send("a"), send("b", at=5.0))
+    assert tunnel.invocations[1].billed_ms == 101
+
+
+@row(MEMORY)
+def test_compute_takes_longer_with_less_than_one_vcpu(tunnel: Tunnel) -> None:
+    """CPU is in proportion to memory, one vCPU at 1,769 MB: half of that doubles the time of one thread; more changes nothing."""
+    inits = []
+    for memory in (884, 1769, 3538):
+        tunnel.run(queue(function=f"Timeout: 5, MemorySize: {memory}"), COUNTER, send("a"))
+        inits.append(round(tunnel.invocations[0].init, 2))
+    assert inits == [1.0, 0.5, 0.5]
+
+
+@row(SCALING)
+def test_reserved_concurrency_limits_a_function(tunnel: Tunnel) -> None:
+    """A function never runs more often at once than its reserved concurrency."""
+    function = "Timeout: 5, MemorySize: 1769, ReservedConcurrentExecutions: 2"
+    tunnel.run(queue(visibility=600, function=function), "import time\ndef handler(e, c): time.sleep(3)", send(*"abcdefgh"))
+    assert len({one.environment for one in tunnel.invocations}) == 2
+    assert {throttle.reason for throttle in tunnel.throttles} == {"reserved concurrency"}
+
+
+@row(VARIABLES)
+def test_each_function_sees_its_own_environment_variables(tunnel: Tunnel) -> None:
+    """A function sees the variables of its configuration and those that the runtime defines."""
+    handler = """
+        import os
+        def handler(event, context):
+            print(os.environ["KIND"], os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"], os.environ["AWS_REGION"])
+    """
+    tunnel.run(queue(function="Timeout: 5, MemorySize: 512, Environment: {Variables: {KIND: letter}}"), handler, send("a"))
+    assert tunnel.logs == ["letter 512 us-east-1"]
+
+
+@row(CONTEXT)
+def test_the_context_object_has_the_documented_attributes(tunnel: Tunnel) -> None:
+    """The context tells name, version, ARN, memory, request id, log group and stream."""
+    handler = """
+        def handler(event, context):
+            named = context.invoked_function_arn.endswith(":function:" + context.function_name)
+            print(context.function_version, context.memory_limit_in_mb, named)
+            print(bool(context.aws_request_id and context.log_group_name and context.log_stream_name))
+    """
+    tunnel.run(queue(), handler, send("a"))
+    assert tunnel.logs == ["$LATEST 1769 True", "True"]
+
+
+@row(CONTEXT)
+def test_the_remaining_time_shrinks_as_time_passes(tunnel: Tunnel) -> None:
+    """get_remaining_time_in_millis tells the time left until the timeout."""
+    handler = """
+        import time
+        def handler(event, context):
+            print(context.get_remaining_time_in_millis())
+            time.sleep(2)
+            print(context.get_remaining_time_in_millis())
+    """
+    tunnel.run(queue(), handler, send("a"))
+    assert tunnel.logs == ["5000", "3000"]
+
+
+@row(RUNTIME)
+def test_tmp_is_kept_within_an_environment_and_not_shared(tunnel: Tunnel) -> None:
+    """Files in /tmp stay for the next invocation of the environment, and no other environment sees them."""
+    handler = """
+        import os, tempfile, time
+        def handler(event, context):
+            folder = tempfile.gettempdir()
+            print(len(os.listdir(folder)))
+            open(os.path.join(folder, "kept"), "w").close()
+            time.sleep(2)
+    """
+    tunnel.run(queue(), handler, send("a", "b"), send("c", at=10.0))
+    assert tunnel.logs == ["0", "0", "1"]
+
+
+@row("Lambda developer guide, Lambda quotas")
+def test_a_response_larger_than_six_megabytes_is_an_error(tunnel: Tunnel) -> None:
+    """A synchronous response may have 6 MB; a larger one fails the invocation."""
+    tunnel.run(queue(receives=1), "def handler(e, c): return 'x' * 6_500_000", send("a"))
+    assert tunnel.invocations[0].outcome == "error"
+    assert "Response payload size exceeded" in tunnel.invocations[0].error

@@ -1,0 +1,88 @@
+"""S3's event notifications."""
+
+import json
+
+import pytest
+
+from tests.conformance.tunnel import Tunnel, bucket, put, row
+
+STRUCTURE = "S3 user guide, Event message structure"
+FILTERING = "S3 user guide, Configuring event notifications using object key name filtering"
+
+PRINT = """
+    def handler(event, context):
+        for record in event["Records"]:
+            print(record["body"])
+"""
+
+
+def told(tunnel: Tunnel) -> list[dict]:
+    return [record for text in tunnel.logs for record in json.loads(text).get("Records", [])]
+
+
+@row(STRUCTURE)
+def test_an_upload_is_told_to_the_queue(tunnel: Tunnel) -> None:
+    """An object that is created is told to the configured queue, with bucket, key, size and ETag."""
+    tunnel.run(bucket(), PRINT, put("uploads/a.tif", b"12345"))
+    (record,) = told(tunnel)
+    assert record["eventName"] == "ObjectCreated:Put"
+    assert (record["s3"]["object"]["key"], record["s3"]["object"]["size"]) == ("uploads/a.tif", 5)
+    assert record["s3"]["object"]["eTag"] == "827ccb0eea8a706c4c34a16891f84e7b"
+
+
+@row(STRUCTURE)
+@pytest.mark.parametrize(
+    ("key", "encoded"), [("a b.tif", "a+b.tif"), ("x/y z/ü.tif", "x/y+z/%C3%BC.tif"), ("a+b.tif", "a%2Bb.tif"), ("50%.tif", "50%25.tif")]
+)
+def test_keys_are_url_encoded_with_plus_for_space(tunnel: Tunnel, key: str, encoded: str) -> None:
+    """The key of an event is URL-encoded, a space as +, a slash as it is."""
+    tunnel.run(bucket(), PRINT, put(key))
+    assert told(tunnel)[0]["s3"]["object"]["key"] == encoded
+
+
+@row(STRUCTURE)
+def test_sequencers_order_the_events_of_a_key(tunnel: Tunnel) -> None:
+    """The sequencers of a key's events, compared as strings, tell their order."""
+    tunnel.run(bucket(), PRINT, put("a"), put("a", at=5.0), put("a", at=9.0))
+    sequencers = [record["s3"]["object"]["sequencer"] for record in told(tunnel)]
+    assert sequencers == sorted(set(sequencers))
+
+
+@row(STRUCTURE)
+def test_a_versioned_bucket_tells_the_version(tunnel: Tunnel) -> None:
+    """Events of a bucket with versioning carry the version id, those of others do not."""
+    tunnel.run(bucket(versioning="VersioningConfiguration: {Status: Enabled}"), PRINT, put("a"))
+    assert told(tunnel)[0]["s3"]["object"]["versionId"]
+    tunnel.run(bucket(), PRINT, put("a"))
+    assert "versionId" not in told(tunnel)[0]["s3"]["object"]
+
+
+@row(FILTERING)
+def test_prefix_and_suffix_must_both_match_by_case(tunnel: Tunnel) -> None:
+    """An event is told only when the key has the prefix and the suffix; both are compared by case."""
+    rules = "{Name: prefix, Value: in/}, {Name: suffix, Value: .tif}"
+    tunnel.run(bucket(rules), PRINT, *(put(key) for key in ("in/a.tif", "in/a.TIF", "out/a.tif", "in/a.txt")))
+    assert [record["s3"]["object"]["key"] for record in told(tunnel)] == ["in/a.tif"]
+
+
+@row("S3 user guide, Supported event types for SQS, SNS, and Lambda")
+def test_only_the_configured_kinds_of_event_are_told(tunnel: Tunnel) -> None:
+    """A configuration for s3:ObjectRemoved:* is not told of uploads."""
+
+    def remove(stage) -> None:
+        stage.kernel.sleep(5)
+        stage.cloud.s3.delete_object(Bucket=stage.cloud.system.buckets["Bucket"], Key="a")
+
+    tunnel.run(bucket(event="s3:ObjectRemoved:*"), PRINT, put("a"), remove)
+    assert [record["eventName"] for record in told(tunnel)] == ["ObjectRemoved:Delete"]
+
+
+@row("S3 user guide, Amazon S3 Event Notifications")
+def test_events_come_some_time_after_the_upload(tunnel: Tunnel) -> None:
+    """Events are typically delivered within seconds: the delay is drawn for each, so two may overtake one another."""
+    from harness.latency import load
+
+    tunnel.run(bucket(), PRINT, *(put(f"{number}", at=0.01 * number) for number in range(30)), latencies=load())
+    keys = [int(record["s3"]["object"]["key"]) for record in told(tunnel)]
+    assert sorted(keys) == list(range(30))
+    assert keys != sorted(keys)

@@ -1,0 +1,188 @@
+"""A wind tunnel of one's own: a template and handlers as text, clients as functions, exact latencies, free compute."""
+
+import itertools
+import textwrap
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import template as templates
+from harness.compute import Outcome
+from harness.emulation import Client, Emulation, Setting, Stage, emulate
+from harness.environment import CodeBase
+from harness.latency import Distribution
+from harness.places import Place
+from harness.recorder import Call, Invocation, Log, Message, Throttle
+
+MILLISECOND = {"default": Distribution(median_ms=1.0, sigma=0.0)}
+"""Every call and every event takes exactly one millisecond."""
+
+
+class Free:
+    """Compute that costs nothing, so that times are those of the services alone; init takes half a second of one vCPU."""
+
+    def segment(self, function: object, label: str, measured: float) -> float:
+        return 0.0
+
+    def init(self, function: object) -> float:
+        return 0.5
+
+    def call(self, spec: object, original: Callable[..., Any], args: Any, kwargs: Any) -> Outcome:
+        return Outcome(0.0, original(*args, **kwargs))
+
+
+class Tunnel:
+    """Builds and runs one small system; afterwards what happened can be asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.emulation: Emulation | None = None
+
+    def run(
+        self, resources: str, handler: str, *clients: Client, seed: int = 0, longest: float = 20_000, latencies: Any = MILLISECOND
+    ) -> Emulation:
+        """`resources`: YAML of the template's Resources; `handler`: the source of toy.py, whose `handler` is the function."""
+        (self.folder / "toy.py").write_text(textwrap.dedent(handler))
+        text = "AWSTemplateFormatVersion: '2010-09-09'\nTransform: AWS::Serverless-2016-10-31\nResources:\n"
+        path = self.folder / "template.yaml"
+        path.write_text(text + textwrap.indent(textwrap.dedent(resources), "  "))
+        loaded = templates.load(path, {})
+        setting = Setting(template=loaded, clients=clients, results=Place(""), seed=seed, latencies=latencies, recorded=(), longest=longest)
+        code = CodeBase(list(loaded.code.values()), ["toy.handler"])
+        self.emulation = emulate(setting, code, Free())
+        return self.emulation
+
+    def events(self, kind: type) -> list[Any]:
+        assert self.emulation is not None
+        return [event for event in self.emulation.recorder.events if isinstance(event, kind)]
+
+    @property
+    def invocations(self) -> list[Invocation]:
+        return self.events(Invocation)
+
+    @property
+    def logs(self) -> list[str]:
+        """What the handler printed, in order."""
+        return [event.text for event in self.events(Log)]
+
+    def messages(self, action: str, queue: str = "Queue") -> list[Message]:
+        return [event for event in self.events(Message) if (event.action, event.queue) == (action, queue)]
+
+    def calls(self, operation: str, caller: str | None = None) -> list[Call]:
+        return [event for event in self.events(Call) if event.operation == operation and caller in (None, event.caller)]
+
+    @property
+    def throttles(self) -> list[Throttle]:
+        return self.events(Throttle)
+
+
+def send(*bodies: str, queue: str = "Queue", at: float = 0.0, **options: Any) -> Client:
+    """A client that sends these messages at a time."""
+
+    def client(stage: Stage) -> None:
+        stage.kernel.sleep(at)
+        for body in bodies:
+            url = stage.cloud.queue_url(stage.cloud.system.queues[queue])
+            stage.cloud.sqs.send_message(QueueUrl=url, MessageBody=body, **options)
+
+    return client
+
+
+def put(key: str, body: bytes = b"x", at: float = 0.0, bucket: str = "Bucket") -> Client:
+    """A client that puts an object at a time."""
+
+    def client(stage: Stage) -> None:
+        stage.kernel.sleep(at)
+        stage.cloud.s3.put_object(Bucket=stage.cloud.system.buckets[bucket], Key=key, Body=body)
+
+    return client
+
+
+def write(*items: dict[str, Any], at: float = 0.0, table: str = "Table") -> Client:
+    """A client that puts items into the table at a time; values are plain strings and numbers."""
+
+    def client(stage: Stage) -> None:
+        stage.kernel.sleep(at)
+        dynamodb = stage.cloud.client("dynamodb")
+        for item in items:
+            typed = {name: {"S": value} if isinstance(value, str) else {"N": str(value)} for name, value in item.items()}
+            dynamodb.put_item(TableName=stage.cloud.system.tables[table], Item=typed)
+
+    return client
+
+
+def queue(
+    *,
+    visibility: int = 30,
+    receives: int | None = None,
+    function: str = "Timeout: 5, MemorySize: 1769",
+    mapping: str = "BatchSize: 1",
+    retention: int = 345_600,
+) -> str:
+    """Resources: a queue with a function on it, and a dead-letter queue if `receives` is given."""
+    redrive = f", RedrivePolicy: {{deadLetterTargetArn: !GetAtt Dead.Arn, maxReceiveCount: {receives}}}" if receives else ""
+    return f"""
+        Queue:
+          Type: AWS::SQS::Queue
+          Properties: {{VisibilityTimeout: {visibility}, MessageRetentionPeriod: {retention}{redrive}}}
+        Dead: {{Type: AWS::SQS::Queue}}
+        Function:
+          Type: AWS::Serverless::Function
+          Properties:
+            {{Handler: toy.handler, Runtime: python3.13, CodeUri: ., {function},
+              Events: {{E: {{Type: SQS, Properties: {{Queue: !GetAtt Queue.Arn, {mapping}}}}}}}}}
+    """
+
+
+def stream(*, function: str = "Timeout: 5, MemorySize: 1769", mapping: str = "BatchSize: 10") -> str:
+    """Resources: a table with a function on its stream, and a queue for what fails."""
+    return f"""
+        Table:
+          Type: AWS::DynamoDB::Table
+          Properties:
+            BillingMode: PAY_PER_REQUEST
+            AttributeDefinitions: [{{AttributeName: PK, AttributeType: S}}, {{AttributeName: SK, AttributeType: S}}]
+            KeySchema: [{{AttributeName: PK, KeyType: HASH}}, {{AttributeName: SK, KeyType: RANGE}}]
+            StreamSpecification: {{StreamViewType: NEW_AND_OLD_IMAGES}}
+        Failures: {{Type: AWS::SQS::Queue}}
+        Function:
+          Type: AWS::Serverless::Function
+          Properties:
+            {{Handler: toy.handler, Runtime: python3.13, CodeUri: ., {function},
+              Events:
+                {{E: {{Type: DynamoDB, Properties: {{Stream: !GetAtt Table.StreamArn, StartingPosition: TRIM_HORIZON, {mapping}}}}}}}}}
+    """
+
+
+def bucket(rules: str = "", event: str = "s3:ObjectCreated:*", versioning: str = "") -> str:
+    """Resources: a bucket that tells a queue of its objects, and a function that prints what it is told."""
+    return f"""
+        Bucket:
+          Type: AWS::S3::Bucket
+          Properties:
+            {versioning}
+            NotificationConfiguration:
+              QueueConfigurations: [{{Event: '{event}', Queue: !GetAtt Queue.Arn, Filter: {{S3Key: {{Rules: [{rules}]}}}}}}]
+    """ + queue()
+
+
+def row(source: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Marks a test as a row of docs/conformance.md: its docstring is the behaviour, `source` the page of AWS's that documents it."""
+
+    def mark(test: Callable[..., None]) -> Callable[..., None]:
+        test.source = source  # type: ignore[attr-defined]
+        return test
+
+    return mark
+
+
+@pytest.fixture
+def tunnel(tmp_path: Path) -> Tunnel:
+    return Tunnel(tmp_path)
+
+
+def gaps(times: Sequence[float]) -> list[float]:
+    """Seconds between successive times."""
+    return [round(b - a, 3) for a, b in itertools.pairwise(times)]
