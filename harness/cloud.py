@@ -30,7 +30,8 @@ from moto.sqs.models import sqs_backends
 
 from harness import moto_patches
 from harness import template as templates
-from harness.template import REGION, System, Template
+from harness.region import REGION
+from harness.template import System, Template
 
 ACCOUNT = "123456789012"
 STACK = "npi"
@@ -129,7 +130,7 @@ class Cloud:
         arns = {
             logical_id: stack.resource_map[logical_id].get_cfn_attribute("Arn")
             for logical_id, resource in resources.items()
-            if resource["Type"] in ("AWS::Lambda::Function", "AWS::SQS::Queue")
+            if resource["Type"] in ("AWS::Lambda::Function", "AWS::SQS::Queue", "AWS::IAM::Role")
         }
         for logical_id, resource in resolved.items():
             versioning = resource.get("Properties", {}).get("VersioningConfiguration")

@@ -19,8 +19,9 @@ from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
 from harness.errors import UsageError
+from harness.identity import Identity, of_role
+from harness.region import REGION
 
-REGION = "us-east-1"
 Resource = dict[str, Any]
 
 
@@ -35,7 +36,7 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     memory: int
     timeout: int
     environment: dict[str, str]
-    role: str
+    identity: Identity
     reserved: int | None = None
 
 
@@ -133,10 +134,15 @@ def load(path: Path, parameters: dict[str, str]) -> Template:
 def describe(template: Template, resolved: dict[str, Resource], physical: dict[str, str], arns: dict[str, str]) -> System:
     """The system that a deployed template makes up.
 
-    `resolved`: the resources with their references replaced; `physical`: their physical ids; `arns`: ARNs of functions, queues.
+    `resolved`: the resources with their references replaced; `physical`: their physical ids; `arns`: ARNs of functions, queues, roles.
     """
+    roles = {
+        arns[logical_id]: of_role(resource, arns[logical_id].split(":")[4]) for logical_id, resource in _of_type(resolved, "AWS::IAM::Role")
+    }
     functions = {
-        logical_id: _function(logical_id, resource["Properties"], physical[logical_id], arns[logical_id], template)
+        logical_id: _function(
+            logical_id, resource["Properties"], physical[logical_id], arns[logical_id], template, roles[resource["Properties"]["Role"]]
+        )
         for logical_id, resource in _of_type(resolved, "AWS::Lambda::Function")
     }
     names = {function.name: logical_id for logical_id, function in functions.items()}
@@ -205,7 +211,7 @@ def _of_type(resources: dict[str, Resource], kind: str) -> Iterator[tuple[str, R
     return ((logical_id, resource) for logical_id, resource in resources.items() if resource["Type"] == kind)
 
 
-def _function(logical_id: str, properties: Resource, name: str, arn: str, template: Template) -> Function:
+def _function(logical_id: str, properties: Resource, name: str, arn: str, template: Template, identity: Identity) -> Function:
     reserved = properties.get("ReservedConcurrentExecutions")
     return Function(
         logical_id=logical_id,
@@ -216,7 +222,7 @@ def _function(logical_id: str, properties: Resource, name: str, arn: str, templa
         memory=int(properties.get("MemorySize", 128)),
         timeout=int(properties.get("Timeout", 3)),
         environment={key: str(value) for key, value in properties.get("Environment", {}).get("Variables", {}).items()},
-        role=str(properties.get("Role", "")),
+        identity=identity,
         reserved=None if reserved is None else int(reserved),
     )
 

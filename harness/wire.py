@@ -17,6 +17,7 @@ from moto.core.botocore_stubber import MockRawResponse
 from moto.core.models import botocore_stubber
 
 from harness import moto_patches
+from harness.identity import Identity, refusal
 from harness.kernel import Kernel
 from harness.latency import Latencies
 from harness.recorder import Call, Recorder
@@ -31,6 +32,7 @@ class Caller(Protocol):
 
     name: str
     request_id: str
+    identity: Identity
 
     def settle(self, operation: str) -> float: ...
 
@@ -83,7 +85,8 @@ class Wire:
         sent = _payload_bytes(request)
         seconds = self._latencies.draw(service, operation) + self._latencies.transfer(service, operation, sent)
         self._kernel.sleep(seconds + (caller.settle(operation) if caller is not None else 0.0))
-        response, answer = self._perform(service, request)
+        refused = caller.identity.may_call(service, operation, request) if caller is not None else ""
+        response, answer = _refuse(service, request, refused) if refused else self._perform(service, request)
         if transfer := self._latencies.transfer(service, operation, len(answer)):
             seconds += transfer
             self._kernel.sleep(transfer)
@@ -133,6 +136,11 @@ class Wire:
                 request=caller.request_id if caller is not None else "",
             )
         )
+
+
+def _refuse(service: str, request: AWSPreparedRequest, message: str) -> tuple[AWSResponse, bytes]:
+    status, headers, body = refusal(service, message)
+    return AWSResponse(request.url, status, headers, MockRawResponse(body)), body
 
 
 def _payload_bytes(request: AWSPreparedRequest) -> int:

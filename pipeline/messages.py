@@ -48,7 +48,7 @@ class BatchMessage(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def decode_batch(body: str) -> BatchMessage:
-    """Raises `msgspec.ValidationError` when `body` is no batch message."""
+    """Raises `msgspec.DecodeError` when `body` is no batch message."""
     return msgspec.json.decode(body, type=BatchMessage)
 
 
@@ -92,7 +92,7 @@ def decode_uploads(body: str) -> list[FileRef]:
     """The uploads that an S3 notification tells of; none for the `s3:TestEvent` that S3 sends on configuration.
 
     Keys arrive URL-encoded with + for space (Amazon S3 user guide, "Event message structure"). Raises
-    `msgspec.ValidationError` when `body` is no S3 notification.
+    `msgspec.DecodeError` when `body` is no S3 notification.
     """
     notification = msgspec.json.decode(body, type=_Notification)
     if not notification.records and notification.event != "s3:TestEvent":

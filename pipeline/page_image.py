@@ -26,6 +26,8 @@ SMALLEST_TEXT_PIXELS = 16
 BLANK_CONTRAST = 24
 """Grey levels between a page's darkest and lightest parts below which nothing can be written on it."""
 
+Image.MAX_IMAGE_PIXELS = None  # `load` has a limit of its own, with a reason that names it
+
 _DAMAGED = "the image data is damaged, or in a form that cannot be decoded"
 
 

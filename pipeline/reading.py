@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 DEADLINE_MARGIN_SECONDS = 10
 """What a worker keeps, beside the time of one page, to store what it has or to hand back the rest."""
-ITEM_BYTES = 100_000
-"""Outcomes longer than this go to S3: an item may have 400 KB, and every 1 KB of it is billed."""
 
 
 def read_batch(
@@ -48,7 +46,7 @@ def read_batch(
             return
         pages = f"{outcomes[0].page}-{outcomes[-1].page}"
         done = BatchOutcome(batch.batch_id, pages, outcomes, results.npi_pages(outcomes))
-        state.put_batch(file_id, done, _spill(s3, batch.file, done))
+        state.put_batch(file_id, done, _spill(s3, settings.item_bytes, batch.file, done))
     state.count_completed(file_id, batch.batch_id, done.npi_pages)
 
 
@@ -80,10 +78,10 @@ def _read_pages(
     return tuple(outcomes), None
 
 
-def _spill(s3: "S3Client", ref: FileRef, batch: BatchOutcome) -> str:
+def _spill(s3: "S3Client", item_bytes: int, ref: FileRef, batch: BatchOutcome) -> str:
     """The S3 key that the outcomes were put under because an item cannot hold them; "" when it can."""
     encoded = encode_outcomes(batch.outcomes)
-    if len(encoded) <= ITEM_BYTES:
+    if len(encoded) <= item_bytes:
         return ""
     key = f"work/{ref.file_id}/{batch.batch_id}.json"
     s3.put_object(Bucket=ref.bucket, Key=key, Body=encoded.encode())

@@ -23,7 +23,8 @@ from harness.environment import CodeBase, Sandbox
 from harness.kernel import Kernel, Process
 from harness.latency import Latencies
 from harness.recorder import Compute, Invocation, Log, Recorder, Throttle
-from harness.template import REGION, Function
+from harness.region import REGION
+from harness.template import Function
 
 ACCOUNT_CONCURRENCY = 1_000
 """Concurrent executions of an account in a region, by default (AWS Lambda developer guide, "Lambda quotas")."""
@@ -77,7 +78,7 @@ class Environment:
     """One execution environment: a `kernel.Scope` for its processes and a `wire.Caller` for their calls."""
 
     def __init__(self, service: "LambdaService", function: Function, number: int) -> None:
-        self.function, self.name = function, function.logical_id
+        self.function, self.name, self.identity = function, function.logical_id, function.identity
         self.id = f"{function.logical_id}/{number}"
         self.sandbox = Sandbox(service.code, _variables(function))
         self.handler: Callable[[Any, Context], Any] | None = None

@@ -11,7 +11,8 @@ from urllib.parse import quote_plus
 from harness.cloud import ACCOUNT, Cloud
 from harness.kernel import Kernel
 from harness.latency import Latencies
-from harness.template import REGION, Notification
+from harness.region import REGION
+from harness.template import Notification
 from harness.wire import Exchange, Wire
 
 EVENTS = {

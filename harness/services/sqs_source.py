@@ -13,10 +13,11 @@ from harness.cloud import Cloud
 from harness.errors import UsageError
 from harness.kernel import Kernel
 from harness.latency import Latencies
+from harness.region import REGION
 from harness.services import filters
 from harness.services.lambda_service import LambdaService, Throttled
 from harness.services.queues import Queue
-from harness.template import REGION, Function, SqsSource
+from harness.template import Function, SqsSource
 
 STARTING_LANES = 5
 LANES_PER_MINUTE = 300
@@ -29,6 +30,8 @@ RECEIVE_LIMIT = 10
 """Messages of one ReceiveMessage, entries of one DeleteMessageBatch (SQS quotas)."""
 PAYLOAD_BYTES = 6 * 2**20
 """Of an invocation ("Lambda quotas"); a batch is cut there."""
+REQUIRED = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+"""What a function's role must allow on a queue for a mapping ("Creating and configuring an Amazon SQS event source mapping")."""
 THROTTLE_BACKOFF_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 
 
@@ -48,6 +51,12 @@ class SqsMapping:
                 f"{source.logical_id} is refused, as AWS would: the timeout of {function.logical_id} ({function.timeout} s) is longer than "
                 f"the visibility timeout of {queue.logical_id} ({queue.visibility_timeout} s)"
             )
+        for action in REQUIRED:
+            if not function.identity.may(action, queue.arn):
+                raise UsageError(
+                    f"{source.logical_id} is refused, as AWS would: the role of {function.logical_id} does not allow {action} "
+                    f"on {queue.logical_id}"
+                )
         self._kernel, self._cloud, self._service, self._latencies = kernel, cloud, service, latencies
         self._source, self._function, self._queue = source, function, queue
         self._url = cloud.queue_url(queue.arn)

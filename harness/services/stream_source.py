@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from harness.cloud import Cloud
+from harness.errors import UsageError
 from harness.kernel import Kernel, Signal
 from harness.latency import Latencies
 from harness.services import filters
@@ -27,6 +28,8 @@ BACKOFF_SECONDS, BACKOFF_LIMIT_SECONDS = 1.0, 60.0
 """Between retries of a failed batch; AWS documents that there is a backoff, not its length."""
 TRIM_SECONDS = 24 * 3600.0
 """Records live 24 hours ("Change data capture for DynamoDB Streams")."""
+REQUIRED = ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator")
+"""What a function's role must allow on a stream for a mapping, beside ListStreams ("Process DynamoDB records with Lambda")."""
 WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"})
 
 
@@ -41,6 +44,14 @@ class StreamMapping:
         source: StreamSource,
         function: Function,
     ) -> None:
+        required = dict.fromkeys(REQUIRED, source.stream_arn) | {"dynamodb:ListStreams": "*"}
+        if source.on_failure:
+            required["sqs:SendMessage"] = source.on_failure
+        for action, resource in required.items():
+            if not function.identity.may(action, resource):
+                raise UsageError(
+                    f"{source.logical_id} is refused, as AWS would: the role of {function.logical_id} does not allow {action} on {resource}"
+                )
         self._kernel, self._cloud, self._service, self._latencies = kernel, cloud, service, latencies
         self._source, self._function = source, function
         self._table = source.stream_arn.partition(":table/")[2].partition("/")[0]

@@ -29,7 +29,7 @@ def bury(record: SQSRecord) -> None:
                 burying.bury_file(STATE, ref, record.message_id)
         else:
             burying.bury_batch(STATE, messages.decode_batch(record.body))
-    except msgspec.ValidationError as error:
+    except msgspec.DecodeError as error:
         # Belongs to no file. It is kept in the parked queue like the others, for a person to look at.
         logger.error("a message that is not ours", extra={"message_id": record.message_id, "error": str(error)})
     clients.sqs().send_message(QueueUrl=SETTINGS.parked_queues[record.event_source_arn], MessageBody=record.body)

@@ -8,12 +8,13 @@ MODULES = {
     "test_s3": "S3 notifications",
     "test_sqs_source": "SQS and its event source mapping",
     "test_lambda": "Lambda",
+    "test_iam": "IAM",
     "test_streams": "DynamoDB Streams and their event source mapping",
 }
 NOT_MODELLED = (
     "at-least-once duplicates of SQS and S3, and unordered delivery of SQS",
     "the event `s3:TestEvent` when notifications are configured",
-    "IAM: a function may call whatever it likes",
+    "conditions of IAM statements, resource policies and permission boundaries",
     "the in-flight limit of a queue (120,000), and the quotas of batch requests beyond moto's own checks",
     "the scale-down of a mapping when its function fails, and provisioned mode",
     "several shards of a stream, and the removal of expired items (TTL)",

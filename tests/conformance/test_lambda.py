@@ -1,6 +1,6 @@
 """Lambda's execution environments, concurrency, timeouts and billing."""
 
-from tests.conformance.tunnel import Tunnel, queue, row, send
+from tests.conformance.tunnel import SQS_ALLOWED, Tunnel, queue, row, send
 
 RUNTIME = "Lambda developer guide, Understanding the Lambda execution environment lifecycle"
 SCALING = "Lambda developer guide, Understanding Lambda function scaling"
@@ -74,7 +74,7 @@ def test_a_call_that_the_timeout_cuts_off_never_happens(tunnel: Tunnel) -> None:
             finally:
                 sqs.send_message(QueueUrl=url, MessageBody="cleanup")
     """
-    tunnel.run(queue(visibility=60), handler, send("a"), longest=20)
+    tunnel.run(queue(visibility=60, function=f"Timeout: 5, MemorySize: 1769, {SQS_ALLOWED}"), handler, send("a"), longest=20)
     assert tunnel.invocations[0].outcome == "timeout"
     assert tunnel.messages("sent", "Dead") == []
 

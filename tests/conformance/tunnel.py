@@ -113,6 +113,10 @@ def write(*items: dict[str, Any], at: float = 0.0, table: str = "Table") -> Clie
     return client
 
 
+SQS_ALLOWED = "Policies: [{Statement: [{Effect: Allow, Action: 'sqs:*', Resource: '*'}]}]"
+"""Of a function that calls SQS itself."""
+
+
 def queue(
     *,
     visibility: int = 30,

@@ -91,10 +91,9 @@ def test_a_file_that_is_gone_gives_each_page_its_reason(world) -> None:
     assert ["deleted" in outcome.error for outcome in outcomes] == [True, True]
 
 
-def test_outcomes_too_long_for_an_item_go_to_s3(world, monkeypatch) -> None:
-    monkeypatch.setattr(reading, "ITEM_BYTES", 10)
+def test_outcomes_too_long_for_an_item_go_to_s3(world) -> None:
     batch = world.batch(builders.tiff(builders.page_image(SSN)))
-    read_batch(world, batch)
+    read_batch(world, batch, item_bytes=10)
     ((outcome, key),) = world.state.read_file(batch.file.file_id)[1]
     assert outcome.outcomes == ()
     assert key == f"work/{batch.file.file_id}/1.json"

@@ -1,0 +1,97 @@
+"""Least privilege, proven: take any one statement out of the template's roles, and the system no longer does its whole job."""
+
+import copy
+from pathlib import Path
+
+import msgspec
+import pytest
+from PIL import Image
+
+from harness import clients, inputs, latency, template
+from harness.compute import Modelled
+from harness.emulation import Emulation, Setting, Stage, emulate
+from harness.environment import CodeBase
+from harness.errors import UsageError
+from harness.places import Place
+from harness.randomness import Randomness
+from harness.recorder import Call
+from pipeline.messages import BatchMessage, FileRef, PageRange
+from tests import builders
+from tests.builders import CONFIG, PROJECT
+
+PARAMETERS = {
+    "PdfMode": "original",
+    "ItemBytes": "1",
+    "WorkerTimeout": "120",
+    "OcrPageTimeout": "105",
+    "BatchPages": "40",
+    "MaxReceives": "1",
+}
+"""Every permission is used: a PDF is made, outcomes go to S3, a worker hands pages back, messages die."""
+
+LOADED = template.load(PROJECT / "template.yaml", PARAMETERS)
+
+
+def statements() -> list[tuple[str, int, str]]:
+    """(role, index, Sid) of every statement but those for logs, which a function runs without."""
+    found = []
+    for name, resource in LOADED.document["Resources"].items():
+        if resource["Type"] == "AWS::IAM::Role":
+            listed = resource["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+            found += [(name, index, statement["Sid"]) for index, statement in enumerate(listed) if statement["Sid"] != "Logs"]
+    return found
+
+
+def dead_letters(stage: Stage) -> None:
+    """What reached the dead-letter queues: a batch of an unknown file, and something that is no event."""
+    ref = FileRef("gone", "uploads/gone.tif", 10, "etag")
+    for queue, body in (
+        ("BatchDeadLetterQueue", BatchMessage(ref, 1, PageRange(1, (8,))).encode()),
+        ("FileDeadLetterQueue", "no event"),
+    ):
+        stage.cloud.sqs.send_message(QueueUrl=stage.cloud.queue_url(stage.cloud.system.queues[queue]), MessageBody=body)
+
+
+def whole_job(folder: Path, document: template.Resource) -> Emulation:
+    (folder / "a.tif").write_bytes(builders.tiff(*(Image.new("1", (40, 40), 1) for _ in range(30)), compression="group4"))
+    loaded = msgspec.structs.replace(LOADED, document=document)
+    uploads = Place.parse(CONFIG.inputs)
+    setting = Setting(
+        template=loaded,
+        clients=[*clients.of_files(inputs.collect([folder], [".tif"]), uploads, loaded), dead_letters],
+        results=Place.parse(CONFIG.results),
+        seed=0,
+        latencies=latency.load(),
+        recorded=CONFIG.record,
+        longest=3_000,
+    )
+    code = CodeBase(list(loaded.code.values()), ["pipeline.handlers.worker.handler"])
+    return emulate(setting, code, Modelled(Randomness(0).stream("compute")))
+
+
+def denied(emulation: Emulation) -> list[str]:
+    return [
+        f"{event.caller}: {event.operation}"
+        for event in emulation.recorder.events
+        if isinstance(event, Call) and "AccessDenied" in event.error
+    ]
+
+
+def test_with_all_statements_the_whole_job_is_done_and_nothing_denied(tmp_path: Path) -> None:
+    emulation = whole_job(tmp_path, LOADED.document)
+    assert denied(emulation) == []
+    assert emulation.finished
+    assert sorted(Path(key).suffix for key in emulation.results) == [".json", ".pdf"]
+    assert emulation.leftovers["BatchParkedQueue"].messages == emulation.leftovers["FileParkedQueue"].messages == 1
+
+
+@pytest.mark.parametrize(("role", "index", "sid"), statements(), ids=lambda value: str(value))
+def test_without_a_statement_something_is_denied(tmp_path: Path, role: str, index: int, sid: str) -> None:
+    document = copy.deepcopy(LOADED.document)
+    del document["Resources"][role]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"][index]
+    try:
+        emulation = whole_job(tmp_path, document)
+    except UsageError as refused:
+        assert "is refused, as AWS would" in str(refused)  # noqa: PT017 either the deployment or a call is refused
+        return
+    assert denied(emulation) != []
