@@ -295,7 +295,7 @@ def test_a_handler_can_make_its_message_visible_at_once(tunnel: Tunnel) -> None:
             boto3.client("sqs").change_message_visibility(QueueUrl=url, ReceiptHandle=record["receiptHandle"], VisibilityTimeout=0)
             raise ValueError
     """
-    tunnel.run(queue(visibility=600, receives=2, function=f"Timeout: 5, {SQS_ALLOWED}"), handler, send("a"))
+    tunnel.run(queue(visibility=600, receives=2, function=f"Timeout: 5, MemorySize: 1769, {SQS_ALLOWED}"), handler, send("a"))
     assert all(gap < 5 for gap in gaps([message.t for message in tunnel.messages("received")]))
 
 
@@ -311,6 +311,6 @@ def test_a_handler_can_extend_the_visibility_of_its_message(tunnel: Tunnel) -> N
             boto3.client("sqs").change_message_visibility(QueueUrl=url, ReceiptHandle=record["receiptHandle"], VisibilityTimeout=200)
             raise ValueError
     """
-    tunnel.run(queue(visibility=30, receives=2, function=f"Timeout: 5, {SQS_ALLOWED}"), handler, send("a"))
+    tunnel.run(queue(visibility=30, receives=2, function=f"Timeout: 5, MemorySize: 1769, {SQS_ALLOWED}"), handler, send("a"))
     (gap,) = gaps([message.t for message in tunnel.messages("received")])
     assert 200 < gap < 202
