@@ -1,17 +1,13 @@
-"""What the benchmarks share: the sample corpus, and a run of it."""
+"""What the benchmarks share."""
 
 from pathlib import Path
 
 import pytest
 
-from fixtures import corpus
-from tests.builders import CONFIG, PROJECT
+from tests import builders
 
 
 @pytest.fixture(scope="session")
 def sample() -> Path:
     """The corpus of `make run`."""
-    folder = PROJECT / ".harness" / f"sample-{corpus.VERSION}-{CONFIG.sample.files}-{CONFIG.sample.seed}"
-    if not (folder / "truth.json").is_file():
-        corpus.make(folder, CONFIG.sample.files, CONFIG.sample.seed)
-    return folder
+    return builders.sample()

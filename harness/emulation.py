@@ -19,7 +19,8 @@ from harness.latency import Distribution, Latencies
 from harness.places import Place
 from harness.randomness import Randomness
 from harness.recorder import Depth, Recorder, Result
-from harness.services.lambda_service import OUTPUT, LambdaService
+from harness.services.lambda_service import LambdaService
+from harness.services.output import OUTPUT
 from harness.services.queues import Queues
 from harness.services.s3_events import S3Events
 from harness.services.sqs_source import SqsMapping

@@ -40,6 +40,16 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     reserved: int | None = None
 
 
+def require(function: Function, source: str, needed: dict[str, str]) -> None:
+    """Raises `UsageError` when the function's role lacks what its mapping `source` needs ({action: resource})."""
+    for action, resource in needed.items():
+        if not function.identity.may(action, resource):
+            raise UsageError(
+                f"{source} is refused, as AWS would: the role of {function.logical_id} does not allow {action} "
+                f"on {resource.rpartition(':')[2]}"
+            )
+
+
 class SqsSource(msgspec.Struct, frozen=True, kw_only=True):
     """An event source mapping on a queue. Times in seconds."""
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont, TiffImagePlugin
 
+from fixtures import corpus
 from harness import config, inputs, latency
 from harness import run as runs
 from pipeline.documents import PageFile
@@ -68,6 +69,14 @@ def ifd_chain(links: list[int], big: bool = False) -> bytes:
         data += struct.pack(count, 2) + struct.pack(value, 256, 4, 1, 8) + struct.pack(value, 257, 4, 1, 8)
         data += struct.pack(pointer, at[link] if link >= 0 else 0)
     return data
+
+
+def sample() -> Path:
+    """The corpus of `make run`, made when it is not there."""
+    folder = PROJECT / ".harness" / f"sample-{corpus.VERSION}-{CONFIG.sample.files}-{CONFIG.sample.seed}"
+    if not (folder / "truth.json").is_file():
+        corpus.make(folder, CONFIG.sample.files, CONFIG.sample.seed)
+    return folder
 
 
 class Quiet:

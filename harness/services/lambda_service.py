@@ -4,26 +4,20 @@ An invocation is a process whose scope is its environment. Environments are reus
 crash, or some minutes of idleness.
 """
 
-import importlib
-import io
 import json
 import math
-import os
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from harness.cloud import ACCOUNT, CREDENTIALS
-from harness.compute import Policy, cpu_clock, vcpu_share
+from harness.compute import Policy, vcpu_share
 from harness.config import RecordedFunction
-from harness.environment import CodeBase, Sandbox
+from harness.environment import CodeBase
 from harness.kernel import Kernel, Process
 from harness.latency import Latencies
-from harness.recorder import Compute, Invocation, Log, Recorder, Throttle
-from harness.region import REGION
+from harness.recorder import Invocation, Recorder, Throttle
+from harness.services.execution import Context, Environment, Host
 from harness.template import Function
 
 ACCOUNT_CONCURRENCY = 1_000
@@ -53,117 +47,6 @@ class Answer(msgspec.Struct, frozen=True):
     error: str = ""
 
 
-class Context:
-    """What a handler gets as its second argument (AWS Lambda developer guide, "Using the Lambda context object")."""
-
-    identity = None
-    client_context = None
-
-    def __init__(self, environment: "Environment", request: str) -> None:
-        function = environment.function
-        self.function_name = function.name
-        self.function_version = "$LATEST"
-        self.invoked_function_arn = function.arn
-        self.memory_limit_in_mb = str(function.memory)
-        self.aws_request_id = request
-        self.log_group_name = f"/aws/lambda/{function.name}"
-        self.log_stream_name = environment.id
-        self._environment = environment
-
-    def get_remaining_time_in_millis(self) -> int:
-        return self._environment.remaining_ms()
-
-
-class Environment:
-    """One execution environment: a `kernel.Scope` for its processes and a `wire.Caller` for their calls."""
-
-    def __init__(self, service: "LambdaService", function: Function, number: int) -> None:
-        self.function, self.name, self.identity = function, function.logical_id, function.identity
-        self.id = f"{function.logical_id}/{number}"
-        self.sandbox = Sandbox(service.code, _variables(function))
-        self.handler: Callable[[Any, Context], Any] | None = None
-        self.request_id = ""
-        self.idle_since = 0.0
-        self.compute = 0.0
-        self.logged_bytes = 0
-        self.deadline = 0.0
-        self._share = vcpu_share(function.memory)
-        self._service = service
-        self._mark = 0.0
-        self._place = "start"
-        self._line = ""
-
-    def enter(self) -> None:
-        self.sandbox.enter()
-        self._mark = cpu_clock()
-
-    def leave(self) -> None:
-        self.sandbox.leave()
-
-    def settle(self, operation: str) -> float:
-        """Seconds that the compute since the last call takes in virtual time; `operation` is what comes now."""
-        cpu = self._service.policy.segment(self.function, f"{self._place}>{operation}", cpu_clock() - self._mark)
-        self.compute += cpu
-        self._place = operation
-        return cpu / self._share
-
-    def resumed(self) -> None:
-        """The next segment begins."""
-        self._mark = cpu_clock()
-
-    def begin(self, request: str) -> None:
-        self.request_id, self.compute, self.logged_bytes = request, 0.0, 0
-        self._place = "start"
-        self.deadline = self._service.kernel.now + self.function.timeout
-        self.resumed()
-
-    def remaining_ms(self) -> int:
-        self._service.kernel.sleep(self.settle(self._place))
-        self.resumed()
-        return max(0, int(round((self.deadline - self._service.kernel.now) * 1000, 6)))
-
-    def log(self, text: str) -> None:
-        """Takes what is written to standard output; each line becomes a log event."""
-        self.logged_bytes += len(text.encode())
-        *lines, self._line = (self._line + text).split("\n")
-        for line in lines:
-            if line.strip():
-                self._service.recorder.record(Log(t=self._service.kernel.now, function=self.name, text=line[: Recorder.LOG_CHARACTERS]))
-
-    def load(self) -> None:
-        """Runs the initialisation: the handler's module, and with it the application's own, are imported afresh."""
-        for spec in self._service.recorded:
-            module = application_module(spec.module, self._service.code)
-            if module is not None:
-                setattr(module, spec.name, self._charged(spec, getattr(module, spec.name)))
-        self.handler = self.sandbox.load(self.function.handler)
-
-    def _charged(self, spec: RecordedFunction, original: Callable[..., Any]) -> Callable[..., Any]:
-        """The function, charged for by the run's policy."""
-
-        def charged(*args: Any, **kwargs: Any) -> Any:
-            kernel = self._service.kernel
-            due = self.settle(spec.name)
-            outcome = self._service.policy.call(spec, original, args, kwargs)
-            self.compute += outcome.cpu
-            kernel.sleep(due + outcome.cpu / self._share)
-            self._service.recorder.record(
-                Compute(
-                    t=kernel.now,
-                    function=spec.function,
-                    cpu=outcome.cpu,
-                    request=self.request_id,
-                    error=type(outcome.error).__name__ if outcome.error else "",
-                )
-            )
-            self.resumed()
-            if outcome.error is not None:
-                raise outcome.error
-            return outcome.value
-
-        return charged
-
-
 class LambdaService:
     """All functions of the system. `invoke` blocks the calling process until the invocation has ended."""
 
@@ -176,7 +59,8 @@ class LambdaService:
         recorder: Recorder,
         recorded: Sequence[RecordedFunction],
     ) -> None:
-        self.kernel, self.code, self.policy, self.recorder, self.recorded = kernel, code, policy, recorder, recorded
+        self._host = Host(kernel, code, policy, recorder, recorded)
+        self._kernel, self._recorder = kernel, recorder
         self.running: dict[str, int] = {}
         self._latencies = latencies
         self._idle: dict[str, list[Environment]] = {}
@@ -190,10 +74,10 @@ class LambdaService:
         self.running[function.logical_id] = self.running.get(function.logical_id, 0) + 1
         self._requests += 1
         request = f"{self._requests:08x}-0000-4000-8000-{function.memory:012x}"
-        started = self.kernel.now
+        started = self._kernel.now
         payload = json.dumps(event)
         phases = _Phases()
-        process = self.kernel.spawn(
+        process = self._kernel.spawn(
             f"{environment.id}:{request}",
             lambda: self._run(environment, request, payload, cold, phases),
             environment,
@@ -207,7 +91,7 @@ class LambdaService:
         if answer.error and (phases.timed_out or process.killed or phases.crashed):
             environment.sandbox.discard()
         else:
-            environment.idle_since = self.kernel.now
+            environment.idle_since = self._kernel.now
             self._idle.setdefault(function.logical_id, []).append(environment)
         return answer
 
@@ -225,41 +109,41 @@ class LambdaService:
         if sum(self.running.values()) >= ACCOUNT_CONCURRENCY:
             raise self._throttle(function, "account concurrency")
         idle = self._idle.setdefault(function.logical_id, [])
-        while idle and self.kernel.now - idle[0].idle_since > IDLE_SECONDS:
+        while idle and self._kernel.now - idle[0].idle_since > IDLE_SECONDS:
             idle.pop(0).sandbox.discard()
         if idle:
             return idle.pop(), False
         if not self._may_scale(function):
             raise self._throttle(function, "scaling rate")
         number = self._numbers[function.logical_id] = self._numbers.get(function.logical_id, 0) + 1
-        return Environment(self, function, number), True
+        return Environment(self._host, function, number), True
 
     def _may_scale(self, function: Function) -> bool:
-        left, since = self._allowance.get(function.logical_id, (float(SCALING_BURST), self.kernel.now))
-        left = min(SCALING_BURST, left + (self.kernel.now - since) * SCALING_BURST / SCALING_PERIOD)
+        left, since = self._allowance.get(function.logical_id, (float(SCALING_BURST), self._kernel.now))
+        left = min(SCALING_BURST, left + (self._kernel.now - since) * SCALING_BURST / SCALING_PERIOD)
         allowed = left >= 1
-        self._allowance[function.logical_id] = (left - allowed, self.kernel.now)
+        self._allowance[function.logical_id] = (left - allowed, self._kernel.now)
         return allowed
 
     def _throttle(self, function: Function, reason: str) -> Throttled:
-        self.recorder.record(Throttle(t=self.kernel.now, function=function.logical_id, reason=reason))
+        self._recorder.record(Throttle(t=self._kernel.now, function=function.logical_id, reason=reason))
         return Throttled(f"{function.logical_id}: {reason} is used up")
 
     def _run(self, environment: Environment, request: str, payload: str, cold: bool, phases: "_Phases") -> Any:
         if cold:
             # The sandbox is not billed; the imports are, since August 2025 (AWS compute blog, "INIT phase billing").
-            self.kernel.sleep(self._latencies.draw("lambda", "environment"))
-            began = self.kernel.now
+            self._kernel.sleep(self._latencies.draw("lambda", "environment"))
+            began = self._kernel.now
             environment.request_id = request
             environment.load()
-            self.kernel.sleep(self.policy.init(environment.function) / vcpu_share(environment.function.memory))
-            phases.init = self.kernel.now - began
+            self._kernel.sleep(self._host.policy.init(environment.function) / vcpu_share(environment.function.memory))
+            phases.init = self._kernel.now - began
         assert environment.handler is not None
-        phases.begun = self.kernel.now
+        phases.begun = self._kernel.now
         environment.begin(request)
-        phases.armed(self.kernel)
+        phases.armed(self._kernel)
         response = environment.handler(json.loads(payload), Context(environment, request))
-        self.kernel.sleep(environment.settle("return"))
+        self._kernel.sleep(environment.settle("return"))
         answer = json.dumps(response)
         if len(answer) > RESPONSE_BYTES:
             raise ResponseTooLarge(f"Response payload size exceeded maximum allowed payload size ({RESPONSE_BYTES} bytes).")
@@ -268,7 +152,7 @@ class LambdaService:
     def _await(self, process: Process, environment: Environment, phases: "_Phases") -> Answer:
         phases.process, phases.environment = process, environment
         if process.alive:
-            self.kernel.wait(process.done)
+            self._kernel.wait(process.done)
         if phases.timed_out:
             return Answer(None, f"Task timed out after {environment.function.timeout}.00 seconds")
         if process.error is not None:
@@ -288,11 +172,11 @@ class LambdaService:
         answer: Answer,
         records: int,
     ) -> None:
-        duration = self.kernel.now - phases.begun if phases.begun is not None else 0.0
+        duration = self._kernel.now - phases.begun if phases.begun is not None else 0.0
         outcome = "success" if not answer.error else "timeout" if phases.timed_out else "error"
-        self.recorder.record(
+        self._recorder.record(
             Invocation(
-                t=self.kernel.now,
+                t=self._kernel.now,
                 function=environment.name,
                 request=request,
                 environment=environment.id,
@@ -334,62 +218,6 @@ class _Phases:
         if self.process.alive:
             self.timed_out = True
             self.process.kill()
-
-
-class Output(io.TextIOBase):
-    """Standard output: what a function prints goes to its log, what anyone else prints goes where it went before.
-
-    There is one for the whole Python process: logging handlers that an application makes keep it from one run to the next.
-    """
-
-    def __init__(self) -> None:
-        self._kernel: Kernel | None = None
-        self._original: Any = sys.stdout
-
-    @contextmanager
-    def of(self, kernel: Kernel) -> Iterator[None]:
-        """Takes the place of standard output for a run."""
-        self._kernel, self._original, sys.stdout = kernel, sys.stdout, self
-        try:
-            yield
-        finally:
-            self._kernel, sys.stdout = None, self._original
-
-    def write(self, text: str) -> int:
-        process = self._kernel.current if self._kernel is not None else None
-        scope: Any = process.scope if process is not None else None
-        if isinstance(scope, Environment):
-            scope.log(text)
-            return len(text)
-        return int(self._original.write(text))
-
-    def flush(self) -> None:
-        self._original.flush()
-
-
-OUTPUT = Output()
-
-
-def application_module(name: str, code: CodeBase) -> Any:
-    """A module of the application in the environment that is entered; None when the application has no such module."""
-    return importlib.import_module(name) if code.owns(name) else None
-
-
-def _variables(function: Function) -> dict[str, str]:
-    """Environment variables of a function ("Defined runtime environment variables")."""
-    return {
-        **{name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH")},
-        **CREDENTIALS,
-        "AWS_LAMBDA_FUNCTION_NAME": function.name,
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
-        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-        "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
-        "LAMBDA_TASK_ROOT": str(function.code),
-        "AWS_ACCOUNT_ID": ACCOUNT,
-        "AWS_REGION": REGION,
-        "TZ": ":UTC",
-        **function.environment,
-    }
 
 
 def _failed_records(response: Any) -> int:

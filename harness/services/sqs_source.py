@@ -17,7 +17,7 @@ from harness.region import REGION
 from harness.services import filters
 from harness.services.lambda_service import LambdaService, Throttled
 from harness.services.queues import Queue
-from harness.template import Function, SqsSource
+from harness.template import Function, SqsSource, require
 
 STARTING_LANES = 5
 LANES_PER_MINUTE = 300
@@ -51,12 +51,7 @@ class SqsMapping:
                 f"{source.logical_id} is refused, as AWS would: the timeout of {function.logical_id} ({function.timeout} s) is longer than "
                 f"the visibility timeout of {queue.logical_id} ({queue.visibility_timeout} s)"
             )
-        for action in REQUIRED:
-            if not function.identity.may(action, queue.arn):
-                raise UsageError(
-                    f"{source.logical_id} is refused, as AWS would: the role of {function.logical_id} does not allow {action} "
-                    f"on {queue.logical_id}"
-                )
+        require(function, source.logical_id, dict.fromkeys(REQUIRED, queue.arn))
         self._kernel, self._cloud, self._service, self._latencies = kernel, cloud, service, latencies
         self._source, self._function, self._queue = source, function, queue
         self._url = cloud.queue_url(queue.arn)

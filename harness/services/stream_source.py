@@ -14,12 +14,11 @@ from typing import Any
 import msgspec
 
 from harness.cloud import Cloud
-from harness.errors import UsageError
 from harness.kernel import Kernel, Signal
 from harness.latency import Latencies
 from harness.services import filters
 from harness.services.lambda_service import LambdaService, Throttled
-from harness.template import Function, StreamSource
+from harness.template import Function, StreamSource, require
 from harness.wire import Exchange, Wire
 
 POLL_SECONDS = 0.25
@@ -47,11 +46,7 @@ class StreamMapping:
         required = dict.fromkeys(REQUIRED, source.stream_arn) | {"dynamodb:ListStreams": "*"}
         if source.on_failure:
             required["sqs:SendMessage"] = source.on_failure
-        for action, resource in required.items():
-            if not function.identity.may(action, resource):
-                raise UsageError(
-                    f"{source.logical_id} is refused, as AWS would: the role of {function.logical_id} does not allow {action} on {resource}"
-                )
+        require(function, source.logical_id, required)
         self._kernel, self._cloud, self._service, self._latencies = kernel, cloud, service, latencies
         self._source, self._function = source, function
         self._table = source.stream_arn.partition(":table/")[2].partition("/")[0]

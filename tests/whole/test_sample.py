@@ -7,19 +7,14 @@ from pathlib import Path
 import pikepdf
 import pytest
 
-from fixtures import corpus
 from harness import run as runs
 from harness.recorder import Invocation, Log
 from tests import builders
-from tests.builders import CONFIG, PROJECT
 
 
 @pytest.fixture(scope="module")
 def sample() -> Path:
-    folder = PROJECT / ".harness" / f"sample-{corpus.VERSION}-{CONFIG.sample.files}-{CONFIG.sample.seed}"
-    if not (folder / "truth.json").is_file():
-        corpus.make(folder, CONFIG.sample.files, CONFIG.sample.seed)
-    return folder
+    return builders.sample()
 
 
 @pytest.fixture(scope="module")

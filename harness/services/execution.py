@@ -1,0 +1,164 @@
+"""An execution environment at work: its handler, its clock, its compute, its log.
+
+What it has to itself (modules, variables, /tmp) is its `Sandbox`; here are the phases of its life, from the first import on, and the charge
+for what it computes between its AWS calls.
+"""
+
+import importlib
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from harness.cloud import ACCOUNT, CREDENTIALS
+from harness.compute import Policy, cpu_clock, vcpu_share
+from harness.config import RecordedFunction
+from harness.environment import CodeBase, Sandbox
+from harness.kernel import Kernel
+from harness.recorder import Compute, Log, Recorder
+from harness.region import REGION
+from harness.template import Function
+
+
+class Host(msgspec.Struct, frozen=True):
+    """What all environments of a run share."""
+
+    kernel: Kernel
+    code: CodeBase
+    policy: Policy
+    recorder: Recorder
+    recorded: Sequence[RecordedFunction]
+
+
+class Context:
+    """What a handler gets as its second argument (AWS Lambda developer guide, "Using the Lambda context object")."""
+
+    identity = None
+    client_context = None
+
+    def __init__(self, environment: "Environment", request: str) -> None:
+        function = environment.function
+        self.function_name = function.name
+        self.function_version = "$LATEST"
+        self.invoked_function_arn = function.arn
+        self.memory_limit_in_mb = str(function.memory)
+        self.aws_request_id = request
+        self.log_group_name = f"/aws/lambda/{function.name}"
+        self.log_stream_name = environment.id
+        self._environment = environment
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self._environment.remaining_ms()
+
+
+class Environment:
+    """One execution environment: a `kernel.Scope` for its processes and a `wire.Caller` for their calls."""
+
+    def __init__(self, host: Host, function: Function, number: int) -> None:
+        self.function, self.name, self.identity = function, function.logical_id, function.identity
+        self.id = f"{function.logical_id}/{number}"
+        self.sandbox = Sandbox(host.code, _variables(function))
+        self.handler: Callable[[Any, Context], Any] | None = None
+        self.request_id = ""
+        self.idle_since = 0.0
+        self.compute = 0.0
+        self.logged_bytes = 0
+        self.deadline = 0.0
+        self._share = vcpu_share(function.memory)
+        self._host = host
+        self._mark = 0.0
+        self._place = "start"
+        self._line = ""
+
+    def enter(self) -> None:
+        self.sandbox.enter()
+        self._mark = cpu_clock()
+
+    def leave(self) -> None:
+        self.sandbox.leave()
+
+    def settle(self, operation: str) -> float:
+        """Seconds that the compute since the last call takes in virtual time; `operation` is what comes now."""
+        cpu = self._host.policy.segment(self.function, f"{self._place}>{operation}", cpu_clock() - self._mark)
+        self.compute += cpu
+        self._place = operation
+        return cpu / self._share
+
+    def resumed(self) -> None:
+        """The next segment begins."""
+        self._mark = cpu_clock()
+
+    def begin(self, request: str) -> None:
+        self.request_id, self.compute, self.logged_bytes = request, 0.0, 0
+        self._place = "start"
+        self.deadline = self._host.kernel.now + self.function.timeout
+        self.resumed()
+
+    def remaining_ms(self) -> int:
+        self._host.kernel.sleep(self.settle(self._place))
+        self.resumed()
+        return max(0, int(round((self.deadline - self._host.kernel.now) * 1000, 6)))
+
+    def log(self, text: str) -> None:
+        """Takes what is written to standard output; each line becomes a log event."""
+        self.logged_bytes += len(text.encode())
+        *lines, self._line = (self._line + text).split("\n")
+        for line in lines:
+            if line.strip():
+                self._host.recorder.record(Log(t=self._host.kernel.now, function=self.name, text=line[: Recorder.LOG_CHARACTERS]))
+
+    def load(self) -> None:
+        """Runs the initialisation: the handler's module, and with it the application's own, are imported afresh."""
+        for spec in self._host.recorded:
+            module = application_module(spec.module, self._host.code)
+            if module is not None:
+                setattr(module, spec.name, self._charged(spec, getattr(module, spec.name)))
+        self.handler = self.sandbox.load(self.function.handler)
+
+    def _charged(self, spec: RecordedFunction, original: Callable[..., Any]) -> Callable[..., Any]:
+        """The function, charged for by the run's policy."""
+
+        def charged(*args: Any, **kwargs: Any) -> Any:
+            kernel = self._host.kernel
+            due = self.settle(spec.name)
+            outcome = self._host.policy.call(spec, original, args, kwargs)
+            self.compute += outcome.cpu
+            kernel.sleep(due + outcome.cpu / self._share)
+            self._host.recorder.record(
+                Compute(
+                    t=kernel.now,
+                    function=spec.function,
+                    cpu=outcome.cpu,
+                    request=self.request_id,
+                    error=type(outcome.error).__name__ if outcome.error else "",
+                )
+            )
+            self.resumed()
+            if outcome.error is not None:
+                raise outcome.error
+            return outcome.value
+
+        return charged
+
+
+def application_module(name: str, code: CodeBase) -> Any:
+    """A module of the application in the environment that is entered; None when the application has no such module."""
+    return importlib.import_module(name) if code.owns(name) else None
+
+
+def _variables(function: Function) -> dict[str, str]:
+    """Environment variables of a function ("Defined runtime environment variables")."""
+    return {
+        **{name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH")},
+        **CREDENTIALS,
+        "AWS_LAMBDA_FUNCTION_NAME": function.name,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
+        "LAMBDA_TASK_ROOT": str(function.code),
+        "AWS_ACCOUNT_ID": ACCOUNT,
+        "AWS_REGION": REGION,
+        "TZ": ":UTC",
+        **function.environment,
+    }
