@@ -33,6 +33,9 @@ def run(
     memory: Annotated[int | None, typer.Option(help="Memory of a worker in MB.", min=128)] = None,
     parameter: Annotated[list[str] | None, typer.Option(help="NAME=VALUE: any parameter of the template.")] = None,
     compute: Annotated[str, typer.Option(help="measured, recorded or modelled.")] = "recorded",
+    cpu_factor: Annotated[
+        float, typer.Option(help="How many times longer a Lambda vCPU takes than a core of this machine.", min=0.01, max=100)
+    ] = 1.0,
     template: Annotated[Path | None, typer.Option(help="The SAM template to deploy.")] = None,
     latencies: Annotated[Path | None, typer.Option("--latency", help="TOML file that replaces entries of latency.toml.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("runs/latest"),
@@ -47,6 +50,7 @@ def run(
         seed=seed,
         compute=_compute(compute),
         latencies=latency.load(latencies),
+        cpu_factor=cpu_factor,
         ledger=config.root / ".harness" / "ledger.sqlite",
     )
     runs.prepare(out)

@@ -74,6 +74,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     latencies: dict[str, Distribution]
     recorded: Sequence[RecordedFunction]
     longest: float = LONGEST_SECONDS
+    cpu_factor: float = 1.0
 
 
 def emulate(
@@ -94,7 +95,7 @@ def emulate(
         stack.enter_context(wire.connected())
         stack.enter_context(code.importable())
         cloud.reconnect()
-        functions = LambdaService(kernel, code, policy, latencies, recorder, setting.recorded)
+        functions = LambdaService(kernel, code, policy, latencies, recorder, setting.recorded, setting.cpu_factor)
         stack.callback(functions.close)
         stack.callback(kernel.close)
         stack.enter_context(OUTPUT.of(kernel))

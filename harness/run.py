@@ -41,7 +41,9 @@ class Progress(Protocol):
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """What a user chooses. `parameters` are the template's; `ledger` is where recorded compute is kept."""
+    """What a user chooses. `parameters` are the template's; `ledger` is where recorded compute is kept;
+    `cpu_factor`: how many times longer a Lambda vCPU takes than this machine's core.
+    """
 
     template: Path
     parameters: dict[str, str]
@@ -49,6 +51,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     compute: ComputeKind
     latencies: dict[str, Distribution]
     ledger: Path
+    cpu_factor: float = 1.0
 
 
 class FileLine(msgspec.Struct, frozen=True, rename="camel"):
@@ -87,6 +90,7 @@ def run(config: Config, inputs: Sequence[InputFile], options: Options, progress:
         seed=options.seed,
         latencies=options.latencies,
         recorded=config.record,
+        cpu_factor=options.cpu_factor,
     )
     handlers = [resource["Properties"]["Handler"] for resource in loaded.functions()]
     code = CodeBase(list(loaded.code.values()), handlers)
@@ -100,6 +104,7 @@ def run(config: Config, inputs: Sequence[InputFile], options: Options, progress:
         config.result,
         seed=options.seed,
         compute=options.compute,
+        cpu_factor=options.cpu_factor,
         parameters=loaded.parameters,
         checked=checked,
         violations=violations,

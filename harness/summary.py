@@ -21,6 +21,7 @@ def summarize(
     *,
     seed: int,
     compute: str,
+    cpu_factor: float,
     parameters: Mapping[str, str],
     checked: Sequence[str],
     violations: Sequence[Violation],
@@ -36,6 +37,7 @@ def summarize(
         "kind": "run",
         "seed": seed,
         "compute": compute,
+        "cpuFactor": cpu_factor,
         "parameters": dict(parameters),
         "files": {
             "total": sum(isinstance(event, Upload) for event in events),

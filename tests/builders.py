@@ -90,7 +90,13 @@ class Quiet:
 
 
 def run(
-    folder: Path, *, seed: int = 0, compute: runs.ComputeKind = "recorded", parameters: dict[str, str] | None = None, ledger: Path = LEDGER
+    folder: Path,
+    *,
+    seed: int = 0,
+    compute: runs.ComputeKind = "recorded",
+    parameters: dict[str, str] | None = None,
+    ledger: Path = LEDGER,
+    cpu_factor: float = 1.0,
 ) -> runs.Run:
     """A run of the real template on a folder of TIFFs."""
     options = runs.Options(
@@ -100,5 +106,6 @@ def run(
         compute=compute,
         latencies=latency.load(),
         ledger=ledger,
+        cpu_factor=cpu_factor,
     )
     return runs.run(CONFIG, inputs.collect([folder], CONFIG.input_suffixes), options, lambda title, total: Quiet())

@@ -22,13 +22,18 @@ from harness.template import Function
 
 
 class Host(msgspec.Struct, frozen=True):
-    """What all environments of a run share."""
+    """What all environments of a run share. `cpu_factor`: how many times longer a Lambda vCPU takes than this machine's core."""
 
     kernel: Kernel
     code: CodeBase
     policy: Policy
     recorder: Recorder
     recorded: Sequence[RecordedFunction]
+    cpu_factor: float = 1.0
+
+    def cpu_speed(self, function: Function) -> float:
+        """CPU seconds of this machine that a thread of the function gets done in a second."""
+        return vcpu_share(function.memory) / self.cpu_factor
 
 
 class Context:
@@ -65,7 +70,7 @@ class Environment:
         self.compute = 0.0
         self.logged_bytes = 0
         self.deadline = 0.0
-        self._share = vcpu_share(function.memory)
+        self._speed = host.cpu_speed(function)
         self._host = host
         self._mark = 0.0
         self._place = "start"
@@ -83,7 +88,7 @@ class Environment:
         cpu = self._host.policy.segment(self.function, f"{self._place}>{operation}", cpu_clock() - self._mark)
         self.compute += cpu
         self._place = operation
-        return cpu / self._share
+        return cpu / self._speed
 
     def resumed(self) -> None:
         """The next segment begins."""
@@ -124,7 +129,7 @@ class Environment:
             due = self.settle(spec.name)
             outcome = self._host.policy.call(spec, original, args, kwargs)
             self.compute += outcome.cpu
-            kernel.sleep(due + outcome.cpu / self._share)
+            kernel.sleep(due + outcome.cpu / self._speed)
             self._host.recorder.record(
                 Compute(
                     t=kernel.now,

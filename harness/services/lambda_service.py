@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from harness.compute import Policy, vcpu_share
+from harness.compute import Policy
 from harness.config import RecordedFunction
 from harness.environment import CodeBase
 from harness.kernel import Kernel, Process
@@ -58,8 +58,9 @@ class LambdaService:
         latencies: Latencies,
         recorder: Recorder,
         recorded: Sequence[RecordedFunction],
+        cpu_factor: float = 1.0,
     ) -> None:
-        self._host = Host(kernel, code, policy, recorder, recorded)
+        self._host = Host(kernel, code, policy, recorder, recorded, cpu_factor)
         self._kernel, self._recorder = kernel, recorder
         self.running: dict[str, int] = {}
         self._latencies = latencies
@@ -136,7 +137,7 @@ class LambdaService:
             began = self._kernel.now
             environment.request_id = request
             environment.load()
-            self._kernel.sleep(self._host.policy.init(environment.function) / vcpu_share(environment.function.memory))
+            self._kernel.sleep(self._host.policy.init(environment.function) / self._host.cpu_speed(environment.function))
             phases.init = self._kernel.now - began
         assert environment.handler is not None
         phases.begun = self._kernel.now

@@ -117,6 +117,13 @@ def test_live_and_recorded_compute_give_the_same_results(tmp_path: Path, sample:
     assert live.summary["ocr"]["cpuSeconds"] > 0
 
 
+def test_a_slower_vcpu_makes_the_same_run_slower(sample: Path, finished: runs.Run) -> None:
+    slower = builders.run(sample, cpu_factor=2.0)
+    assert pages_of(slower) == pages_of(finished)
+    worker, before = (one.summary["invocations"]["WorkerFunction"]["durationP50"] for one in (slower, finished))
+    assert 1.7 < worker / before < 2.1
+
+
 def test_modelled_compute_needs_no_ocr_and_is_the_same_everywhere(sample: Path) -> None:
     modelled = builders.run(sample, compute="modelled")
     assert modelled.summary["ocr"]["cpuSeconds"] > 0
