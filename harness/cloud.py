@@ -13,7 +13,6 @@ from contextlib import contextmanager, redirect_stdout
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import boto3
 import botocore.loaders
@@ -84,12 +83,6 @@ class Cloud:
 
     def queue_url(self, arn: str) -> str:
         return f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{arn.rpartition(':')[2]}"
-
-    @staticmethod
-    def address(url: str) -> tuple[str, str]:
-        """(bucket, key) of an S3 request's URL, whose host begins with the bucket."""
-        parts = urlsplit(url)
-        return parts.netloc.partition(".s3.")[0], unquote(parts.path.lstrip("/"))
 
     def items(self, table: str) -> list[dict[str, object]]:
         """All items of a table, as plain values, read past the API."""

@@ -19,6 +19,7 @@ from typing import Any, Protocol, get_type_hints
 import msgspec
 import numpy as np
 
+from harness.cloud import CREDENTIALS
 from harness.config import RecordedFunction
 from harness.environment import CodeBase
 from harness.ledger import Entry, Ledger, fingerprint
@@ -120,6 +121,7 @@ class Recorded:
         self._typical: dict[str, float] = {}
         self._returns: dict[Callable[..., Any], Any] = {}
         self.pending: dict[bytes, Pending] = {}
+        self._pending_bytes = 0
         self.incomplete = False
         self.variables: dict[str, str] = {}
         """Environment variables under which the pending calls are to be run."""
@@ -127,8 +129,7 @@ class Recorded:
     @property
     def full(self) -> bool:
         """Whether as much is pending as may be held in memory."""
-        size = sum(_weight(pending.args) for pending in self.pending.values())
-        return size > PENDING_BYTES
+        return self._pending_bytes > PENDING_BYTES
 
     def segment(self, function: Function, label: str, measured: float) -> float:
         code = self._code_of(function)
@@ -153,7 +154,9 @@ class Recorded:
         entry = self._ledger.call(key)
         if entry is None:
             self.incomplete = True
-            self.pending.setdefault(key, Pending(key, original, args, kwargs))
+            if key not in self.pending:
+                self.pending[key] = Pending(key, original, args, kwargs)
+                self._pending_bytes += _weight(args)
             self.variables = self.variables or dict(os.environ)
             return Outcome(spec.modelled.median_seconds, _stand_in(spec, original))
         if entry.error:
@@ -235,8 +238,6 @@ def measure_init(function: Function, runs: int = 3) -> float:
 
 
 def _plain_environment(variables: Mapping[str, str]) -> dict[str, str]:
-    from harness.cloud import CREDENTIALS
-
     return {"PATH": "/usr/bin:/bin", **CREDENTIALS, **variables}
 
 

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from harness.run import FileLine
+from reports.page_ranges import ranges
 
 MOST_ROWS = 40
 
@@ -75,14 +76,3 @@ def _headline(numbers: Mapping[str, Any]) -> Table:
     for name, value in rows.items():
         table.add_row(f"[bold]{name}[/bold]", value)
     return table
-
-
-def ranges(pages: list[int]) -> str:
-    """Page numbers as people write them: 1-3, 7."""
-    parts: list[list[int]] = []
-    for page in pages:
-        if parts and page == parts[-1][-1] + 1:
-            parts[-1][1:] = [page]
-        else:
-            parts.append([page])
-    return ", ".join("-".join(map(str, part)) for part in parts)

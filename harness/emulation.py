@@ -9,6 +9,7 @@ from contextlib import ExitStack
 import msgspec
 
 from harness import cloud as clouds
+from harness.addresses import bucket_and_key
 from harness.clock import virtual_time
 from harness.cloud import Cloud
 from harness.compute import Policy
@@ -49,7 +50,6 @@ class Emulation(msgspec.Struct, frozen=True):
     leftovers: dict[str, Leftover]
     ended: float
     finished: bool
-    switches: int
 
 
 class Stage(msgspec.Struct, frozen=True):
@@ -171,7 +171,6 @@ class _World:
             },
             ended=self._last_work,
             finished=self._finished,
-            switches=self._kernel.switches,
         )
 
     def _collected(self) -> dict[str, bytes]:
@@ -189,7 +188,7 @@ class _World:
     def _on_object(self, exchange: Exchange) -> None:
         if exchange.operation != "PutObject":
             return
-        bucket, key = self._cloud.address(exchange.url)
+        bucket, key = bucket_and_key(exchange.url)
         if bucket == self._results_bucket and key.startswith(self._setting.results.prefix):
             stored = self._cloud.stored_object(bucket, key)
             self._took(key, stored.size)

@@ -7,12 +7,14 @@ evaluation logic", IAM user guide). Conditions are taken as met, resource polici
 import fnmatch
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 from botocore.awsrequest import AWSPreparedRequest
 
+from harness.addresses import bucket_and_key
 from harness.region import REGION
 
 Statement = Mapping[str, Any]
@@ -86,20 +88,19 @@ def _matches(patterns: Any, value: str) -> bool:
     return any(_compiled(pattern).fullmatch(value) for pattern in listed)
 
 
+@cache
 def _compiled(pattern: str) -> re.Pattern[str]:
-    """IAM's wildcards: * and ?; nothing else is special."""
-    text = pattern.replace("[", "[[]")
-    service = text.startswith("arn:") or ":" not in text
-    return re.compile(fnmatch.translate(text), 0 if service else re.IGNORECASE)
+    """IAM's wildcards: * and ?; nothing else is special. Actions are compared without regard to case, ARNs with."""
+    is_action = ":" in pattern and not pattern.startswith("arn:")
+    return re.compile(fnmatch.translate(pattern.replace("[", "[[]")), re.IGNORECASE if is_action else 0)
 
 
 def _required(service: str, operation: str, request: AWSPreparedRequest, account: str) -> tuple[str, str]:
     """(action, resource) that a call needs permission for."""
     name = _ACTIONS.get(operation, operation)
     if service == "s3":
-        parts = urlsplit(request.url)
-        bucket, key = parts.netloc.partition(".s3.")[0], unquote(parts.path.lstrip("/"))
-        if name == "GetObject" and "versionId" in parse_qs(parts.query):
+        bucket, key = bucket_and_key(request.url)
+        if name == "GetObject" and "versionId" in parse_qs(urlsplit(request.url).query):
             name = "GetObjectVersion"
         return f"s3:{name}", f"arn:aws:s3:::{bucket}/{key}" if key else f"arn:aws:s3:::{bucket}"
     body = request.body if isinstance(request.body, str | bytes) else b""

@@ -110,8 +110,9 @@ def run(config: Config, inputs: Sequence[InputFile], options: Options, progress:
         violations=violations,
         real_seconds=time.monotonic() - began,
     )
-    lines = [_file_line(file.name, key, results[key][0], config.result) for file, key in zip(inputs, keys, strict=True) if results.get(key)]
-    named = {file.name: _public(results[key][0]) for file, key in zip(inputs, keys, strict=True) if results.get(key)}
+    found = [(file.name, key, results[key][0]) for file, key in zip(inputs, keys, strict=True) if results.get(key)]
+    lines = [_file_line(name, key, result, config.result) for name, key, result in found]
+    named = {name: _public(result) for name, _, result in found}
     return Run(numbers, lines, named, emulation)
 
 
@@ -149,29 +150,29 @@ def _emulate(setting: Setting, code: CodeBase, options: Options, progress: Progr
         finally:
             ledger.close()
     policy: Policy = Measured() if options.compute == "measured" else Modelled(Randomness(setting.seed).stream("compute"))
-    return _with_progress("Emulating", setting, code, policy, progress)
+    return _with_progress(setting, code, policy, progress)
 
 
 def _emulate_recorded(setting: Setting, code: CodeBase, ledger: Ledger, progress: Progress) -> Emulation:
-    variables: Mapping[str, str] = {}
     for _ in range(MOST_REHEARSALS):
         policy = Recorded(ledger, code)
-        emulation = _with_progress("Emulating", setting, code, policy, progress)
+        emulation = _with_progress(setting, code, policy, progress, lambda policy=policy: policy.full)  # type: ignore[misc]
         if not policy.incomplete:
             return emulation
         if policy.pending:
-            variables = policy.variables
             unit = setting.recorded[0].unit if setting.recorded else "call"
             with progress(f"Recording {unit}s", len(policy.pending)) as tell:
-                recording.record(ledger, list(policy.pending.values()), variables, tell)
+                recording.record(ledger, list(policy.pending.values()), policy.variables, tell)
         else:
             policy.learn()
     raise UsageError("the recorded functions of [tool.harness] are called with other arguments at every run: use --compute measured")
 
 
-def _with_progress(title: str, setting: Setting, code: CodeBase, policy: Policy, progress: Progress) -> Emulation:
-    with progress(title, len(setting.clients)) as tell:
-        return emulate(setting, code, policy, tell, lambda: isinstance(policy, Recorded) and policy.full)
+def _with_progress(
+    setting: Setting, code: CodeBase, policy: Policy, progress: Progress, should_stop: Callable[[], bool] = lambda: False
+) -> Emulation:
+    with progress("Emulating", len(setting.clients)) as tell:
+        return emulate(setting, code, policy, tell, should_stop)
 
 
 def _by_upload(objects: Mapping[str, bytes], key_field: str) -> dict[str, list[dict[str, Any]]]:

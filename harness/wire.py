@@ -8,7 +8,7 @@ Observers are told of each call after it happened; that is how queues and stream
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import botocore.handlers
 import msgspec
@@ -17,6 +17,7 @@ from moto.core.botocore_stubber import MockRawResponse
 from moto.core.models import botocore_stubber
 
 from harness import moto_patches
+from harness.addresses import bucket_and_key
 from harness.identity import Identity, refusal
 from harness.kernel import Kernel
 from harness.latency import Latencies
@@ -152,9 +153,7 @@ def _payload_bytes(request: AWSPreparedRequest) -> int:
 def _subject(service: str, request: AWSPreparedRequest, answer: bytes) -> tuple[str, tuple[int, ...]]:
     """What the call is about (queue, table, object) and the sizes of the messages or items that it carries."""
     if service == "s3":
-        parts = urlsplit(request.url)
-        bucket = parts.netloc.partition(".s3.")[0] if ".s3." in parts.netloc else ""
-        return f"{bucket}{unquote(parts.path)}", ()
+        return "/".join(bucket_and_key(request.url)), ()
     body = request.body
     if not isinstance(body, str | bytes) or not body.startswith((b"{", "{")[isinstance(body, str)]):  # type: ignore[arg-type]
         return "", ()

@@ -1,7 +1,6 @@
 """report.html of a run: one self-contained page with its numbers, files and pictures."""
 
 import json
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import jinja2
 from markupsafe import Markup
 
 from reports import plots, trace
+from reports.page_ranges import ranges
 
 
 def write(directory: Path) -> None:
@@ -30,10 +30,4 @@ def write(directory: Path) -> None:
 
 def _row(line: dict[str, Any]) -> dict[str, Any]:
     share = 100 * len(line["npiPages"]) / line["pages"] if line["pages"] else 0
-    return line | {"npi_pages": _ranges(line["npiPages"]), "percentage": share, "remarks": line["reason"] or ", ".join(line["found"])}
-
-
-def _ranges(pages: list[int]) -> str:
-    """Page numbers as people write them: 1-3, 7."""
-    runs = [[page for _, page in run] for _, run in groupby(enumerate(pages), lambda pair: pair[1] - pair[0])]
-    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+    return line | {"npi_pages": ranges(line["npiPages"]), "percentage": share, "remarks": line["reason"] or ", ".join(line["found"])}

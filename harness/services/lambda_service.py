@@ -27,9 +27,8 @@ IDLE_SECONDS = 420.0
 SCALING_BURST, SCALING_PERIOD = 1_000, 10.0
 """New environments of a function: 1,000 every 10 seconds, refilled continuously ("Lambda function scaling behavior")."""
 
-
 RESPONSE_BYTES = 6 * 2**20
-"""Of a synchronous response, at most (same page)."""
+"""Of a synchronous response, at most ("Lambda quotas")."""
 
 
 class ResponseTooLarge(Exception):

@@ -8,6 +8,7 @@ import datetime
 import json
 from urllib.parse import quote_plus
 
+from harness.addresses import bucket_and_key
 from harness.cloud import ACCOUNT, Cloud
 from harness.kernel import Kernel
 from harness.latency import Latencies
@@ -38,7 +39,7 @@ class S3Events:
         event = EVENTS.get(exchange.operation)
         if event is None:
             return
-        bucket, key = self._cloud.address(exchange.url)
+        bucket, key = bucket_and_key(exchange.url)
         for notification in self._notifications:
             if matches(notification, bucket, key, event):
                 self._sequence += 1
