@@ -1,6 +1,8 @@
 """Clients of a run: each input file is put where the system takes its input, into a bucket or, as a message, into a queue."""
 
+import io
 from collections.abc import Sequence
+from pathlib import Path
 
 from harness.emulation import Client, Stage
 from harness.errors import UsageError
@@ -22,11 +24,39 @@ def of_files(files: Sequence[InputFile], place: Place, template: Template) -> li
             raise UsageError(f"[tool.harness] inputs names {place.resource}, which is no bucket or queue of {template.path}")
 
 
+class _OnDisk(io.RawIOBase):
+    """A file's content, read only when the request happens: thousands of uploads are under way at once."""
+
+    def __init__(self, path: Path, size: int) -> None:
+        self._path, self._size, self._position = path, size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        self._position = start + offset
+        return self._position
+
+    def read(self, size: int | None = -1) -> bytes:
+        with self._path.open("rb") as file:
+            file.seek(self._position)
+            content = file.read(-1 if size is None else size)
+        self._position += len(content)
+        return content
+
+
 def _uploader(file: InputFile, place: Place) -> Client:
     def upload(stage: Stage) -> None:
-        key, body = place.prefix + file.name, file.path.read_bytes()
-        stage.cloud.s3.put_object(Bucket=stage.cloud.system.buckets[place.resource], Key=key, Body=body)
-        stage.recorder.record(Upload(t=stage.kernel.now, key=key, size=len(body)))
+        key, size = place.prefix + file.name, file.path.stat().st_size
+        stage.cloud.s3.put_object(Bucket=stage.cloud.system.buckets[place.resource], Key=key, Body=_OnDisk(file.path, size))
+        stage.recorder.record(Upload(t=stage.kernel.now, key=key, size=size))
 
     return upload
 

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 import msgspec
 
 from harness import cloud as clouds
+from harness import memory
 from harness.addresses import bucket_and_key
 from harness.clock import virtual_time
 from harness.cloud import Cloud
@@ -99,6 +100,7 @@ def emulate(
         stack.callback(functions.close)
         stack.callback(kernel.close)
         stack.enter_context(OUTPUT.of(kernel))
+        stack.enter_context(memory.thrifty())
         world = _World(setting, kernel, cloud, wire, latencies, recorder, functions, tell, should_stop)
         world.start()
         kernel.run()

@@ -1,26 +1,24 @@
-"""Where moto's code takes time in proportion to what a queue or table holds, and what is put in its place.
+"""Where moto's code takes time in proportion to what a queue or table holds, or does again what it has done, and what is put in its place.
 
 Each patch does what the code that it replaces does, only without the walk over everything; tests compare the two. They are written
 against one version of moto and refuse any other, so that an upgrade is a decision and not an accident.
 """
 
-import re
+import functools
+import pickle
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import cache
 from typing import Any
 from unittest import mock
-from urllib.parse import urlsplit
 
 import moto
-from botocore.awsrequest import AWSPreparedRequest
-from moto.backends import get_backend
-from moto.core import DEFAULT_ACCOUNT_ID
-from moto.core.exceptions import HTTPException
-from moto.core.models import botocore_stubber
-from moto.core.request import normalize_request
+from moto.core import responses
+from moto.core.serialize import AttributePicker, AttributePickerContext
+from moto.core.utils import MISSING, get_value
 from moto.dynamodb.models.table import Table
+from moto.dynamodb.parsing import expressions, validators
+from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser, Node
 from moto.sqs import models as sqs
 
 MOTO_VERSION = "5.2.5"
@@ -74,6 +72,46 @@ def _sqs_retention() -> Any:
     return mock.patch.object(sqs.SQSBackend, "is_message_valid_based_on_retention_period", is_valid)
 
 
+class _Attributes:
+    """A standard queue's attributes, gathered when asked for; what only FIFO queues have is not worth counting messages for."""
+
+    def __init__(self, gather: Callable[[], dict[str, Any]]) -> None:
+        self._gather = gather
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return default if name in sqs.Queue.FIFO_ATTRIBUTES else self._gather().get(name, default)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._gather(), name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._gather())
+
+    def __len__(self) -> int:
+        return len(self._gather())
+
+    def __getitem__(self, name: str) -> Any:
+        return self._gather()[name]
+
+
+def _sqs_attributes() -> Any:
+    """Each SendMessage gathers all attributes, counting the messages three times, to see whether the queue deduplicates by content."""
+    original = sqs.Queue.attributes.fget
+
+    def attributes(queue: Any) -> Any:
+        return original(queue) if queue.fifo_queue else _Attributes(functools.partial(original, queue))
+
+    return mock.patch.object(sqs.Queue, "attributes", property(attributes))
+
+
+def _sqs_message_groups() -> Any:
+    """Each ReceiveMessage collects the groups of all messages in flight, which only a FIFO queue heeds."""
+    original = sqs.Queue.pending_message_groups.fget
+    return mock.patch.object(
+        sqs.Queue, "pending_message_groups", property(lambda queue: original(queue) if queue.fifo_queue else frozenset())
+    )
+
+
 def _sqs_delete() -> Any:
     """DeleteMessage looks at every message twice and copies the list; here it looks until it has found the one."""
 
@@ -109,41 +147,118 @@ def _dynamodb_query() -> Any:
     return mock.patch.object(Table, "query", query)
 
 
+def _dynamodb_expressions() -> Any:
+    """An update expression is parsed anew for each call. Nothing changes the tree: the validator works on a copy."""
+    return mock.patch.object(expressions.UpdateExpressionParser, "make", functools.cache(expressions.UpdateExpressionParser.make))
+
+
+def _dynamodb_expression_copies() -> Any:
+    """The copy of the tree by `copy.deepcopy` takes longer than the update; pickle copies the same plain objects in C."""
+    return mock.patch.object(validators, "deepcopy", lambda tree: pickle.loads(pickle.dumps(tree)))  # noqa: S301 of our own making
+
+
+def _dynamodb_expression_walks() -> Any:
+    """Ten processors walk the tree of an update; each asks at every node anew which kinds of node it is for."""
+
+    def traverse(traverser: Any, root: Any) -> Any:
+        wanted = traverser.nodes_to_be_processed()
+        kinds: dict[type, tuple[bool, bool]] = {}
+
+        def visit(node: Any, child_id: int) -> Any:
+            kind = type(node)
+            if kind not in kinds:
+                kinds[kind] = issubclass(kind, Node), issubclass(kind, wanted)
+            is_node, is_wanted = kinds[kind]
+            if not is_node:
+                return node
+            parent = node.parent
+            if node.children is not None:
+                for place, child in enumerate(node.children):
+                    traverser.pre_processing_of_child(node, place)
+                    visit(child, place)
+            if is_wanted:
+                node = traverser.process(node)
+                node.parent = parent
+                if parent:
+                    parent.children[child_id] = node
+            return node
+
+        return visit(root, -1)
+
+    return mock.patch.object(DepthFirstTraverser, "traverse", traverse)
+
+
+def _json_requests() -> Any:
+    """The body of a JSON request is also read as a form, and as a query, and its headers as parameters, which none of them is."""
+    original = responses.BaseResponse.setup_class
+
+    def setup_class(self: Any, request: Any, full_url: Any = None, headers: Any = None, use_raw_body: Any = None) -> None:
+        if "X-Amz-Target" not in request.headers or request.from_wsgi_server:
+            original(self, request, full_url, headers, use_raw_body)
+            return
+        self.is_werkzeug_request = False
+        self.normalized_request, self.headers, self.method = request, request.headers, request.method
+        self.uri = request.raw_url if full_url is None else full_url
+        self.parsed_url = responses.urlparse(self.uri)
+        self.path, self.raw_path, self.uri_match = self.parsed_url.path, request.raw_path, {}
+        self.raw_body = request.get_data()
+        self.body = self.raw_body.decode()
+        self.form_data, self.querystring = {}, {}
+        self.data = self.querystring
+        self.region = self.get_region_from_url(request, self.uri)
+        self.partition = responses.get_partition(self.region)
+        self.response_headers = {"server": "amazon.com", "date": responses.http_date(responses.utcnow())}
+        if self.automated_parameter_parsing and self._get_action():
+            self.parse_parameters(request)
+        self.access_key = self.get_access_key()
+        self.current_account = self.get_current_account()
+
+    return mock.patch.object(responses.BaseResponse, "setup_class", setup_class)
+
+
+def _method_names() -> Any:
+    """Each request lists the methods of its service's class, and spells the operation with underscores, letter by letter."""
+    return mock.patch.multiple(
+        responses,
+        method_names_from_class=functools.cache(responses.method_names_from_class),
+        camelcase_to_underscores=functools.cache(responses.camelcase_to_underscores),
+    )
+
+
+def _response_members() -> Any:
+    """For each member of each structure in an answer, six kinds of alias are tried; for a dict they depend on the shape alone."""
+    original = AttributePicker.__call__
+    aliases: dict[tuple[type, Any, Any, str], tuple[str, ...]] = {}
+
+    def pick(picker: Any, context: AttributePickerContext) -> Any:
+        values, shape, key = context.obj, context.shape, context.key
+        if type(values) is not dict or picker.response_transformers:
+            return original(picker, context)
+        place = (type(picker), shape, getattr(shape, "parent", None), key)
+        if place not in aliases:
+            aliases[place] = tuple(picker.get_possible_keys(context))
+        for alias in aliases[place]:
+            if alias in values:
+                return values[alias]
+            if "." in alias and (value := get_value(values, alias, MISSING)) is not MISSING:
+                return value
+        return None
+
+    return mock.patch.object(AttributePicker, "__call__", pick)
+
+
 PATCHES: dict[str, Callable[[], Any]] = {
     "sqs clock": _sqs_clock,
     "sqs visible messages": _sqs_visible_messages,
     "sqs retention": _sqs_retention,
+    "sqs attributes": _sqs_attributes,
+    "sqs message groups": _sqs_message_groups,
     "sqs delete": _sqs_delete,
     "dynamodb query": _dynamodb_query,
+    "dynamodb expressions": _dynamodb_expressions,
+    "dynamodb expression copies": _dynamodb_expression_copies,
+    "dynamodb expression walks": _dynamodb_expression_walks,
+    "json requests": _json_requests,
+    "method names": _method_names,
+    "response members": _response_members,
 }
-
-
-@cache
-def _routes(service: str) -> list[tuple[re.Pattern[str], Any]]:
-    backends: Any = get_backend(service)
-    regions = backends[DEFAULT_ACCOUNT_ID]
-    backend = regions["us-east-1"] if "us-east-1" in regions else regions["aws"]
-    return [(re.compile(url), method) for url, method in backend.urls.items()]
-
-
-def answer(service: str, request: AWSPreparedRequest) -> tuple[int, Any, Any] | None:
-    """moto's answer to a request (status, headers, body); None for one that goes to no host of AWS.
-
-    moto tries the URL patterns of all its services for each request; botocore has said which service it is.
-    """
-    parts = urlsplit(request.url)
-    if service not in DIRECT or not parts.netloc.endswith(".amazonaws.com"):
-        return botocore_stubber.process_request(request)  # type: ignore[no-any-return]
-    url = f"{parts.scheme}://{parts.netloc}{parts.path}"
-    for pattern, method in _routes(service):
-        if pattern.match(url):
-            normalized = normalize_request(request)
-            try:
-                return method(normalized, normalized.raw_url, normalized.headers)  # type: ignore[no-any-return]
-            except HTTPException as error:
-                return error.code, error.get_headers(), error.get_body()
-    return botocore_stubber.process_request(request)  # type: ignore[no-any-return]
-
-
-DIRECT = frozenset({"dynamodb", "s3", "sqs"})
-"""Services whose requests go straight to their backend; the others are few and take moto's own way."""

@@ -16,7 +16,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from moto.core.botocore_stubber import MockRawResponse
 from moto.core.models import botocore_stubber
 
-from harness import moto_patches
+from harness import backends
 from harness.addresses import bucket_and_key
 from harness.identity import Identity, refusal
 from harness.kernel import Kernel
@@ -88,21 +88,21 @@ class Wire:
         self._kernel.sleep(seconds + (caller.settle(operation) if caller is not None else 0.0))
         refused = caller.identity.may_call(service, operation, request) if caller is not None else ""
         response, answer = _refuse(service, request, refused) if refused else self._perform(service, request)
-        if transfer := self._latencies.transfer(service, operation, len(answer)):
-            seconds += transfer
-            self._kernel.sleep(transfer)
         name = caller.name if caller is not None else process.name
-        self._record(name, caller, service, operation, request, response, answer, seconds)
-        if response.status_code < 300:
+        if response.status_code < 300:  # at the moment of the change, not when the caller hears of it
             exchange = Exchange(name, service, operation, response.status_code, request.url, request.body, dict(response.headers), answer)
             for observer in self._observers.get(service, ()):
                 observer(exchange)
+        if transfer := self._latencies.transfer(service, operation, len(answer)):
+            seconds += transfer
+            self._kernel.sleep(transfer)
+        self._record(name, caller, service, operation, request, response, answer, seconds)
         if caller is not None:
             caller.resumed()
         return response
 
     def _perform(self, service: str, request: AWSPreparedRequest) -> tuple[AWSResponse, bytes]:
-        answered = moto_patches.answer(service, request)
+        answered = backends.answer(service, request)
         if answered is None:
             raise RealEndpoint(f"a request to {urlsplit(request.url).netloc} was refused: this cloud is in the process itself")
         status, headers, body = answered

@@ -4,6 +4,7 @@ State is moto's. What is added here is waiting: `arrival` wakes one poller a mes
 flight or delayed will be due.
 """
 
+import itertools
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -21,8 +22,8 @@ class Queue:
     def __init__(self, kernel: Kernel, logical_id: str, arn: str, moto_queue: Any) -> None:
         self.logical_id, self.arn, self.moto = logical_id, arn, moto_queue
         self.arrival = Signal(kernel)
-        self.buried: set[str] = set()
-        """Messages that were moved here because they were received too often elsewhere."""
+        self.known: set[str] = set()
+        """Messages whose coming has been recorded, whether sent here or moved here from another queue."""
 
     @property
     def visibility_timeout(self) -> int:
@@ -30,11 +31,13 @@ class Queue:
 
     def counts(self) -> tuple[int, int]:
         """(waiting, in flight); delayed messages count as waiting."""
-        in_flight = sum(1 for message in self.moto._messages if not message.visible)
+        now = time.time() * 1000
+        in_flight = sum(message.visible_at >= now for message in self.moto._messages)
         return len(self.moto._messages) - in_flight, in_flight
 
     def has_visible(self) -> bool:
-        return any(message.visible and not message.delayed for message in self.moto._messages)
+        now = time.time() * 1000
+        return any(message.visible_at < now and message.delayed_until <= now for message in self.moto._messages)
 
     def next_visible(self) -> float | None:
         """Seconds from the epoch at which the next message becomes visible; None without messages."""
@@ -79,6 +82,7 @@ class Queues:
                 queue.arrival.fire(1)
 
     def _sent(self, queue: Queue, message: str) -> None:
+        queue.known.add(message)
         self._record(queue, "sent", message)
         queue.arrival.fire(1)
 
@@ -101,9 +105,8 @@ class Queues:
         target = self._by_name.get(dead.name) if dead is not None else None
         if target is None:
             return
-        moved = [message for message in target.moto._messages if message.id not in target.buried]
-        target.buried.update(message.id for message in moved)
-        for message in moved:
+        moved = list(itertools.takewhile(lambda message: message.id not in target.known, reversed(target.moto._messages)))
+        for message in reversed(moved):
             self._record(queue, "redriven", message.id)
             self._sent(target, message.id)
 

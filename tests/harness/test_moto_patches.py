@@ -9,9 +9,10 @@ import moto
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
+from moto.core import request as moto_request
 from moto.moto_api._internal import mock_random
 
-from harness import moto_patches
+from harness import backends, botocore_patches, moto_patches
 from harness.cloud import CREDENTIALS
 
 
@@ -69,12 +70,81 @@ def dynamodb_story(client) -> list[object]:
     return seen
 
 
-@pytest.mark.parametrize(("service", "story"), [("sqs", sqs_story), ("dynamodb", dynamodb_story)])
-def test_patched_and_unpatched_moto_tell_the_same_story(service: str, story: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+UPDATES: list[tuple[str, str | None, dict[str, dict]]] = [
+    ("SET #s = :v, n = n + :one", "attribute_exists(PK)", {":v": {"S": "new"}, ":one": {"N": "1"}}),
+    ("ADD seen :ids, n :one SET l = list_append(l, :l)", "NOT contains(seen, :id)", {":ids": {"NS": ["1"]}, ":id": {"N": "1"}}),
+    ("ADD seen :ids, n :one SET l = list_append(l, :l)", "NOT contains(seen, :id)", {":ids": {"NS": ["1"]}, ":id": {"N": "1"}}),
+    ("DELETE seen :ids REMOVE gone SET fresh = if_not_exists(fresh, :v)", None, {":ids": {"NS": ["1"]}, ":v": {"S": "x"}}),
+    ("SET PK = :v", None, {":v": {"S": "x"}}),
+    ("SET n = nowhere + :one", None, {":one": {"N": "1"}}),
+    ("SET n = :one, n = :one", None, {":one": {"N": "1"}}),
+    ("SET SET", None, {}),
+]
+
+
+def update_story(client) -> list[object]:
+    """Updates that succeed, that fail their condition, and that are wrong; each expression twice; the item after each."""
+    client.create_table(
+        TableName="t",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "PK", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}],
+    )
+    key = {"PK": {"S": "k"}}
+    nested = {"M": {"inner": {"L": [{"S": "a"}, {"BOOL": True}, {"NULL": True}, {"M": {}}]}}}
+    client.put_item(TableName="t", Item={**key, "n": {"N": "1"}, "l": {"L": []}, "gone": {"S": "x"}, "m": nested})
+    seen: list[object] = []
+    for update, condition, values in UPDATES * 2:
+        request = {"TableName": "t", "Key": key, "UpdateExpression": update, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+        values = values | ({":l": {"L": [{"S": "a"}]}, ":one": {"N": "1"}} if ":l" in update else {})
+        if values:
+            request["ExpressionAttributeValues"] = values
+        if condition:
+            request["ConditionExpression"] = condition
+        if "#s" in update:
+            request["ExpressionAttributeNames"] = {"#s": "status"}
+        try:
+            answer = client.update_item(**request, ReturnValues="ALL_NEW")
+            seen.append(answer["Attributes"])
+        except ClientError as error:
+            seen.append((error.response["Error"], error.response.get("Item")))
+        seen.append(client.get_item(TableName="t", Key=key)["Item"])
+    return seen
+
+
+def s3_story(client) -> list[object]:
+    """Objects with odd keys, metadata and versions; ranges, listings, and what does not exist."""
+    client.create_bucket(Bucket="bucket")
+    client.put_bucket_versioning(Bucket="bucket", VersioningConfiguration={"Status": "Enabled"})
+    seen: list[object] = []
+    for key in ("plain", "a b/ü+%41.tif", "deep/er/x"):
+        for body in (b"first", b"", bytes(range(256)) * 50):
+            put = client.put_object(Bucket="bucket", Key=key, Body=body, Metadata={"my_key": "v"}, ContentType="image/tiff")
+            got = client.get_object(Bucket="bucket", Key=key, VersionId=put["VersionId"])
+            seen += [put["ETag"], got["Body"].read(), got["Metadata"], got["ContentType"], got["ContentLength"]]
+        seen.append(client.get_object(Bucket="bucket", Key=key, Range="bytes=10-19")["Body"].read())
+    listing = client.list_objects_v2(Bucket="bucket", Prefix="a")
+    seen.append([(entry["Key"], entry["Size"]) for entry in listing["Contents"]])
+    client.delete_object(Bucket="bucket", Key="plain")
+    for key, wanted in (("plain", None), ("none", None), ("deep/er/x", "bytes=99999-")):
+        with pytest.raises(ClientError) as error:
+            client.get_object(Bucket="bucket", Key=key, **({"Range": wanted} if wanted else {}))
+        seen.append(error.value.response["Error"]["Code"])
+    return seen
+
+
+STORIES = [("sqs", sqs_story), ("dynamodb", dynamodb_story), ("dynamodb", update_story), ("s3", s3_story)]
+
+
+@pytest.mark.parametrize("patch", [moto_patches.applied, botocore_patches.applied])
+@pytest.mark.parametrize(("service", "story"), STORIES)
+def test_patched_and_unpatched_moto_tell_the_same_story(
+    service: str, story: Callable, patch: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name, value in CREDENTIALS.items():
         monkeypatch.setenv(name, value)
     told = []
-    for patches in (contextlib.nullcontext, moto_patches.applied):
+    for patches in (contextlib.nullcontext, patch):
         with patches(), mock_aws():
             mock_random.seed(3)
             told.append(story(boto3.Session().client(service)))
@@ -83,6 +153,42 @@ def test_patched_and_unpatched_moto_tell_the_same_story(service: str, story: Cal
 
 def without_request_id(body: bytes) -> bytes:
     return body.partition(b"<RequestId>")[0]
+
+
+REQUEST = moto_request.Request
+
+
+def of_werkzeug(request) -> REQUEST:
+    return REQUEST.from_primitives(request.method, request.url, request.headers, request.body)
+
+
+def test_a_request_is_what_werkzeug_would_have_made_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    with mock_aws():
+        compared = []
+
+        def compare(request, **_):
+            if hasattr(request.body, "read"):
+                return
+            own, theirs = REQUEST(backends.environ(request)), of_werkzeug(request)
+            for name in ("method", "path", "raw_path", "raw_url", "url", "query_string", "data", "content_type", "content_length"):
+                assert getattr(own, name) == getattr(theirs, name), name
+            assert sorted((name.lower(), value) for name, value in own.headers) == sorted(
+                (name.lower(), value) for name, value in theirs.headers
+            )
+            compared.append(request.url)
+
+        session = boto3.Session()
+        s3, sqs = session.client("s3"), session.client("sqs")
+        for client in (s3, sqs):
+            client.meta.events.register_first("before-send", compare)
+        s3.create_bucket(Bucket="bucket")
+        s3.put_object(Bucket="bucket", Key="a/k 1+ü%", Body=b"body", Metadata={"my_key": "v"})
+        s3.get_object(Bucket="bucket", Key="a/k 1+ü%", Range="bytes=0-1")
+        s3.list_objects_v2(Bucket="bucket", Prefix="a/k 1+ü%")
+        sqs.create_queue(QueueName="q")
+    assert len(compared) >= 4
 
 
 def test_a_request_is_answered_by_the_backend_as_by_motos_own_way(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,8 +201,8 @@ def test_a_request_is_answered_by_the_backend_as_by_motos_own_way(monkeypatch: p
         answers = []
 
         def compare(request, event_name, **_):
-            direct = moto_patches.answer(event_name.split(".")[1], request)
-            answers.append((direct, moto_patches.botocore_stubber.process_request(request)))
+            direct = backends.answer(event_name.split(".")[1], request)
+            answers.append((direct, backends.botocore_stubber.process_request(request)))
 
         s3.meta.events.register_first("before-send", compare)
         s3.get_object(Bucket="bucket", Key="a/k 1")
