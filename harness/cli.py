@@ -13,6 +13,7 @@ from harness import run as runs
 from harness.config import Config
 from harness.console import Screen
 from harness.errors import UsageError
+from harness.faults import scenario
 
 app = typer.Typer(
     add_completion=False,
@@ -38,6 +39,7 @@ def run(
     ] = 1.0,
     template: Annotated[Path | None, typer.Option(help="The SAM template to deploy.")] = None,
     latencies: Annotated[Path | None, typer.Option("--latency", help="TOML file that replaces entries of latency.toml.")] = None,
+    faults: Annotated[str, typer.Option(help="What breaks: calm, rough, hostile, or a TOML file.")] = "calm",
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("runs/latest"),
 ) -> None:
     """Runs the system on TIFF files, in virtual time, and tells which pages carry NPI."""
@@ -51,6 +53,7 @@ def run(
         compute=_compute(compute),
         latencies=latency.load(latencies),
         cpu_factor=cpu_factor,
+        faults=scenario.load(faults),
         ledger=config.root / ".harness" / "ledger.sqlite",
     )
     runs.prepare(out)

@@ -27,7 +27,7 @@ from moto.moto_api._internal import mock_random
 from moto.s3.models import s3_backends
 from moto.sqs.models import sqs_backends
 
-from harness import botocore_patches, moto_patches
+from harness import botocore_patches, moto_mended, moto_patches
 from harness import template as templates
 from harness.region import REGION
 from harness.template import System, Template
@@ -160,7 +160,12 @@ def deployed(template: Template, seed: int) -> Iterator[Cloud]:
     os.environ.update(CREDENTIALS)
     create_loader = botocore.session.create_loader
     try:
-        with moto_patches.applied(), botocore_patches.applied(), mock_aws(config={"core": {"mock_credentials": False}}):
+        with (
+            moto_patches.applied(),
+            moto_mended.applied(),
+            botocore_patches.applied(),
+            mock_aws(config={"core": {"mock_credentials": False}}),
+        ):
             botocore.session.create_loader = lambda *_: _shared_loader()
             mock_random.seed(seed)
             _give_code_bucket()

@@ -62,7 +62,7 @@ class Sample(msgspec.Struct, frozen=True):
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """See the comments in pyproject.toml. `inputs` and `results` are "<logical id of a bucket>/<prefix>".
 
-    root: the project's folder.
+    root: the project's folder. stream_shards: shards of a table's stream; DynamoDB has one for each partition of the table.
     """
 
     root: Path = Path()
@@ -71,6 +71,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     inputs: str = ""
     results: str = ""
     input_suffixes: tuple[str, ...] = ()
+    stream_shards: int = 1
     sample: Sample = Sample(12, 7)
     parameters: dict[str, str] = {}
     result: ResultFields | None = None

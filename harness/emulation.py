@@ -16,14 +16,17 @@ from harness.cloud import Cloud
 from harness.compute import Policy
 from harness.config import RecordedFunction
 from harness.environment import CodeBase
+from harness.faults.dice import Dice
+from harness.faults.scenario import CALM, Scenario
 from harness.kernel import Kernel
 from harness.latency import Distribution, Latencies
 from harness.places import Place
 from harness.randomness import Randomness
 from harness.recorder import Depth, Recorder, Result
+from harness.services.expiry import TimeToLive
 from harness.services.lambda_service import LambdaService
 from harness.services.output import OUTPUT
-from harness.services.queues import Queues
+from harness.services.queues import Gone, Queues
 from harness.services.s3_events import S3Events
 from harness.services.sqs_source import SqsMapping
 from harness.services.stream_source import StreamMapping
@@ -49,6 +52,7 @@ class Emulation(msgspec.Struct, frozen=True):
     results: dict[str, bytes]
     items: dict[str, list[dict[str, object]]]
     leftovers: dict[str, Leftover]
+    gone: list[Gone]
     ended: float
     finished: bool
 
@@ -74,6 +78,8 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     latencies: dict[str, Distribution]
     recorded: Sequence[RecordedFunction]
+    faults: Scenario = CALM
+    stream_shards: int = 1
     longest: float = LONGEST_SECONDS
     cpu_factor: float = 1.0
 
@@ -92,16 +98,17 @@ def emulate(
         kernel = stack.enter_context(virtual_time())
         cloud = stack.enter_context(clouds.deployed(setting.template, setting.seed))
         latencies = Latencies(setting.latencies, randomness.stream("latency"))
-        wire = Wire(kernel, latencies, recorder)
+        dice = Dice(setting.faults, setting.seed, kernel, recorder)
+        wire = Wire(kernel, latencies, recorder, dice)
         stack.enter_context(wire.connected())
         stack.enter_context(code.importable())
         cloud.reconnect()
-        functions = LambdaService(kernel, code, policy, latencies, recorder, setting.recorded, setting.cpu_factor)
+        functions = LambdaService(kernel, code, policy, latencies, recorder, setting.recorded, dice, setting.cpu_factor)
         stack.callback(functions.close)
         stack.callback(kernel.close)
         stack.enter_context(OUTPUT.of(kernel))
         stack.enter_context(memory.thrifty())
-        world = _World(setting, kernel, cloud, wire, latencies, recorder, functions, tell, should_stop)
+        world = _World(setting, kernel, cloud, wire, latencies, dice, recorder, functions, tell, should_stop)
         world.start()
         kernel.run()
         return world.outcome()
@@ -117,6 +124,7 @@ class _World:
         cloud: Cloud,
         wire: Wire,
         latencies: Latencies,
+        dice: Dice,
         recorder: Recorder,
         functions: LambdaService,
         tell: Callable[[int], None],
@@ -125,8 +133,8 @@ class _World:
         system = cloud.system
         self._setting, self._kernel, self._cloud, self._recorder, self._functions = setting, kernel, cloud, recorder, functions
         self._tell, self._should_stop = tell, should_stop
-        self._queues = Queues(kernel, wire, recorder, system.queues, cloud.queues)
-        self._events = S3Events(kernel, cloud, wire, latencies, system.notifications)
+        self._queues = Queues(kernel, wire, recorder, dice, cloud)
+        self._events = S3Events(kernel, cloud, wire, latencies, dice, system.notifications)
         self._mappings: list[SqsMapping | StreamMapping] = [
             *(
                 SqsMapping(
@@ -134,6 +142,7 @@ class _World:
                     cloud,
                     functions,
                     latencies,
+                    dice,
                     source,
                     system.functions[source.function],
                     self._queues.by_arn[source.queue_arn],
@@ -141,10 +150,13 @@ class _World:
                 for source in system.sqs_sources
             ),
             *(
-                StreamMapping(kernel, cloud, functions, latencies, wire, source, system.functions[source.function])
+                StreamMapping(
+                    kernel, cloud, functions, latencies, wire, dice, source, system.functions[source.function], setting.stream_shards
+                )
                 for source in system.stream_sources
             ),
         ]
+        self._expiry = TimeToLive(kernel, cloud, self._wake_streams)
         self._consumed = {source.queue_arn for source in system.sqs_sources}
         self._results_bucket = system.buckets.get(setting.results.resource, "")
         self._results_queue = system.queues.get(setting.results.resource, "")
@@ -157,8 +169,10 @@ class _World:
         wire.observe("sqs", self._on_message)
 
     def start(self) -> None:
+        self._events.configured()
         for mapping in self._mappings:
             mapping.start()
+        self._expiry.start()
         for client in self._setting.clients:
             self._kernel.spawn("client", lambda client=client: self._serve(client))  # type: ignore[misc]
         self._kernel.spawn("watch", self._watch)
@@ -171,9 +185,15 @@ class _World:
             leftovers={
                 queue.logical_id: Leftover(sum(queue.counts()), arn in self._consumed) for arn, queue in self._queues.by_arn.items()
             },
+            gone=self._queues.gone,
             ended=self._last_work,
             finished=self._finished,
         )
+
+    def _wake_streams(self) -> None:
+        for mapping in self._mappings:
+            if isinstance(mapping, StreamMapping):
+                mapping.wake()
 
     def _collected(self) -> dict[str, bytes]:
         """The results: objects under a prefix, or the messages that lie in a queue."""

@@ -111,12 +111,3 @@ def _required(service: str, operation: str, request: AWSPreparedRequest, account
         index = f"/index/{payload['IndexName']}" if "IndexName" in payload else ""
         return f"dynamodb:{name}", f"arn:aws:dynamodb:{REGION}:{account}:table/{payload.get('TableName', '*')}{index}"
     return f"{service}:{name}", "*"
-
-
-def refusal(service: str, message: str) -> tuple[int, Any, bytes]:
-    """The answer (status, headers, body) of a service to a call that is not authorized."""
-    if service == "s3":
-        body = f"<?xml version='1.0'?><Error><Code>AccessDenied</Code><Message>{message}</Message></Error>"
-        return 403, {"Content-Type": "application/xml"}, body.encode()
-    code = "AccessDenied" if service == "sqs" else "AccessDeniedException"
-    return 400, {"Content-Type": "application/x-amz-json-1.0"}, msgspec.json.encode({"__type": code, "message": message})

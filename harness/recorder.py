@@ -112,7 +112,15 @@ class Log(Event, frozen=True, kw_only=True, tag="log"):
     text: str
 
 
-AnyEvent = Call | Invocation | Throttle | Message | Depth | Compute | Upload | Result | Log
+class Stroke(Event, frozen=True, kw_only=True, tag="stroke"):
+    """A fault that struck: at which of its opportunities, and what it struck."""
+
+    fault: str
+    number: int
+    where: str
+
+
+AnyEvent = Call | Invocation | Throttle | Message | Depth | Compute | Upload | Result | Log | Stroke
 
 
 class Recorder:

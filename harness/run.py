@@ -19,6 +19,7 @@ from harness.config import Config, ResultFields
 from harness.emulation import Emulation, Setting, emulate
 from harness.environment import CodeBase
 from harness.errors import UsageError
+from harness.faults.scenario import CALM, Scenario
 from harness.inputs import InputFile
 from harness.latency import Distribution
 from harness.ledger import Ledger
@@ -52,6 +53,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     latencies: dict[str, Distribution]
     ledger: Path
     cpu_factor: float = 1.0
+    faults: Scenario = CALM
 
 
 class FileLine(msgspec.Struct, frozen=True, rename="camel"):
@@ -90,6 +92,8 @@ def run(config: Config, inputs: Sequence[InputFile], options: Options, progress:
         seed=options.seed,
         latencies=options.latencies,
         recorded=config.record,
+        faults=options.faults,
+        stream_shards=config.stream_shards,
         cpu_factor=options.cpu_factor,
     )
     handlers = [resource["Properties"]["Handler"] for resource in loaded.functions()]

@@ -24,6 +24,9 @@ from harness.region import REGION
 
 Resource = dict[str, Any]
 
+DEFAULT_POLLERS = (2, 200)
+"""Fewest and most event pollers of provisioned mode (Lambda API reference, ProvisionedPollerConfig)."""
+
 
 class Function(msgspec.Struct, frozen=True, kw_only=True):
     """A Lambda function. `memory` in MB, `timeout` in seconds, `reserved` concurrency or None; `code` is the folder of its code."""
@@ -51,7 +54,7 @@ def require(function: Function, source: str, needed: dict[str, str]) -> None:
 
 
 class SqsSource(msgspec.Struct, frozen=True, kw_only=True):
-    """An event source mapping on a queue. Times in seconds."""
+    """An event source mapping on a queue. Times in seconds; `provisioned_pollers`: fewest and most of provisioned mode, if it is on."""
 
     logical_id: str
     function: str
@@ -59,6 +62,7 @@ class SqsSource(msgspec.Struct, frozen=True, kw_only=True):
     batch_size: int
     window: int
     maximum_concurrency: int | None
+    provisioned_pollers: tuple[int, int] | None
     report_item_failures: bool
     filters: tuple[str, ...]
 
@@ -91,7 +95,10 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class System(msgspec.Struct, frozen=True, kw_only=True):
-    """What the harness emulates, by logical id where not said otherwise. `buckets` and `queues` map to names and ARNs."""
+    """What the harness emulates, by logical id where not said otherwise. `buckets` and `queues` map to names and ARNs.
+
+    expiring: name of a table -> the attribute that holds its items' time to live.
+    """
 
     functions: dict[str, Function]
     sqs_sources: tuple[SqsSource, ...]
@@ -100,6 +107,7 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
     buckets: dict[str, str]
     queues: dict[str, str]
     tables: dict[str, str]
+    expiring: dict[str, str]
 
 
 class Template(msgspec.Struct, frozen=True, kw_only=True):
@@ -173,6 +181,11 @@ def describe(template: Template, resolved: dict[str, Resource], physical: dict[s
         buckets={logical_id: physical[logical_id] for logical_id, _ in _of_type(resolved, "AWS::S3::Bucket")},
         queues={logical_id: arns[logical_id] for logical_id, _ in _of_type(resolved, "AWS::SQS::Queue")},
         tables={logical_id: physical[logical_id] for logical_id, _ in _of_type(resolved, "AWS::DynamoDB::Table")},
+        expiring={
+            physical[logical_id]: ttl["AttributeName"]
+            for logical_id, resource in _of_type(resolved, "AWS::DynamoDB::Table")
+            if (ttl := resource["Properties"].get("TimeToLiveSpecification")) and str(ttl.get("Enabled")).lower() == "true"
+        },
     )
 
 
@@ -239,6 +252,11 @@ def _function(logical_id: str, properties: Resource, name: str, arn: str, templa
 
 def _sqs_source(logical_id: str, properties: Resource, function: str) -> SqsSource:
     maximum = properties.get("ScalingConfig", {}).get("MaximumConcurrency")
+    pollers = properties.get("ProvisionedPollerConfig")
+    if maximum is not None and pollers:
+        raise UsageError(f"{logical_id} is refused, as AWS would: provisioned mode and MaximumConcurrency exclude one another")
+    fewest = int((pollers or {}).get("MinimumPollers", DEFAULT_POLLERS[0]))
+    most = int((pollers or {}).get("MaximumPollers", DEFAULT_POLLERS[1]))
     return SqsSource(
         logical_id=logical_id,
         function=function,
@@ -246,6 +264,7 @@ def _sqs_source(logical_id: str, properties: Resource, function: str) -> SqsSour
         batch_size=int(properties.get("BatchSize", 10)),
         window=int(properties.get("MaximumBatchingWindowInSeconds", 0)),
         maximum_concurrency=None if maximum is None else int(maximum),
+        provisioned_pollers=(fewest, max(fewest, most)) if pollers else None,
         report_item_failures="ReportBatchItemFailures" in properties.get("FunctionResponseTypes", []),
         filters=_filters(properties),
     )

@@ -13,15 +13,20 @@ from urllib.parse import urlsplit
 import botocore.handlers
 import msgspec
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.exceptions import ConnectionClosedError
 from moto.core.botocore_stubber import MockRawResponse
 from moto.core.models import botocore_stubber
 
 from harness import backends
 from harness.addresses import bucket_and_key
-from harness.identity import Identity, refusal
+from harness.faults import refusals
+from harness.faults.dice import Dice
+from harness.identity import Identity
 from harness.kernel import Kernel
 from harness.latency import Latencies
 from harness.recorder import Call, Recorder
+
+_FOR_EVER_SECONDS = 1e9
 
 
 class RealEndpoint(Exception):
@@ -31,9 +36,11 @@ class RealEndpoint(Exception):
 class Caller(Protocol):
     """An execution environment, making a call: `settle` tells how long its compute until now takes, `resumed` that it goes on."""
 
+    id: str
     name: str
     request_id: str
     identity: Identity
+    ended_by: str
 
     def settle(self, operation: str) -> float: ...
 
@@ -57,8 +64,9 @@ Observer = Callable[[Exchange], None]
 
 
 class Wire:
-    def __init__(self, kernel: Kernel, latencies: Latencies, recorder: Recorder) -> None:
-        self._kernel, self._latencies, self._recorder = kernel, latencies, recorder
+    def __init__(self, kernel: Kernel, latencies: Latencies, recorder: Recorder, dice: Dice) -> None:
+        self._kernel, self._latencies, self._recorder, self._dice = kernel, latencies, recorder, dice
+        self._refusals = refusals.Refusals(dice)
         self._observers: dict[str, list[Observer]] = {}
 
     def observe(self, service: str, observer: Observer) -> None:
@@ -86,19 +94,26 @@ class Wire:
         sent = _payload_bytes(request)
         seconds = self._latencies.draw(service, operation) + self._latencies.transfer(service, operation, sent)
         self._kernel.sleep(seconds + (caller.settle(operation) if caller is not None else 0.0))
-        refused = caller.identity.may_call(service, operation, request) if caller is not None else ""
-        response, answer = _refuse(service, request, refused) if refused else self._perform(service, request)
         name = caller.name if caller is not None else process.name
+        where = f"{name} {service}.{operation}"
+        refused = self._refusal(caller, where, service, operation, request) if caller is not None else None
+        response, answer = _response(request, *refused) if refused else self._perform(service, request)
         if response.status_code < 300:  # at the moment of the change, not when the caller hears of it
             exchange = Exchange(name, service, operation, response.status_code, request.url, request.body, dict(response.headers), answer)
             for observer in self._observers.get(service, ()):
                 observer(exchange)
-        if transfer := self._latencies.transfer(service, operation, len(answer)):
+        killed = caller is not None and self._dice.strike("killed_after_call", where)
+        lost = caller is not None and self._dice.strike("answer_lost", where)
+        if not killed and not lost and (transfer := self._latencies.transfer(service, operation, len(answer))):
             seconds += transfer
             self._kernel.sleep(transfer)
         self._record(name, caller, service, operation, request, response, answer, seconds)
+        if killed:
+            self._kernel.die()
         if caller is not None:
             caller.resumed()
+        if lost:
+            raise ConnectionClosedError(endpoint_url=request.url)
         return response
 
     def _perform(self, service: str, request: AWSPreparedRequest) -> tuple[AWSResponse, bytes]:
@@ -106,8 +121,27 @@ class Wire:
         if answered is None:
             raise RealEndpoint(f"a request to {urlsplit(request.url).netloc} was refused: this cloud is in the process itself")
         status, headers, body = answered
-        content = body.encode() if isinstance(body, str) else bytes(body)
-        return AWSResponse(request.url, status, headers, MockRawResponse(content)), content
+        return _response(request, status, headers, body.encode() if isinstance(body, str) else bytes(body))
+
+    def _refusal(self, caller: Any, where: str, service: str, operation: str, request: AWSPreparedRequest) -> refusals.Answer | None:
+        """How the service refuses an environment's call, if it does; the environment may also end here, or wait for ever."""
+        if self._dice.strike("killed_before_call", where):
+            self._kernel.die()
+        if self._dice.strike("out_of_memory", where):
+            caller.ended_by = "Runtime exited with error: signal: killed"
+            self._kernel.die()
+        if self._dice.strike("hangs", where):
+            self._kernel.sleep(_FOR_EVER_SECONDS)
+        try:
+            if refused := self._refusals.next(caller.id, where, service, operation, request):
+                return refused
+        except ConnectionClosedError:
+            caller.resumed()
+            raise
+        if denied := caller.identity.may_call(service, operation, request):
+            status, code = {"s3": (403, "AccessDenied"), "sqs": (400, "AccessDenied")}.get(service, (400, "AccessDeniedException"))
+            return refusals.answer(service, status, code, denied)
+        return None
 
     def _record(
         self,
@@ -139,8 +173,7 @@ class Wire:
         )
 
 
-def _refuse(service: str, request: AWSPreparedRequest, message: str) -> tuple[AWSResponse, bytes]:
-    status, headers, body = refusal(service, message)
+def _response(request: AWSPreparedRequest, status: int, headers: Any, body: bytes) -> tuple[AWSResponse, bytes]:
     return AWSResponse(request.url, status, headers, MockRawResponse(body)), body
 
 

@@ -15,6 +15,7 @@ from harness.cloud import ACCOUNT, CREDENTIALS
 from harness.compute import Policy, cpu_clock, vcpu_share
 from harness.config import RecordedFunction
 from harness.environment import CodeBase, Sandbox
+from harness.faults.dice import Dice
 from harness.kernel import Kernel
 from harness.recorder import Compute, Log, Recorder
 from harness.region import REGION
@@ -29,6 +30,7 @@ class Host(msgspec.Struct, frozen=True):
     policy: Policy
     recorder: Recorder
     recorded: Sequence[RecordedFunction]
+    dice: Dice
     cpu_factor: float = 1.0
 
     def cpu_speed(self, function: Function) -> float:
@@ -70,7 +72,9 @@ class Environment:
         self.compute = 0.0
         self.logged_bytes = 0
         self.deadline = 0.0
-        self._speed = host.cpu_speed(function)
+        self.ended_by = ""
+        slow = host.dice.strike("slow_environment", self.id)
+        self._speed = host.cpu_speed(function) / (slow.factor if slow else 1.0)
         self._host = host
         self._mark = 0.0
         self._place = "start"

@@ -14,6 +14,7 @@ import msgspec
 from harness.compute import Policy
 from harness.config import RecordedFunction
 from harness.environment import CodeBase
+from harness.faults.dice import Dice
 from harness.kernel import Kernel, Process
 from harness.latency import Latencies
 from harness.recorder import Invocation, Recorder, Throttle
@@ -27,8 +28,9 @@ IDLE_SECONDS = 420.0
 SCALING_BURST, SCALING_PERIOD = 1_000, 10.0
 """New environments of a function: 1,000 every 10 seconds, refilled continuously ("Lambda function scaling behavior")."""
 
-RESPONSE_BYTES = 6 * 2**20
-"""Of a synchronous response, at most ("Lambda quotas")."""
+PAYLOAD_BYTES = 6 * 2**20
+"""Of a synchronous request and of its response, at most ("Lambda quotas")."""
+ENVELOPE_BYTES = len('{"Records": []}')
 
 
 class ResponseTooLarge(Exception):
@@ -57,9 +59,10 @@ class LambdaService:
         latencies: Latencies,
         recorder: Recorder,
         recorded: Sequence[RecordedFunction],
+        dice: Dice,
         cpu_factor: float = 1.0,
     ) -> None:
-        self._host = Host(kernel, code, policy, recorder, recorded, cpu_factor)
+        self._host = Host(kernel, code, policy, recorder, recorded, dice, cpu_factor)
         self._kernel, self._recorder = kernel, recorder
         self.running: dict[str, int] = {}
         self._latencies = latencies
@@ -111,6 +114,8 @@ class LambdaService:
         idle = self._idle.setdefault(function.logical_id, [])
         while idle and self._kernel.now - idle[0].idle_since > IDLE_SECONDS:
             idle.pop(0).sandbox.discard()
+        while idle and self._host.dice.strike("environment_lost", idle[-1].id):
+            idle.pop().sandbox.discard()
         if idle:
             return idle.pop(), False
         if not self._may_scale(function):
@@ -145,8 +150,8 @@ class LambdaService:
         response = environment.handler(json.loads(payload), Context(environment, request))
         self._kernel.sleep(environment.settle("return"))
         answer = json.dumps(response)
-        if len(answer) > RESPONSE_BYTES:
-            raise ResponseTooLarge(f"Response payload size exceeded maximum allowed payload size ({RESPONSE_BYTES} bytes).")
+        if len(answer) > PAYLOAD_BYTES:
+            raise ResponseTooLarge(f"Response payload size exceeded maximum allowed payload size ({PAYLOAD_BYTES} bytes).")
         return json.loads(answer)
 
     def _await(self, process: Process, environment: Environment, phases: "_Phases") -> Answer:
@@ -159,7 +164,7 @@ class LambdaService:
             phases.crashed = environment.handler is None
             return Answer(None, f"{type(process.error).__name__}: {process.error}")
         if process.killed:
-            return Answer(None, "the invocation was killed")
+            return Answer(None, environment.ended_by or "the invocation was killed")
         return Answer(process.result)
 
     def _report(
@@ -173,7 +178,8 @@ class LambdaService:
         records: int,
     ) -> None:
         duration = self._kernel.now - phases.begun if phases.begun is not None else 0.0
-        outcome = "success" if not answer.error else "timeout" if phases.timed_out else "error"
+        killed = phases.process is not None and phases.process.killed
+        outcome = "success" if not answer.error else "timeout" if phases.timed_out else "killed" if killed else "error"
         self._recorder.record(
             Invocation(
                 t=self._kernel.now,

@@ -1,19 +1,32 @@
-"""The queues as the event sources see them: who is told of a new message, and when the next one becomes visible.
+"""The queues over time: who is told of a new message, when the next one becomes visible, and when one is gone for good.
 
-State is moto's. What is added here is waiting: `arrival` wakes one poller a message, and `next_visible` says when a message that is in
-flight or delayed will be due.
+State is moto's. What is added here is waiting (`arrival` wakes one poller a message), the end of a message's retention, and what a
+scenario of faults does to messages.
 """
 
 import itertools
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
+from harness import moto_mended
+from harness.cloud import Cloud
+from harness.faults.dice import Dice
 from harness.kernel import Kernel, Signal
 from harness.recorder import Message, Recorder
 from harness.wire import Exchange, Wire
+
+_POISON = "poison"
+
+
+class Gone(msgspec.Struct, frozen=True):
+    """A message that left a queue without having been processed: moved to a dead-letter queue, or expired."""
+
+    queue: str
+    action: Literal["redriven", "expired"]
+    body: str
 
 
 class Queue:
@@ -22,21 +35,33 @@ class Queue:
     def __init__(self, kernel: Kernel, logical_id: str, arn: str, moto_queue: Any) -> None:
         self.logical_id, self.arn, self.moto = logical_id, arn, moto_queue
         self.arrival = Signal(kernel)
-        self.known: set[str] = set()
-        """Messages whose coming has been recorded, whether sent here or moved here from another queue."""
+        self.live: set[str] = set()
+        """Messages that came, sent or moved here from another queue, and are not gone."""
+        self.handles: dict[str, str] = {}
+        """Receipt handle -> message."""
+        self.returning: dict[str, bool] = {}
+        """Messages that will be delivered once more although they are deleted by then -> whether they are."""
+        self.expiry_armed = False
 
     @property
     def visibility_timeout(self) -> int:
         return int(self.moto.visibility_timeout)
 
+    @property
+    def retention(self) -> int:
+        """Seconds that a message is kept after it was sent."""
+        return int(self.moto.message_retention_period)
+
     def counts(self) -> tuple[int, int]:
         """(waiting, in flight); delayed messages count as waiting."""
-        now = time.time() * 1000
-        in_flight = sum(message.visible_at >= now for message in self.moto._messages)
+        in_flight = moto_mended.in_flight(self.moto)
         return len(self.moto._messages) - in_flight, in_flight
 
     def has_visible(self) -> bool:
+        """Whether a poll would bring a message."""
         now = time.time() * 1000
+        if moto_mended.is_full(self.moto):
+            return False
         return any(message.visible_at < now and message.delayed_until <= now for message in self.moto._messages)
 
     def next_visible(self) -> float | None:
@@ -45,16 +70,23 @@ class Queue:
         return min(((max(message.visible_at, message.delayed_until) + 1) / 1000 for message in self.moto._messages), default=None)
 
     def is_empty(self) -> bool:
-        return not self.moto._messages
+        return not self.moto._messages and not self.returning
+
+    def find(self, message_id: str) -> Any:
+        """moto's message; None when it is not here (any more). The latest are looked at first."""
+        return next((message for message in reversed(self.moto._messages) if message.id == message_id), None)
 
 
 class Queues:
     """All queues by ARN. Watches every SQS call and records what becomes of messages."""
 
-    def __init__(self, kernel: Kernel, wire: Wire, recorder: Recorder, arns: Mapping[str, str], moto: Mapping[str, Any]) -> None:
-        self._kernel, self._recorder = kernel, recorder
-        self.by_arn = {arn: Queue(kernel, logical_id, arn, moto[arn]) for logical_id, arn in arns.items()}
+    def __init__(self, kernel: Kernel, wire: Wire, recorder: Recorder, dice: Dice, cloud: Cloud) -> None:
+        self._kernel, self._recorder, self._dice, self._cloud = kernel, recorder, dice, cloud
+        system = cloud.system
+        self.by_arn = {arn: Queue(kernel, logical_id, arn, cloud.queues[arn]) for logical_id, arn in system.queues.items()}
         self._by_name = {arn.rpartition(":")[2]: queue for arn, queue in self.by_arn.items()}
+        self._consumed = {source.queue_arn for source in system.sqs_sources}
+        self.gone: list[Gone] = []
         wire.observe("sqs", self._on_call)
 
     def _on_call(self, exchange: Exchange) -> None:
@@ -65,29 +97,50 @@ class Queues:
         answer = msgspec.json.decode(exchange.answer) if exchange.answer else {}
         match exchange.operation:
             case "SendMessage":
-                self._sent(queue, answer["MessageId"])
+                self._sent(queue, answer["MessageId"], exchange.caller)
             case "SendMessageBatch":
                 for entry in answer.get("Successful", []):
-                    self._sent(queue, entry["MessageId"])
+                    self._sent(queue, entry["MessageId"], exchange.caller)
             case "ReceiveMessage":
                 for message in answer.get("Messages", []):
                     self._received(queue, message)
                 self._redriven(queue)
             case "DeleteMessage":
-                self._record(queue, "deleted", "")
+                self._deleted(queue, request["ReceiptHandle"])
             case "DeleteMessageBatch":
-                for entry in answer.get("Successful", []):
-                    self._record(queue, "deleted", entry["Id"])
+                done = {entry["Id"] for entry in answer.get("Successful", [])}
+                for entry in request["Entries"]:
+                    if entry["Id"] in done:
+                        self._deleted(queue, entry["ReceiptHandle"])
             case "ChangeMessageVisibility" | "ChangeMessageVisibilityBatch":
                 queue.arrival.fire(1)
 
-    def _sent(self, queue: Queue, message: str) -> None:
-        queue.known.add(message)
-        self._record(queue, "sent", message)
+    def _sent(self, queue: Queue, message_id: str, caller: str) -> None:
+        self._came(queue, "sent", message_id)
+        if queue.arn not in self._consumed or caller == _POISON:
+            return
+        if late := self._dice.strike("late_delivery", queue.logical_id):
+            message = queue.find(message_id)
+            message.delayed_until = max(message.delayed_until, (time.time() + late.seconds) * 1000)
+        if early := self._dice.strike("message_expires", queue.logical_id):
+            self._kernel.call_at(self._kernel.now + early.seconds, lambda: self._expire(queue, queue.find(message_id)))
+        if self._dice.strike("poison_message", queue.logical_id):
+            body = queue.find(message_id).body
+            self._kernel.spawn(_POISON, lambda: self._send_poison(queue, body[: len(body) // 2]))
+
+    def _send_poison(self, queue: Queue, body: str) -> None:
+        self._cloud.sqs.send_message(QueueUrl=self._cloud.queue_url(queue.arn), MessageBody=body)
+
+    def _came(self, queue: Queue, action: str, message_id: str) -> None:
+        queue.live.add(message_id)
+        self._record(queue, action, message_id)
         queue.arrival.fire(1)
+        if not queue.expiry_armed:
+            self._arm_expiry(queue)
 
     def _received(self, queue: Queue, message: dict[str, Any]) -> None:
         attributes = message.get("Attributes", {})
+        queue.handles[message["ReceiptHandle"]] = message["MessageId"]
         self._recorder.record(
             Message(
                 t=self._kernel.now,
@@ -98,6 +151,35 @@ class Queues:
                 receives=int(attributes.get("ApproximateReceiveCount", 0)),
             )
         )
+        if again := self._dice.strike("duplicate_delivery", f"{queue.logical_id} {message['MessageId']}"):
+            self._kernel.call_at(self._kernel.now + again.seconds, lambda: self._show_again(queue, message["MessageId"]))
+        if back := self._dice.strike("deletion_lost", f"{queue.logical_id} {message['MessageId']}"):
+            queue.returning[message["MessageId"]] = False
+            kept = queue.find(message["MessageId"])
+            self._kernel.call_at(self._kernel.now + back.seconds, lambda: self._bring_back(queue, kept))
+
+    def _deleted(self, queue: Queue, receipt_handle: str) -> None:
+        """SQS calls a deletion done also when the message was deleted or expired before; that is none."""
+        message_id = queue.handles.pop(receipt_handle, "")
+        if message_id in queue.live:
+            queue.live.discard(message_id)
+            self._record(queue, "deleted", message_id)
+            if message_id in queue.returning:
+                queue.returning[message_id] = True
+
+    def _show_again(self, queue: Queue, message_id: str) -> None:
+        """A message in flight is visible: "on rare occasions" SQS delivers one again ("At-least-once delivery")."""
+        message = queue.find(message_id)
+        if message is not None:
+            message.visible_at = 0.0
+            queue.arrival.fire(1)
+
+    def _bring_back(self, queue: Queue, message: Any) -> None:
+        """A server of SQS that missed the deletion still has its copy (same page)."""
+        if queue.returning.pop(message.id, False):
+            message.visible_at = 0.0
+            queue.moto._messages.append(message)
+            self._came(queue, "returned", message.id)
 
     def _redriven(self, queue: Queue) -> None:
         """moto moves what was received too often while it serves a ReceiveMessage; the dead-letter queue's pollers must hear of it."""
@@ -105,10 +187,35 @@ class Queues:
         target = self._by_name.get(dead.name) if dead is not None else None
         if target is None:
             return
-        moved = list(itertools.takewhile(lambda message: message.id not in target.known, reversed(target.moto._messages)))
+        moved = list(itertools.takewhile(lambda message: message.id not in target.live, reversed(target.moto._messages)))
         for message in reversed(moved):
             self._record(queue, "redriven", message.id)
-            self._sent(target, message.id)
+            self.gone.append(Gone(queue.logical_id, "redriven", message.body))
+            queue.live.discard(message.id)
+            self._came(target, "sent", message.id)
+
+    def _arm_expiry(self, queue: Queue) -> None:
+        oldest = min((message.sent_timestamp for message in queue.moto._messages), default=None)
+        queue.expiry_armed = oldest is not None
+        if oldest is not None:
+            due = self._kernel.now + max(0.0, oldest / 1000 + queue.retention - time.time())
+            self._kernel.call_at(due, lambda: self._expire_due(queue))
+
+    def _expire_due(self, queue: Queue) -> None:
+        now = time.time()
+        for message in [one for one in queue.moto._messages if one.sent_timestamp / 1000 + queue.retention <= now + 0.001]:
+            self._expire(queue, message)
+        self._arm_expiry(queue)
+
+    def _expire(self, queue: Queue, message: Any) -> None:
+        if message is None:
+            return
+        queue.moto._messages.remove(message)
+        queue.moto.pending_messages.discard(message)
+        queue.moto.deleted_messages.update(message.all_receipt_handles)
+        queue.live.discard(message.id)
+        self._record(queue, "expired", message.id)
+        self.gone.append(Gone(queue.logical_id, "expired", message.body))
 
     def _record(self, queue: Queue, action: str, message: str) -> None:
         self._recorder.record(Message(t=self._kernel.now, queue=queue.logical_id, action=action, message=message))

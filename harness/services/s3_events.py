@@ -6,10 +6,12 @@ URL-encoded with + for space, slashes as they are.
 
 import datetime
 import json
+from collections.abc import Callable
 from urllib.parse import quote_plus
 
 from harness.addresses import bucket_and_key
 from harness.cloud import ACCOUNT, Cloud
+from harness.faults.dice import Dice
 from harness.kernel import Kernel
 from harness.latency import Latencies
 from harness.region import REGION
@@ -25,8 +27,10 @@ EVENTS = {
 
 
 class S3Events:
-    def __init__(self, kernel: Kernel, cloud: Cloud, wire: Wire, latencies: Latencies, notifications: tuple[Notification, ...]) -> None:
-        self._kernel, self._cloud, self._latencies, self._notifications = kernel, cloud, latencies, notifications
+    def __init__(
+        self, kernel: Kernel, cloud: Cloud, wire: Wire, latencies: Latencies, dice: Dice, notifications: tuple[Notification, ...]
+    ) -> None:
+        self._kernel, self._cloud, self._latencies, self._dice, self._notifications = kernel, cloud, latencies, dice, notifications
         self._sequence = 0
         self._underway = 0
         wire.observe("s3", self._on_call)
@@ -40,16 +44,52 @@ class S3Events:
         if event is None:
             return
         bucket, key = bucket_and_key(exchange.url)
+        if exchange.caller == "client" and event.startswith("ObjectCreated"):
+            self._interfere(bucket, key)
         for notification in self._notifications:
             if matches(notification, bucket, key, event):
                 self._sequence += 1
                 body = self._body(event, bucket, key, exchange, self._sequence)
-                self._underway += 1
-                self._kernel.spawn("s3:notifications", lambda arn=notification.queue_arn, body=body: self._deliver(arn, body))  # type: ignore[misc]
+                late = self._dice.strike("late_event", key)
+                self._tell(notification.queue_arn, body, late.seconds if late else 0.0)
+                if again := self._dice.strike("duplicate_event", key):
+                    self._tell(notification.queue_arn, body, again.seconds)
 
-    def _deliver(self, queue_arn: str, body: str) -> None:
+    def _interfere(self, bucket: str, key: str) -> None:
+        """Somebody else overwrites or removes what a client has just put."""
+        version = self._cloud.stored_object(bucket, key).version_id
+        if strike := self._dice.strike("overwritten", key):
+            body = self._cloud.stored_object(bucket, key).value + b"\0"
+            self._later(strike.seconds, lambda: self._cloud.s3.put_object(Bucket=bucket, Key=key, Body=body))
+        if strike := self._dice.strike("removed", key):
+            chosen = {"VersionId": version} if version else {}
+            self._later(strike.seconds, lambda: self._cloud.s3.delete_object(Bucket=bucket, Key=key, **chosen))
+
+    def _later(self, seconds: float, act: Callable[[], object]) -> None:
+        def run() -> None:
+            try:
+                self._kernel.sleep(seconds)
+                act()
+            finally:
+                self._underway -= 1
+
+        self._underway += 1
+        self._kernel.spawn("somebody", run)
+
+    def configured(self) -> None:
+        """Tells each queue that notifications were configured, as S3 does ("Configuring a bucket for notifications", step 3)."""
+        for queue_arn, bucket in dict.fromkeys((one.queue_arn, one.bucket) for one in self._notifications):
+            now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+            told = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Time": now, "Bucket": bucket, "RequestId": "0", "HostId": "0"}
+            self._tell(queue_arn, json.dumps(told), 0.0)
+
+    def _tell(self, queue_arn: str, body: str, late: float) -> None:
+        self._underway += 1
+        self._kernel.spawn("s3:notifications", lambda: self._deliver(queue_arn, body, late))
+
+    def _deliver(self, queue_arn: str, body: str, late: float) -> None:
         try:
-            self._kernel.sleep(self._latencies.draw("event", "s3"))
+            self._kernel.sleep(self._latencies.draw("event", "s3") + late)
             self._cloud.sqs.send_message(QueueUrl=self._cloud.queue_url(queue_arn), MessageBody=body)
         finally:
             self._underway -= 1

@@ -11,25 +11,29 @@ from typing import Any
 
 from harness.cloud import Cloud
 from harness.errors import UsageError
+from harness.faults.dice import Dice
 from harness.kernel import Kernel
 from harness.latency import Latencies
 from harness.region import REGION
 from harness.services import filters
-from harness.services.lambda_service import LambdaService, Throttled
+from harness.services.lambda_service import ENVELOPE_BYTES, PAYLOAD_BYTES, LambdaService, Throttled
 from harness.services.queues import Queue
 from harness.template import Function, SqsSource, require
 
-STARTING_LANES = 5
+STARTING_LANES, IDLE_LANES = 5, 2
 LANES_PER_MINUTE = 300
 MAXIMUM_LANES = 1_250
-"""Concurrent invocations of a mapping: 5 at first, up to 300 more a minute, 1,250 at most ("Configuring scaling behavior")."""
+"""Concurrent invocations of a mapping: 5 at first, up to 300 more a minute, 1,250 at most, as few as 2 when idle (the same page)."""
+PROVISIONED_LANES_PER_POLLER = 10
+PROVISIONED_LANES_PER_MINUTE = 1_000
+"""An event poller of provisioned mode runs up to 10 invocations at once; concurrency grows by 1,000 a minute (the same page)."""
+BACK_OFF = 0.5
+"""Of a mapping's concurrency is left when the function fails; AWS documents that it is reduced, not by how much."""
 SCALING_PERIOD = 1.0
 """The minute's growth is spread evenly: AWS documents the rate, not the step."""
 LONG_POLL_SECONDS = 20.0
 RECEIVE_LIMIT = 10
 """Messages of one ReceiveMessage, entries of one DeleteMessageBatch (SQS quotas)."""
-PAYLOAD_BYTES = 6 * 2**20
-"""Of an invocation ("Lambda quotas"); a batch is cut there."""
 REQUIRED = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 """What a function's role must allow on a queue for a mapping ("Creating and configuring an Amazon SQS event source mapping")."""
 THROTTLE_BACKOFF_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
@@ -42,6 +46,7 @@ class SqsMapping:
         cloud: Cloud,
         service: LambdaService,
         latencies: Latencies,
+        dice: Dice,
         source: SqsSource,
         function: Function,
         queue: Queue,
@@ -53,14 +58,22 @@ class SqsMapping:
             )
         require(function, source.logical_id, dict.fromkeys(REQUIRED, queue.arn))
         self._kernel, self._cloud, self._service, self._latencies = kernel, cloud, service, latencies
-        self._source, self._function, self._queue = source, function, queue
+        self._source, self._function, self._queue, self._dice = source, function, queue, dice
         self._url = cloud.queue_url(queue.arn)
         self._matches = filters.matcher(source.filters)
-        self._limit = min(source.maximum_concurrency or MAXIMUM_LANES, MAXIMUM_LANES)
+        if source.provisioned_pollers:
+            fewest, most = (pollers * PROVISIONED_LANES_PER_POLLER for pollers in source.provisioned_pollers)
+            self._limit, self._at_start, self._at_rest, self._per_minute = most, fewest, fewest, PROVISIONED_LANES_PER_MINUTE
+        else:
+            self._limit = min(source.maximum_concurrency or MAXIMUM_LANES, MAXIMUM_LANES)
+            self._at_start, self._per_minute = min(STARTING_LANES, self._limit), LANES_PER_MINUTE
+            self._at_rest = self._at_start if source.maximum_concurrency else IDLE_LANES
+        self._wanted = self._at_start
+        self._backs_off = False
         self._lanes = self._busy = 0
 
     def start(self) -> None:
-        for _ in range(min(STARTING_LANES, self._limit)):
+        for _ in range(self._at_start):
             self._add_lane()
         self._kernel.spawn(f"{self._source.logical_id}:scaling", self._scale)
 
@@ -76,15 +89,20 @@ class SqsMapping:
     def _scale(self) -> None:
         while True:
             self._kernel.sleep(SCALING_PERIOD)
-            if self._busy == self._lanes and self._queue.has_visible():
-                growth = min(int(LANES_PER_MINUTE * SCALING_PERIOD / 60), self._limit - self._lanes)
-                for _ in range(growth):
-                    self._add_lane()
+            if self._backs_off or self._busy < self._lanes or not self._queue.has_visible():
+                continue
+            growth = max(int(self._per_minute * SCALING_PERIOD / 60), self._at_start - self._lanes)
+            self._wanted = min(self._lanes + growth, self._limit)
+            for _ in range(self._wanted - self._lanes):
+                self._add_lane()
 
     def _lane(self) -> None:
         while True:
             messages = self._receive()
-            if not messages and self._lanes > STARTING_LANES:
+            if not messages:
+                # After an empty poll the extra lanes end, then, one poll later, those that an idle queue does without.
+                self._wanted = self._at_start if self._lanes > self._at_start else self._at_rest
+            if not messages and self._lanes > self._wanted:
                 self._lanes -= 1
                 return
             if messages:
@@ -93,6 +111,9 @@ class SqsMapping:
                     self._handle(messages)
                 finally:
                     self._busy -= 1
+                if self._lanes > self._wanted:  # the function failed, and the mapping has backed off
+                    self._lanes -= 1
+                    return
 
     def _receive(self) -> list[dict[str, Any]]:
         """A batch: what one long poll brings, or what comes within the batching window, up to the batch size and payload limit."""
@@ -132,11 +153,19 @@ class SqsMapping:
         wanted = [message for message in messages if self._matches(_filterable(records[message["MessageId"]]))]
         unwanted = [message for message in messages if message not in wanted]
         self._delete(unwanted)
-        if not wanted:
+        for batch in _payloads(wanted, records):
+            self._process(batch, records)
+
+    def _process(self, batch: list[dict[str, Any]], records: dict[str, dict[str, Any]]) -> None:
+        """One invocation, and the deletion of what it processed."""
+        if self._dice.strike("poller_dies_before", self._source.logical_id):
             return
-        failed = self._invoke([records[message["MessageId"]] for message in wanted])
-        if failed is not None:
-            self._delete([message for message in wanted if message["MessageId"] not in failed])
+        failed = self._invoke([records[message["MessageId"]] for message in batch])
+        self._backs_off = failed is None and not self._source.report_item_failures
+        if self._backs_off:
+            self._wanted = max(IDLE_LANES, int(min(self._wanted, self._lanes) * BACK_OFF))
+        if failed is not None and not self._dice.strike("poller_dies_after", self._source.logical_id):
+            self._delete([message for message in batch if message["MessageId"] not in failed])
 
     def _invoke(self, records: list[dict[str, Any]]) -> set[str] | None:
         """Ids of the messages that failed; None when all did. A throttled batch is retried until its visibility timeout passes."""
@@ -157,6 +186,8 @@ class SqsMapping:
 
     def _delete(self, messages: list[dict[str, Any]]) -> None:
         for start in range(0, len(messages), RECEIVE_LIMIT):
+            if self._dice.strike("delete_fails", self._source.logical_id):
+                continue
             self._cloud.sqs.delete_message_batch(
                 QueueUrl=self._url,
                 Entries=[
@@ -181,6 +212,21 @@ class SqsMapping:
             "eventSourceARN": self._queue.arn,
             "awsRegion": REGION,
         }
+
+
+def _payloads(messages: list[dict[str, Any]], records: dict[str, dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """The messages in batches that an invocation's payload can hold."""
+    batch: list[dict[str, Any]] = []
+    size = 0
+    for message in messages:
+        length = len(json.dumps(records[message["MessageId"]])) + len(", ")
+        if batch and size + length + ENVELOPE_BYTES > PAYLOAD_BYTES:
+            yield batch
+            batch, size = [], 0
+        batch.append(message)
+        size += length
+    if batch:
+        yield batch
 
 
 def _backoff() -> Iterator[float]:

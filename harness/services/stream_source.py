@@ -1,12 +1,13 @@
 """The event source mapping on a DynamoDB stream: records in order, one batch at a time in each lane, retried until they succeed.
 
 Source: AWS Lambda developer guide, "Using Lambda with Amazon DynamoDB" and "Parameters for DynamoDB event source mappings".
-moto keeps one shard a table. With a parallelization factor the shard is cut into lanes by partition key, so that records of an item
-stay in order.
+moto keeps one shard a table; items are spread over as many shards as the table has partitions by their partition key, and with a
+parallelization factor each shard is cut into lanes the same way, so that records of an item stay in order.
 """
 
 import datetime
 import json
+import time
 import zlib
 from collections import deque
 from typing import Any
@@ -14,10 +15,11 @@ from typing import Any
 import msgspec
 
 from harness.cloud import Cloud
+from harness.faults.dice import Dice
 from harness.kernel import Kernel, Signal
 from harness.latency import Latencies
 from harness.services import filters
-from harness.services.lambda_service import LambdaService, Throttled
+from harness.services.lambda_service import ENVELOPE_BYTES, PAYLOAD_BYTES, LambdaService, Throttled
 from harness.template import Function, StreamSource, require
 from harness.wire import Exchange, Wire
 
@@ -40,21 +42,27 @@ class StreamMapping:
         service: LambdaService,
         latencies: Latencies,
         wire: Wire,
+        dice: Dice,
         source: StreamSource,
         function: Function,
+        shards: int,
     ) -> None:
         required = dict.fromkeys(REQUIRED, source.stream_arn) | {"dynamodb:ListStreams": "*"}
         if source.on_failure:
             required["sqs:SendMessage"] = source.on_failure
         require(function, source.logical_id, required)
         self._kernel, self._cloud, self._service, self._latencies = kernel, cloud, service, latencies
-        self._source, self._function = source, function
+        self._source, self._function, self._dice = source, function, dice
         self._table = source.stream_arn.partition(":table/")[2].partition("/")[0]
         self._matches = filters.matcher(source.filters)
         self._written = Signal(kernel)
-        self._lanes = [_Lane(self, kernel, number) for number in range(source.lanes)]
+        self._lanes = [_Lane(self, kernel, number) for number in range(shards * source.lanes)]
         self._cursor = 0
         wire.observe("dynamodb", self._on_call)
+
+    def wake(self) -> None:
+        """The stream has records that no call wrote."""
+        self._written.fire()
 
     def start(self) -> None:
         self._kernel.spawn(f"{self._source.logical_id}:shard", self._read)
@@ -90,6 +98,12 @@ class StreamMapping:
 
     def handle(self, records: list[dict[str, Any]]) -> None:
         """Invokes the function until every record has succeeded or is given up."""
+        self._process(records)
+        if again := self._dice.strike("stream_redelivery", self._source.logical_id):
+            self._kernel.sleep(again.seconds)
+            self._process(records)
+
+    def _process(self, records: list[dict[str, Any]]) -> None:
         attempts = 0
         while records:
             failed = self._invoke(records)
@@ -104,7 +118,7 @@ class StreamMapping:
                 return
             if self._source.bisect and len(records) > 1:
                 half = len(records) // 2
-                self.handle(records[:half])
+                self._process(records[:half])
                 records = records[half:]
                 continue
             self._kernel.sleep(min(BACKOFF_LIMIT_SECONDS, BACKOFF_SECONDS * 2 ** min(attempts - 1, 10)))
@@ -124,8 +138,8 @@ class StreamMapping:
         limit = self._source.maximum_retries
         if 0 <= limit < attempts:
             return True
-        age = datetime.datetime.now(datetime.UTC).timestamp() - records[0]["dynamodb"]["ApproximateCreationDateTime"]
-        return bool(age > (self._source.maximum_record_age if self._source.maximum_record_age >= 0 else TRIM_SECONDS))
+        limit = self._source.maximum_record_age
+        return age(records[0]) > (limit if limit >= 0 else TRIM_SECONDS)
 
     def _send_on_failure(self, records: list[dict[str, Any]]) -> None:
         """The position of the batch goes to the on-failure destination; the records themselves do not (same page)."""
@@ -147,6 +161,10 @@ class StreamMapping:
     @property
     def batch_size(self) -> int:
         return self._source.batch_size
+
+    @property
+    def window(self) -> int:
+        return self._source.window
 
 
 class _Lane:
@@ -171,10 +189,35 @@ class _Lane:
             if not self._records:
                 self._kernel.wait(self._filled)
             self._busy = True
-            self._kernel.sleep(0)  # what the same poll brought joins the batch
-            batch = [self._records.popleft() for _ in range(min(len(self._records), self._mapping.batch_size))]
-            self._mapping.handle(batch)
+            self._gather()
+            while self._records and age(self._records[0]) > TRIM_SECONDS:
+                self._records.popleft()  # it waited behind a batch that failed until the stream forgot it
+            if batch := self._take():
+                self._mapping.handle(batch)
             self._busy = False
+
+    def _take(self) -> list[dict[str, Any]]:
+        """The next records, as many as a batch and an invocation's payload may hold."""
+        batch: list[dict[str, Any]] = []
+        size = 0
+        while self._records and len(batch) < self._mapping.batch_size:
+            size += len(json.dumps(self._records[0])) + len(", ")
+            if batch and size > PAYLOAD_BYTES - ENVELOPE_BYTES:
+                break
+            batch.append(self._records.popleft())
+        return batch
+
+    def _gather(self) -> None:
+        """Lets the batch grow: by what the same poll brought, and until it is full or its window ends."""
+        self._kernel.sleep(0)
+        closing = self._kernel.now + self._mapping.window
+        while len(self._records) < self._mapping.batch_size and self._kernel.now < closing:
+            self._kernel.wait(self._filled, closing - self._kernel.now)
+
+
+def age(record: dict[str, Any]) -> float:
+    """Seconds since the record was written."""
+    return float(time.time() - record["dynamodb"]["ApproximateCreationDateTime"])
 
 
 def _event_record(record: dict[str, Any], stream_arn: str) -> dict[str, Any]:

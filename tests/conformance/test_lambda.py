@@ -1,5 +1,9 @@
 """Lambda's execution environments, concurrency, timeouts and billing."""
 
+import pytest
+
+from harness.services import lambda_service
+from tests.conformance.test_sqs_source import SLOW
 from tests.conformance.tunnel import SQS_ALLOWED, Tunnel, queue, row, send
 
 RUNTIME = "Lambda developer guide, Understanding the Lambda execution environment lifecycle"
@@ -213,3 +217,59 @@ def test_a_response_larger_than_six_megabytes_is_an_error(tunnel: Tunnel) -> Non
     tunnel.run(queue(receives=1), "def handler(e, c): return 'x' * 6_500_000", send("a"))
     assert tunnel.invocations[0].outcome == "error"
     assert "Response payload size exceeded" in tunnel.invocations[0].error
+
+
+@row(SCALING)
+def test_new_environments_come_at_a_thousand_in_ten_seconds(tunnel: Tunnel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function gets up to 1,000 new environments every 10 seconds, refilled continuously; beyond that it is throttled."""
+    assert (lambda_service.SCALING_BURST, lambda_service.SCALING_PERIOD) == (1_000, 10.0)
+    monkeypatch.setattr(lambda_service, "SCALING_BURST", 10)  # the same with fewer environments
+    mapping = "BatchSize: 1, ProvisionedPollerConfig: {MinimumPollers: 3, MaximumPollers: 3}"
+    tunnel.run(queue(visibility=3600, mapping=mapping), SLOW, send(*map(str, range(30))))
+    starts = sorted(one.start for one in tunnel.invocations if one.cold)
+    assert sum(start < 0.5 for start in starts) == 10
+    assert {throttle.reason for throttle in tunnel.throttles} == {"scaling rate"}
+
+
+@row(SCALING)
+def test_the_account_has_a_thousand_concurrent_executions(tunnel: Tunnel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All functions of an account share 1,000 concurrent executions by default; beyond that invocations are throttled."""
+    assert lambda_service.ACCOUNT_CONCURRENCY == 1_000
+    monkeypatch.setattr(lambda_service, "ACCOUNT_CONCURRENCY", 3)  # the same with fewer
+    tunnel.run(queue(visibility=3600), SLOW, send(*map(str, range(12))))
+    moves = sorted([(one.start, 1) for one in tunnel.invocations] + [(one.t, -1) for one in tunnel.invocations])
+    now = most = 0
+    for _, change in moves:
+        now += change
+        most = max(most, now)
+    assert most == 3
+    assert {throttle.reason for throttle in tunnel.throttles} == {"account concurrency"}
+
+
+@row(RUNTIME)
+@pytest.mark.parametrize("fault", ["killed_before_call", "killed_after_call", "out_of_memory"])
+def test_after_a_crash_the_environment_is_fresh(tunnel: Tunnel, fault: str) -> None:
+    """When the runtime crashes the invocation fails, and the next one runs in a fresh environment."""
+    handler = """
+        import boto3
+        count = 0
+        def handler(event, context):
+            global count
+            count += 1
+            print("run", count)
+            boto3.client("sqs").list_queues()
+            print("end")
+    """
+    function = f"Timeout: 5, MemorySize: 1769, {SQS_ALLOWED}"
+    tunnel.run(queue(function=function), handler, send("a"), faults=f"[{fault}]\nonly = [1]")
+    assert tunnel.logs == ["run 1", "run 1", "end"]
+    assert [one.outcome for one in tunnel.invocations] == ["killed", "success"]
+    assert [one.cold for one in tunnel.invocations] == [True, True]
+
+
+@row(RUNTIME)
+def test_an_idle_environment_may_be_lost_at_any_time(tunnel: Tunnel) -> None:
+    """Lambda may end an idle environment at any time; the next invocation is a cold start (at a rate of the scenario's)."""
+    tunnel.run(queue(), COUNTER, send("a"), send("b", at=20.0), send("c", at=40.0), faults="[environment_lost]\nonly = [1]")
+    assert [one.cold for one in tunnel.invocations] == [True, True, False]
+    assert tunnel.logs == ["1", "1", "2"]

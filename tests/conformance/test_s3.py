@@ -86,3 +86,46 @@ def test_events_come_some_time_after_the_upload(tunnel: Tunnel) -> None:
     keys = [int(record["s3"]["object"]["key"]) for record in told(tunnel)]
     assert sorted(keys) == list(range(30))
     assert keys != sorted(keys)
+
+
+@row("S3 user guide, Configuring a bucket for notifications")
+def test_a_test_event_comes_when_notifications_are_configured(tunnel: Tunnel) -> None:
+    """When notifications are configured, S3 sends the message s3:TestEvent to each destination."""
+    tunnel.run(bucket(), PRINT)
+    (text,) = tunnel.logs
+    assert json.loads(text)["Event"] == "s3:TestEvent"
+    assert "Records" not in json.loads(text)
+
+
+@row("S3 user guide, Amazon S3 Event Notifications")
+def test_an_event_may_be_told_twice(tunnel: Tunnel) -> None:
+    """Event notifications are delivered at least once: one may come again, with the same sequencer (at a rate of the scenario's)."""
+    tunnel.run(bucket(), PRINT, put("a"), put("b"), faults="[duplicate_event]\nonly = [1]")
+    records = told(tunnel)
+    assert sorted(record["s3"]["object"]["key"] for record in records) == ["a", "a", "b"]
+    assert len({record["s3"]["object"]["sequencer"] for record in records}) == 2
+
+
+@row("S3 user guide, Amazon S3 Event Notifications")
+def test_an_event_may_come_late(tunnel: Tunnel) -> None:
+    """Events are typically delivered in seconds but can sometimes take a minute or longer (at a rate of the scenario's)."""
+    tunnel.run(bucket(), PRINT, put("a"), put("b", at=1.0), faults="[late_event]\nonly = [1]\nseconds = [90.0, 90.0]")
+    assert [record["s3"]["object"]["key"] for record in told(tunnel)] == ["b", "a"]
+    assert tunnel.messages("received")[-1].t > 90
+
+
+@row("S3 user guide, Supported event types for SQS, SNS, and Lambda")
+def test_a_multipart_upload_is_told_once_complete(tunnel: Tunnel) -> None:
+    """A multipart upload is told as s3:ObjectCreated:CompleteMultipartUpload, when it is completed."""
+
+    def upload(stage) -> None:
+        s3, name = stage.cloud.s3, stage.cloud.system.buckets["Bucket"]
+        started = s3.create_multipart_upload(Bucket=name, Key="big")["UploadId"]
+        part = s3.upload_part(Bucket=name, Key="big", UploadId=started, PartNumber=1, Body=b"x" * 100)
+        stage.kernel.sleep(5)
+        parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+        s3.complete_multipart_upload(Bucket=name, Key="big", UploadId=started, MultipartUpload=parts)
+
+    tunnel.run(bucket(), PRINT, upload)
+    (record,) = told(tunnel)
+    assert (record["eventName"], record["s3"]["object"]["size"]) == ("ObjectCreated:CompleteMultipartUpload", 100)

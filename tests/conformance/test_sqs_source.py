@@ -5,7 +5,7 @@ import json
 import pytest
 
 from harness.errors import UsageError
-from tests.conformance.tunnel import SQS_ALLOWED, Tunnel, gaps, queue, row, send
+from tests.conformance.tunnel import SQS_ALLOWED, Tunnel, gaps, queue, row, send, wait
 
 SCALING = "Lambda developer guide, Configuring scaling behavior for SQS event source mappings"
 ERRORS = "Lambda developer guide, Handling errors for an SQS event source in Lambda"
@@ -314,3 +314,88 @@ def test_a_handler_can_extend_the_visibility_of_its_message(tunnel: Tunnel) -> N
     tunnel.run(queue(visibility=30, receives=2, function=f"Timeout: 5, MemorySize: 1769, {SQS_ALLOWED}"), handler, send("a"))
     (gap,) = gaps([message.t for message in tunnel.messages("received")])
     assert 200 < gap < 202
+
+
+@row(SCALING)
+def test_a_mapping_backs_off_when_its_function_fails(tunnel: Tunnel) -> None:
+    """Function errors make the mapping lower its concurrency."""
+    fail = """
+        import time
+        def handler(event, context):
+            time.sleep(2)
+            raise ValueError("broken")
+    """
+    tunnel.run(queue(visibility=3600, receives=1), fail, send(*map(str, range(200))), longest=40)
+    assert sum(one.start <= 2.5 < one.t for one in tunnel.invocations) == 15
+    assert sum(one.start <= 30.0 < one.t for one in tunnel.invocations) <= 2
+
+
+@row(SCALING)
+def test_a_mapping_with_partial_responses_does_not_back_off(tunnel: Tunnel) -> None:
+    """With ReportBatchItemFailures concurrency is not lowered when messages fail."""
+    fail = """
+        import time
+        def handler(event, context):
+            time.sleep(2)
+            return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in event["Records"]]}
+    """
+    mapping = "BatchSize: 1, FunctionResponseTypes: [ReportBatchItemFailures]"
+    tunnel.run(queue(visibility=3600, receives=1, mapping=mapping), fail, send(*map(str, range(400))), longest=40)
+    assert running(tunnel) > 20
+
+
+@row(SCALING)
+def test_an_idle_mapping_polls_with_two_lanes(tunnel: Tunnel) -> None:
+    """Without MaximumConcurrency an idle mapping scales back to as few as two concurrent polls."""
+    tunnel.run(queue(), OK, wait(200))
+    polls = [call.t for call in tunnel.calls("ReceiveMessage")]
+    assert sum(t < 21 for t in polls) == 5
+    assert sum(150 <= t < 170.1 for t in polls) == 2
+
+
+@row(SCALING)
+def test_provisioned_pollers_run_ten_invocations_each(tunnel: Tunnel) -> None:
+    """In provisioned mode each event poller runs up to ten invocations at once, from the minimum of pollers on."""
+    mapping = "BatchSize: 1, ProvisionedPollerConfig: {MinimumPollers: 2, MaximumPollers: 3}"
+    tunnel.run(queue(visibility=3600, mapping=mapping), SLOW, send(*map(str, range(120))))
+    assert sum(one.start < 1.0 for one in tunnel.invocations) == 20
+    assert running(tunnel) == 30
+
+
+@row(SCALING)
+def test_provisioned_mode_excludes_maximum_concurrency(tunnel: Tunnel) -> None:
+    """A mapping with provisioned mode and MaximumConcurrency is refused."""
+    mapping = "BatchSize: 1, ProvisionedPollerConfig: {MinimumPollers: 2}, ScalingConfig: {MaximumConcurrency: 5}"
+    with pytest.raises(UsageError, match="exclude one another"):
+        tunnel.run(queue(mapping=mapping), OK)
+
+
+@row("Lambda developer guide, Lambda quotas")
+def test_a_batch_is_cut_where_an_invocation_would_exceed_six_mb(tunnel: Tunnel) -> None:
+    """Messages received together that exceed 6 MB in one event come in several invocations."""
+    handler = """
+        def handler(event, context):
+            print(sum(len(record["body"]) for record in event["Records"]))
+    """
+    mapping = "BatchSize: 10, MaximumBatchingWindowInSeconds: 2, ScalingConfig: {MaximumConcurrency: 2}"
+    tunnel.run(queue(mapping=mapping, visibility=600), handler, send(*["x" * 1_000_000] * 9))
+    assert sum(map(int, tunnel.logs)) == 9_000_000
+    assert max(map(int, tunnel.logs)) <= 6 * 2**20
+    assert len(tunnel.messages("deleted")) == 9
+
+
+@row(USING)
+def test_a_batch_is_processed_again_when_it_cannot_be_deleted(tunnel: Tunnel) -> None:
+    """When the deletion after a success fails, the messages reappear: delivery is at least once (at a rate of the scenario's)."""
+    tunnel.run(queue(), OK, send("a"), faults="[delete_fails]\nonly = [1]")
+    assert tunnel.logs == ["got a", "got a"]
+    assert tunnel.invocations[1].start >= 30
+
+
+@row(USING)
+@pytest.mark.parametrize(("fault", "times"), [("poller_dies_before", 1), ("poller_dies_after", 2)])
+def test_the_batch_of_a_lost_poller_reappears(tunnel: Tunnel, fault: str, times: int) -> None:
+    """A poller that is lost with a batch in hand deletes nothing: the messages reappear after their visibility timeout."""
+    tunnel.run(queue(), OK, send("a"), faults=f"[{fault}]\nonly = [1]")
+    assert tunnel.logs == ["got a"] * times
+    assert [message.receives for message in tunnel.messages("received")] == [1, 2]

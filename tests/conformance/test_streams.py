@@ -2,7 +2,8 @@
 
 import json
 
-from tests.conformance.tunnel import Tunnel, gaps, row, stream, write
+from harness.clock import EPOCH
+from tests.conformance.tunnel import Tunnel, gaps, row, stream, wait, write
 
 USING = "Lambda developer guide, Using AWS Lambda with Amazon DynamoDB"
 PARAMETERS = "Lambda developer guide, Process DynamoDB records with Lambda: Lambda parameters for DynamoDB event source mappings"
@@ -12,6 +13,11 @@ FILTERS = "Lambda developer guide, Using event filtering with a DynamoDB event s
 PRINT = """
     def handler(event, context):
         print(*[record["dynamodb"]["Keys"]["SK"]["S"] for record in event["Records"]])
+"""
+
+COUNT = """
+    def handler(event, context):
+        print(len(event["Records"]))
 """
 
 
@@ -162,3 +168,84 @@ def test_the_reads_of_a_trigger_are_no_api_calls_of_the_account(tunnel: Tunnel) 
     """GetRecords calls that Lambda makes for its triggers are free."""
     tunnel.run(stream(), PRINT, write(*items("a")))
     assert tunnel.calls("GetRecords") == []
+
+
+@row(PARAMETERS)
+def test_a_batching_window_gathers_records(tunnel: Tunnel) -> None:
+    """With a batching window Lambda gathers records until the batch is full or the window ends."""
+    mapping = "BatchSize: 3, MaximumBatchingWindowInSeconds: 10"
+    written = [{"PK": "a", "SK": str(number)} for number in range(4)]
+    tunnel.run(stream(mapping=mapping), COUNT, *(write(item, at=2.0 * number) for number, item in enumerate(written)))
+    assert tunnel.logs == ["3", "1"]
+    assert [round(one.start) for one in tunnel.invocations] == [4, 16]
+
+
+@row("DynamoDB developer guide, Change data capture for DynamoDB Streams")
+def test_records_live_for_24_hours(tunnel: Tunnel) -> None:
+    """A record is trimmed 24 hours after it was written: a batch that fails for as long is lost, and so is what waited behind it."""
+    handler = """
+        def handler(event, context):
+            names = [record["dynamodb"]["Keys"]["SK"]["S"] for record in event["Records"]]
+            print(*names)
+            if "bad" in names:
+                raise ValueError("broken")
+    """
+    day = 24 * 3600.0
+    clients = [
+        write({"PK": "a", "SK": "bad"}),
+        write({"PK": "a", "SK": "behind"}, at=60.0),
+        write({"PK": "a", "SK": "later"}, at=day - 100),
+    ]
+    tunnel.run(stream(mapping="BatchSize: 1"), handler, *clients, longest=2 * day)
+    assert {text for text in tunnel.logs if text != "bad"} == {"behind", "later"}
+    last = max(one.t for one in tunnel.invocations if one.outcome == "error")
+    assert day - 120 < last <= day + 120
+
+
+@row("DynamoDB developer guide, Change data capture for DynamoDB Streams")
+def test_each_shard_is_processed_on_its_own(tunnel: Tunnel) -> None:
+    """A table with several partitions has several shards; each has one batch in flight, and an item's records stay in one."""
+    slow = """
+        import time
+        def handler(event, context):
+            time.sleep(4)
+    """
+    written = [{"PK": str(number), "SK": "x"} for number in range(24)]
+    tunnel.run(stream(mapping="BatchSize: 1"), slow, write(*written), stream_shards=3)
+    moves = sorted([(one.start, 1) for one in tunnel.invocations] + [(one.t, -1) for one in tunnel.invocations])
+    now = most = 0
+    for _, change in moves:
+        now += change
+        most = max(most, now)
+    assert most == 3
+
+
+@row("DynamoDB developer guide, Using time to live (TTL) in DynamoDB")
+def test_expired_items_are_removed_by_dynamodb_itself(tunnel: Tunnel) -> None:
+    """An item whose time to live is past is removed some time later; the stream tells a REMOVE by dynamodb.amazonaws.com."""
+    handler = """
+        def handler(event, context):
+            for record in event["Records"]:
+                print(record["eventName"], record["dynamodb"]["Keys"]["SK"]["S"], record.get("userIdentity", {}).get("principalId"))
+    """
+    soon, never = int(EPOCH.timestamp()) + 100, int(EPOCH.timestamp()) + 10**8
+    clients = (write({"PK": "a", "SK": "soon", "expiresAt": soon}, {"PK": "a", "SK": "never", "expiresAt": never}), wait(4000))
+    emulation = tunnel.run(stream(ttl="expiresAt"), handler, *clients)
+    assert tunnel.logs[-1] == "REMOVE soon dynamodb.amazonaws.com"
+    assert [item["SK"] for item in emulation.items["Table"]] == ["never"]
+
+
+@row("Lambda developer guide, Using AWS Lambda with Amazon DynamoDB")
+def test_a_batch_of_records_is_cut_at_six_mb(tunnel: Tunnel) -> None:
+    """Lambda stops gathering records when the event reaches 6 MB."""
+    large = [{"PK": "a", "SK": str(number), "text": "x" * 300_000} for number in range(30)]
+    tunnel.run(stream(mapping="BatchSize: 100, MaximumBatchingWindowInSeconds: 5"), COUNT, write(*large))
+    assert sum(map(int, tunnel.logs)) == 30
+    assert max(map(int, tunnel.logs)) == 20
+
+
+@row("Lambda developer guide, Using AWS Lambda with Amazon DynamoDB")
+def test_a_batch_may_be_delivered_again(tunnel: Tunnel) -> None:
+    """Event source mappings process each record at least once; a batch may come again (at a rate of the scenario's)."""
+    tunnel.run(stream(), COUNT, write({"PK": "a", "SK": "1"}), faults="[stream_redelivery]\nonly = [1]")
+    assert tunnel.logs == ["1", "1"]

@@ -12,6 +12,7 @@ from harness import template as templates
 from harness.compute import Outcome
 from harness.emulation import Client, Emulation, Setting, Stage, emulate
 from harness.environment import CodeBase
+from harness.faults import scenario
 from harness.latency import Distribution
 from harness.places import Place
 from harness.recorder import Call, Invocation, Log, Message, Throttle
@@ -41,15 +42,33 @@ class Tunnel:
         self.emulation: Emulation | None = None
 
     def run(
-        self, resources: str, handler: str, *clients: Client, seed: int = 0, longest: float = 20_000, latencies: Any = MILLISECOND
+        self,
+        resources: str,
+        handler: str,
+        *clients: Client,
+        seed: int = 0,
+        longest: float = 20_000,
+        latencies: Any = MILLISECOND,
+        faults: str = "",
+        stream_shards: int = 1,
     ) -> Emulation:
-        """`resources`: YAML of the template's Resources; `handler`: the source of toy.py, whose `handler` is the function."""
+        """`resources`: YAML of the template's Resources; `handler`: the source of toy.py, with the function; `faults`: TOML."""
         (self.folder / "toy.py").write_text(textwrap.dedent(handler))
         text = "AWSTemplateFormatVersion: '2010-09-09'\nTransform: AWS::Serverless-2016-10-31\nResources:\n"
         path = self.folder / "template.yaml"
         path.write_text(text + textwrap.indent(textwrap.dedent(resources), "  "))
         loaded = templates.load(path, {})
-        setting = Setting(template=loaded, clients=clients, results=Place(""), seed=seed, latencies=latencies, recorded=(), longest=longest)
+        setting = Setting(
+            template=loaded,
+            clients=clients,
+            results=Place(""),
+            seed=seed,
+            latencies=latencies,
+            recorded=(),
+            longest=longest,
+            faults=scenario.parse(textwrap.dedent(faults), "test"),
+            stream_shards=stream_shards,
+        )
         code = CodeBase(list(loaded.code.values()), ["toy.handler"])
         self.emulation = emulate(setting, code, Free())
         return self.emulation
@@ -140,7 +159,12 @@ def queue(
     """
 
 
-def stream(*, function: str = "Timeout: 5, MemorySize: 1769", mapping: str = "BatchSize: 10") -> str:
+def wait(seconds: float) -> Client:
+    """A client that does nothing but keep the run going."""
+    return lambda stage: stage.kernel.sleep(seconds)
+
+
+def stream(*, function: str = "Timeout: 5, MemorySize: 1769", mapping: str = "BatchSize: 10", ttl: str = "") -> str:
     """Resources: a table with a function on its stream, and a queue for what fails."""
     return f"""
         Table:
@@ -150,6 +174,7 @@ def stream(*, function: str = "Timeout: 5, MemorySize: 1769", mapping: str = "Ba
             AttributeDefinitions: [{{AttributeName: PK, AttributeType: S}}, {{AttributeName: SK, AttributeType: S}}]
             KeySchema: [{{AttributeName: PK, KeyType: HASH}}, {{AttributeName: SK, KeyType: RANGE}}]
             StreamSpecification: {{StreamViewType: NEW_AND_OLD_IMAGES}}
+            {f"TimeToLiveSpecification: {{AttributeName: {ttl}, Enabled: true}}" if ttl else ""}
         Failures: {{Type: AWS::SQS::Queue}}
         Function:
           Type: AWS::Serverless::Function

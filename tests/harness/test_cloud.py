@@ -7,6 +7,8 @@ import pytest
 
 from harness import cloud, template
 from harness.clock import virtual_time
+from harness.faults.dice import Dice
+from harness.faults.scenario import CALM
 from harness.latency import Latencies, load
 from harness.randomness import Randomness
 from harness.recorder import Recorder
@@ -22,7 +24,7 @@ def deployed():
 
 def test_a_request_to_a_real_endpoint_is_refused() -> None:
     with virtual_time() as kernel, cloud.deployed(template.load(PROJECT / "template.yaml", {}), 1):
-        wire = Wire(kernel, Latencies(load(), Randomness(0).stream("latency")), Recorder())
+        wire = Wire(kernel, Latencies(load(), Randomness(0).stream("latency")), Recorder(), Dice(CALM, 0, kernel, Recorder()))
         with wire.connected():
             client = boto3.Session(region_name="us-east-1").client("s3", endpoint_url="https://objects.example.com")
             with pytest.raises(RealEndpoint, match=r"objects\.example\.com was refused"):
