@@ -14,6 +14,7 @@ from harness.config import Config
 from harness.console import Screen
 from harness.errors import UsageError
 from harness.faults import scenario
+from harness.rig import ComputeKind, Options
 
 app = typer.Typer(
     add_completion=False,
@@ -46,7 +47,7 @@ def run(
     screen = Screen()
     config = configs.load(template.resolve().parent if template else Path.cwd())
     files = inputs.collect(_paths(paths, sample, config), config.input_suffixes)
-    options = runs.Options(
+    options = Options(
         template=template or config.root / config.template,
         parameters=_parameters(config, {"batch-pages": batch_pages, "memory": memory}, parameter or []),
         seed=seed,
@@ -161,7 +162,7 @@ def _parameters(config: Config, options: dict[str, int | None], pairs: list[str]
     return parameters
 
 
-def _compute(kind: str) -> runs.ComputeKind:
+def _compute(kind: str) -> ComputeKind:
     match kind:
         case "measured" | "recorded" | "modelled":
             return kind

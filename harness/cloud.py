@@ -89,6 +89,11 @@ class Cloud:
         load = TypeDeserializer().deserialize
         return [{name: load(value) for name, value in item.to_json()["Attributes"].items()} for item in self.moto_table(table).all_items()]
 
+    def stream_records(self, table: str) -> list[dict[str, Any]]:
+        """All records of a table's stream since it was made; none for a table without one."""
+        shard = self.moto_table(table).stream_shard
+        return [entry.to_json() for entry in shard.items] if shard is not None else []
+
     def stored_object(self, bucket: str, key: str) -> Any:
         """moto's current object under a key, None where there is none."""
         return s3_backends[ACCOUNT]["aws"].buckets[bucket].keys.get(key)

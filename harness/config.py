@@ -52,6 +52,21 @@ class ResultFields(msgspec.Struct, frozen=True, kw_only=True):
     failed: str
     findings: str = "findings"
     finding_type: str = "type"
+    error_page: str = "page"
+
+
+class StateFields(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the state of a file stands in its item of a table: attributes, and the status of one that is not done.
+
+    counted: numbers of batches that are done, the successful ones first; with `remaining` they make up `total`.
+    """
+
+    file: str
+    status: str
+    processing: str
+    total: str
+    counted: tuple[str, ...]
+    remaining: str
 
 
 class Sample(msgspec.Struct, frozen=True):
@@ -75,6 +90,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     sample: Sample = Sample(12, 7)
     parameters: dict[str, str] = {}
     result: ResultFields | None = None
+    state: StateFields | None = None
     record: tuple[RecordedFunction, ...] = ()
 
 

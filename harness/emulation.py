@@ -5,6 +5,8 @@ Takes values and returns values: the same template, inputs, seed and policy give
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from math import ceil
+from typing import Any
 
 import msgspec
 
@@ -46,13 +48,18 @@ class Leftover(msgspec.Struct, frozen=True):
 
 
 class Emulation(msgspec.Struct, frozen=True):
-    """What came of it. `results`: S3 key -> object; `ended`: virtual seconds until the last work was done; `finished`: whether all was."""
+    """What came of it. `results`: S3 key -> object; `ended`: virtual seconds until the last work was done; `finished`: whether all was.
+
+    gone: messages that were never processed; changes: the records of the tables' streams; opportunities: of each fault of the scenario.
+    """
 
     recorder: Recorder
     results: dict[str, bytes]
     items: dict[str, list[dict[str, object]]]
     leftovers: dict[str, Leftover]
     gone: list[Gone]
+    changes: list[dict[str, Any]]
+    opportunities: dict[str, int]
     ended: float
     finished: bool
 
@@ -132,6 +139,7 @@ class _World:
     ) -> None:
         system = cloud.system
         self._setting, self._kernel, self._cloud, self._recorder, self._functions = setting, kernel, cloud, recorder, functions
+        self._dice = dice
         self._tell, self._should_stop = tell, should_stop
         self._queues = Queues(kernel, wire, recorder, dice, cloud)
         self._events = S3Events(kernel, cloud, wire, latencies, dice, system.notifications)
@@ -146,6 +154,7 @@ class _World:
                     source,
                     system.functions[source.function],
                     self._queues.by_arn[source.queue_arn],
+                    self._queues,
                 )
                 for source in system.sqs_sources
             ),
@@ -186,6 +195,8 @@ class _World:
                 queue.logical_id: Leftover(sum(queue.counts()), arn in self._consumed) for arn, queue in self._queues.by_arn.items()
             },
             gone=self._queues.gone,
+            changes=[record for name in self._cloud.system.tables.values() for record in self._cloud.stream_records(name)],
+            opportunities=dict(self._dice.opportunities),
             ended=self._last_work,
             finished=self._finished,
         )
@@ -228,7 +239,7 @@ class _World:
         self._tell(len(self._results))
 
     def _watch(self) -> None:
-        """Once a virtual second: takes the gauges, and ends the run when there is nothing left to do."""
+        """Once a virtual second in which something happens: takes the gauges, and ends the run when there is nothing left to do."""
         while True:
             self._gauge()
             idle = self._is_idle()
@@ -238,7 +249,7 @@ class _World:
             if idle or self._kernel.now > self._setting.longest or self._should_stop():
                 self._kernel.stop()
                 return
-            self._kernel.sleep(GAUGE_SECONDS)
+            self._kernel.sleep(max(GAUGE_SECONDS, ceil(min(self._kernel.next_event - self._kernel.now, LONGEST_SECONDS))))
 
     def _is_idle(self) -> bool:
         return (

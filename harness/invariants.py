@@ -1,93 +1,241 @@
-"""What must be true of every run, whatever happened in it. Each invariant has a name; a violation says what broke it."""
+"""What must be true of every run, whatever happened in it. Each invariant has a name; a violation says what broke it.
 
-from collections import Counter
+Some look at the end of a run, others at every change that the tables' streams told of. A fault that destroys an input excuses its result;
+a message that ended in a dead-letter queue excuses a result that says so.
+"""
+
+import itertools
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import quote_plus
 
 import msgspec
+from boto3.dynamodb.types import TypeDeserializer
 
-from harness.config import ResultFields
+from harness.config import ResultFields, StateFields
 from harness.emulation import Emulation
-from harness.recorder import Message
+from harness.recorder import Call, Compute, Invocation, Message, Stroke
+
+Item = dict[str, Any]
+_plain = TypeDeserializer().deserialize
 
 
 class Violation(msgspec.Struct, frozen=True):
+    """`about`: the upload that it concerns, "" for the whole run."""
+
     invariant: str
     detail: str
+    about: str = ""
 
 
-class Evidence(msgspec.Struct, frozen=True):
-    """What the invariants look at. `results`: the decoded results by input key, with how many there are for each."""
+class Evidence(msgspec.Struct, frozen=True, dict=True):
+    """What the invariants look at. `results`: the decoded results by input key, with how many there are for each.
+
+    expected: the results of a calm run by input key, None where there was none to compare with.
+    """
 
     emulation: Emulation
     uploads: Sequence[str]
     results: Mapping[str, Sequence[Mapping[str, Any]]]
     fields: ResultFields
+    state: StateFields | None = None
+    expected: Mapping[str, Sequence[Mapping[str, Any]]] | None = None
+
+    def events(self, kind: type) -> Iterator[Any]:
+        return (event for event in self.emulation.recorder.events if isinstance(event, kind))
+
+    def is_gone(self, key: str, action: str) -> bool:
+        """Whether a message about an upload left a queue in this way ("redriven", "expired") instead of being processed."""
+        named = (key, quote_plus(key, safe="/"))
+        return any(one.action == action and any(name in one.body for name in named) for one in self.emulation.gone)
+
+    def is_destroyed(self, key: str) -> bool:
+        """Whether a fault took the input, or a message about it, out of the world."""
+        removed = any(stroke.fault == "removed" and stroke.where == key for stroke in self.events(Stroke))
+        return removed or self.is_gone(key, "expired")
+
+    def versions(self, key: str) -> int:
+        """How often the upload was put."""
+        puts = ("PutObject", "CompleteMultipartUpload", "CopyObject")
+        return sum(call.operation in puts and call.status < 300 and call.target.partition("/")[2] == key for call in self.events(Call))
+
+    def histories(self) -> Mapping[str, Sequence[Item]]:
+        """The successive images of each file's item, by its keys."""
+        if self.state is None:
+            return {}
+        found: dict[str, list[Item]] = defaultdict(list)
+        for record in self.emulation.changes:
+            image = record["dynamodb"].get("NewImage", {})
+            if self.state.total in image:
+                found[str(record["dynamodb"]["Keys"])].append({name: _plain(value) for name, value in image.items()})
+        return found
 
 
 def check(evidence: Evidence) -> tuple[list[str], list[Violation]]:
     """(names of the invariants checked, violations)."""
-    violations = [Violation(name, detail) for name, invariant in _INVARIANTS.items() for detail in invariant(evidence)]
+    violations = [Violation(name, *found) for name, invariant in _INVARIANTS.items() for found in invariant(evidence)]
     return list(_INVARIANTS), violations
 
 
-def _finished(evidence: Evidence) -> Iterator[str]:
+Found = Iterator[tuple[str, ...]]
+"""Violations: what is wrong, and the upload that it is about, if any."""
+
+
+def _finished(evidence: Evidence) -> Found:
     if not evidence.emulation.finished:
-        yield f"work was left when the run was ended after {evidence.emulation.ended:.0f} virtual seconds"
+        yield (f"work was left when the run was ended after {evidence.emulation.ended:.0f} virtual seconds",)
 
 
-def _one_result_each(evidence: Evidence) -> Iterator[str]:
+def _one_result_each(evidence: Evidence) -> Found:
     for key in evidence.uploads:
-        count = len(evidence.results.get(key, ()))
-        if count != 1:
-            yield f"{key} has {count} results"
+        count, versions = len(evidence.results.get(key, ())), evidence.versions(key) or 1
+        if count != versions and not (count < versions and evidence.is_destroyed(key)):
+            yield f"{key} was put {versions} times and has {count} results", key
 
 
-def _queues_are_empty(evidence: Evidence) -> Iterator[str]:
+def _queues_are_empty(evidence: Evidence) -> Found:
     for queue, leftover in evidence.emulation.leftovers.items():
         if leftover.consumed and leftover.messages:
-            yield f"{queue} still holds {leftover.messages} messages"
+            yield (f"{queue} still holds {leftover.messages} messages",)
 
 
-def _no_message_lost(evidence: Evidence) -> Iterator[str]:
-    counts: Counter[tuple[str, str]] = Counter()
-    for event in evidence.emulation.recorder.events:
-        if isinstance(event, Message):
-            counts[event.queue, event.action] += 1
+def _no_message_lost(evidence: Evidence) -> Found:
+    counts: Counter[tuple[str, str]] = Counter((event.queue, event.action) for event in evidence.events(Message))
     for queue, leftover in evidence.emulation.leftovers.items():
-        gone = counts[queue, "deleted"] + counts[queue, "redriven"]
-        if counts[queue, "sent"] != gone + leftover.messages:
-            yield f"{queue}: {counts[queue, 'sent']} messages came, {gone} were deleted or redriven, {leftover.messages} are left"
+        came = counts[queue, "sent"] + counts[queue, "returned"]
+        gone = counts[queue, "deleted"] + counts[queue, "redriven"] + counts[queue, "expired"]
+        if came != gone + leftover.messages:
+            yield (f"{queue}: {came} messages came, {gone} were deleted, redriven or expired, {leftover.messages} are left",)
 
 
-def _pages_in_range(evidence: Evidence) -> Iterator[str]:
+def _pages_in_range(evidence: Evidence) -> Found:
     fields = evidence.fields
-    for key, result in _single_results(evidence):
+    for key, result in _each_result(evidence):
         pages = list(result[fields.npi_pages])
         total = result[fields.pages]
         if pages != sorted(set(pages)) or not all(1 <= page <= total for page in pages):
-            yield f"{key}: {fields.npi_pages} is {pages} of {total} pages"
+            yield f"{key}: {fields.npi_pages} is {pages} of {total} pages", key
 
 
-def _status_agrees(evidence: Evidence) -> Iterator[str]:
+def _status_agrees(evidence: Evidence) -> Found:
     fields = evidence.fields
-    for key, result in _single_results(evidence):
+    for key, result in _each_result(evidence):
         errors, status = len(result[fields.page_errors]), result[fields.status]
         if status == fields.completed and errors:
-            yield f"{key} is {status} with {errors} page errors"
+            yield f"{key} is {status} with {errors} page errors", key
         if status != fields.completed and not result[fields.reason]:
-            yield f"{key} is {status} without a reason"
+            yield f"{key} is {status} without a reason", key
 
 
-def _single_results(evidence: Evidence) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    return ((key, results[0]) for key, results in evidence.results.items() if len(results) == 1)
+def _batches_add_up(evidence: Evidence) -> Found:
+    state = evidence.state
+    for history in evidence.histories().values():
+        assert state is not None
+        for image in history:
+            counted = [int(image[name]) for name in state.counted]
+            total, left = int(image[state.total]), int(image[state.remaining])
+            if min(*counted, left) < 0 or sum(counted) + left != total:
+                yield f"{image[state.file]}: of {total} batches {counted} are counted and {left} are left", image[state.file]
+                break
 
 
-_INVARIANTS: dict[str, Callable[[Evidence], Iterator[str]]] = {
+def _terminal_states_stay(evidence: Evidence) -> Found:
+    state, completed = evidence.state, evidence.fields.completed
+    for history in evidence.histories().values():
+        assert state is not None
+        for before, after in itertools.pairwise(history):
+            was, became, key = before[state.status], after[state.status], after[state.file]
+            moved = int(after[state.counted[0]]) > int(before[state.counted[0]])
+            if was != state.processing and became != was and not (was != completed and became == state.processing and moved):
+                yield f"{key} was {was} and became {became}", key
+
+
+def _files_are_closed(evidence: Evidence) -> Found:
+    state = evidence.state
+    for history in evidence.histories().values():
+        assert state is not None
+        last = history[-1]
+        key = str(last[state.file])
+        if last[state.status] == state.processing and not evidence.is_destroyed(key):
+            yield f"{key} was left {state.processing}, with {last[state.remaining]} of {last[state.total]} batches to come", key
+
+
+def _table_and_results_agree(evidence: Evidence) -> Found:
+    state, fields = evidence.state, evidence.fields
+    closed: dict[str, list[Any]] = defaultdict(list)
+    for history in evidence.histories().values():
+        assert state is not None
+        last = history[-1]
+        if last[state.status] != state.processing:
+            closed[last[state.file]].append((last[state.status], [int(page) for page in last[fields.npi_pages]]))
+    for key in evidence.uploads if state else ():
+        told = sorted((result[fields.status], list(result[fields.npi_pages])) for result in evidence.results.get(key, ()))
+        if told != sorted(closed[key]):
+            yield f"{key}: the table says {sorted(closed[key])}, the results {told}", key
+
+
+def _results_are_those_of_a_calm_run(evidence: Evidence) -> Found:
+    for key in evidence.uploads if evidence.expected is not None else ():
+        assert evidence.expected is not None
+        wanted = _essence(evidence.expected[key][0], evidence.fields)
+        for result in evidence.results.get(key, ()):
+            found = _essence(result, evidence.fields)
+            if found == wanted:
+                continue
+            if difference := _difference(found, wanted, evidence.fields):
+                yield f"{key}: {difference}", key
+            elif not evidence.is_destroyed(key) and not evidence.is_gone(key, "redriven"):
+                yield (
+                    f"{key} is {result[evidence.fields.status]}, but no message about it was given up: {result[evidence.fields.reason]}",
+                    key,
+                )
+
+
+def _work_is_not_repeated(evidence: Evidence) -> Found:
+    pages = sum(result[evidence.fields.pages] for _, result in _each_result(evidence))
+    done: Counter[str] = Counter(event.request for event in evidence.events(Compute))
+    received = [event for event in evidence.events(Message) if event.action == "received"]
+    again = len(received) - len({(event.queue, event.message) for event in received})
+    failed = sum(event.outcome != "success" or event.failed_records > 0 for event in evidence.events(Invocation))
+    lost = sum(evidence.is_gone(key, "expired") for key in evidence.uploads)
+    if not again and not failed and not lost and done.total() > pages:
+        yield (f"{done.total()} pages were read, though {pages} would have done and nothing was delivered twice",)
+
+
+def _essence(result: Mapping[str, Any], fields: ResultFields) -> dict[str, Any]:
+    names = (fields.status, fields.pages, fields.npi_pages, fields.page_errors, fields.findings)
+    return {name: result.get(name) for name in names}
+
+
+def _difference(found: Mapping[str, Any], wanted: Mapping[str, Any], fields: ResultFields) -> str:
+    """What of a result that is not whole contradicts the calm one; "" when it only lacks something."""
+    if found[fields.status] == fields.completed or found[fields.pages] not in (0, wanted[fields.pages]):
+        return f"{found} instead of {wanted}"
+    if not found[fields.pages]:
+        return ""
+    failed = {error[fields.error_page] for error in found[fields.page_errors]}
+    for page in range(1, found[fields.pages] + 1):
+        if page not in failed and (page in found[fields.npi_pages]) != (page in wanted[fields.npi_pages]):
+            return f"page {page} is judged otherwise than in the calm run"
+    return ""
+
+
+def _each_result(evidence: Evidence) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    return ((key, result) for key, results in evidence.results.items() for result in results)
+
+
+_INVARIANTS: dict[str, Callable[[Evidence], Found]] = {
     "the run finished": _finished,
-    "one result for each upload": _one_result_each,
+    "one result for each version of an upload": _one_result_each,
     "queues are empty": _queues_are_empty,
     "no message is lost": _no_message_lost,
     "NPI pages are sorted, unique and in range": _pages_in_range,
     "status agrees with page errors and reason": _status_agrees,
+    "batches are counted once": _batches_add_up,
+    "a terminal state stays, but for healing": _terminal_states_stay,
+    "every file is closed": _files_are_closed,
+    "table and results agree": _table_and_results_agree,
+    "results are those of a calm run": _results_are_those_of_a_calm_run,
+    "no work is done twice without a cause": _work_is_not_repeated,
 }

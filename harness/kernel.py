@@ -10,6 +10,7 @@ Knows nothing of AWS.
 import heapq
 from collections import deque
 from collections.abc import Callable
+from math import inf
 from typing import NoReturn, Protocol
 
 from greenlet import getcurrent, greenlet
@@ -136,6 +137,11 @@ class Kernel:
         """Ends the current process here, as `Process.kill` would."""
         self._running().killed = True
         raise Killed
+
+    @property
+    def next_event(self) -> float:
+        """When the next event is due, at the earliest; infinite without any."""
+        return self._heap[0][0] if self._heap else inf
 
     def resume(self, process: Process) -> None:
         """Makes a waiting process due now, whatever it waits for."""

@@ -10,7 +10,8 @@ import hashlib
 import importlib.metadata
 import os
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -65,7 +66,8 @@ class Ledger:
         self._db.close()
 
 
-def fingerprint(module: str, code: CodeBase, versions: Iterable[str] = ()) -> str:
+@cache
+def fingerprint(module: str, code: CodeBase, versions: tuple[str, ...] = ()) -> str:
     """Names the code of a module with all of the application's modules that it imports, and versions of distributions."""
     hasher = hashlib.blake2b(digest_size=12)
     for name, source in sorted(_sources(module, code).items()):

@@ -6,54 +6,21 @@ every time.
 
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any
 
 import msgspec
 
-from harness import clients, invariants, recording, summary, template
-from harness.compute import Measured, Modelled, Policy, Recorded
+from harness import summary
 from harness.config import Config, ResultFields
-from harness.emulation import Emulation, Setting, emulate
-from harness.environment import CodeBase
+from harness.emulation import Emulation
 from harness.errors import UsageError
-from harness.faults.scenario import CALM, Scenario
+from harness.faults.scenario import CALM
 from harness.inputs import InputFile
-from harness.latency import Distribution
-from harness.ledger import Ledger
-from harness.places import Place
-from harness.randomness import Randomness
-
-ComputeKind = Literal["measured", "recorded", "modelled"]
+from harness.rig import Options, Progress, Rig
 
 OWN_FILES = ("summary.json", "files.json", "trace.jsonl", "report.html")
-BINARY_SUFFIXES = (".pdf",)
-"""Results of these kinds stand beside the JSON results and are not read."""
-MOST_REHEARSALS = 8
-"""A handler that asks for other work at every rehearsal is not a function of its inputs, and cannot be recorded."""
-
-
-class Progress(Protocol):
-    """Shows how far a long step is; a context that gives a function to tell the number done."""
-
-    def __call__(self, title: str, total: int) -> AbstractContextManager[Callable[[int], None]]: ...
-
-
-class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """What a user chooses. `parameters` are the template's; `ledger` is where recorded compute is kept;
-    `cpu_factor`: how many times longer a Lambda vCPU takes than this machine's core.
-    """
-
-    template: Path
-    parameters: dict[str, str]
-    seed: int
-    compute: ComputeKind
-    latencies: dict[str, Distribution]
-    ledger: Path
-    cpu_factor: float = 1.0
-    faults: Scenario = CALM
 
 
 class FileLine(msgspec.Struct, frozen=True, rename="camel"):
@@ -80,42 +47,27 @@ class Run(msgspec.Struct, frozen=True):
 
 def run(config: Config, inputs: Sequence[InputFile], options: Options, progress: Progress) -> Run:
     """Raises `UsageError` for a template that is wrong."""
-    if config.result is None or not config.inputs or not config.results:
-        raise UsageError("pyproject.toml has no [tool.harness] with inputs, results and result: say where files go and results appear")
     began = time.monotonic()
-    loaded = template.load(options.template, options.parameters)
-    uploads = Place.parse(config.inputs)
-    setting = Setting(
-        template=loaded,
-        clients=clients.of_files(inputs, uploads, loaded),
-        results=Place.parse(config.results),
-        seed=options.seed,
-        latencies=options.latencies,
-        recorded=config.record,
-        faults=options.faults,
-        stream_shards=config.stream_shards,
-        cpu_factor=options.cpu_factor,
-    )
-    handlers = [resource["Properties"]["Handler"] for resource in loaded.functions()]
-    code = CodeBase(list(loaded.code.values()), handlers)
-    emulation = _emulate(setting, code, options, progress)
-    results = _by_upload(emulation.results, config.result.key)
-    keys = [uploads.prefix + file.name for file in inputs]
-    checked, violations = invariants.check(invariants.Evidence(emulation, keys, results, config.result))
+    rig = Rig(config, inputs, options)
+    expected = rig.results(rig.emulate(CALM, options.seed, progress)) if options.faults.faults and options.compute == "recorded" else None
+    emulation = rig.emulate(options.faults, options.seed, progress)
+    results, checked, violations = rig.check(emulation, expected)
+    fields = rig.fields
     numbers = summary.summarize(
         emulation,
         results,
-        config.result,
+        fields,
         seed=options.seed,
         compute=options.compute,
         cpu_factor=options.cpu_factor,
-        parameters=loaded.parameters,
+        parameters=rig.template.parameters,
+        faults=options.faults.name,
         checked=checked,
         violations=violations,
         real_seconds=time.monotonic() - began,
     )
-    found = [(file.name, key, results[key][0]) for file, key in zip(inputs, keys, strict=True) if results.get(key)]
-    lines = [_file_line(name, key, result, config.result) for name, key, result in found]
+    found = [(file.name, key, results[key][0]) for file, key in zip(inputs, rig.keys, strict=True) if results.get(key)]
+    lines = [_file_line(name, key, result, fields) for name, key, result in found]
     named = {name: _public(result) for name, _, result in found}
     return Run(numbers, lines, named, emulation)
 
@@ -144,50 +96,6 @@ def prepare(out: Path) -> None:
             (out / name).unlink(missing_ok=True)
     except OSError as error:
         raise UsageError(f"cannot write to {out}: {error.strerror}") from error
-
-
-def _emulate(setting: Setting, code: CodeBase, options: Options, progress: Progress) -> Emulation:
-    if options.compute == "recorded":
-        ledger = Ledger(options.ledger)
-        try:
-            return _emulate_recorded(setting, code, ledger, progress)
-        finally:
-            ledger.close()
-    policy: Policy = Measured() if options.compute == "measured" else Modelled(Randomness(setting.seed).stream("compute"))
-    return _with_progress(setting, code, policy, progress)
-
-
-def _emulate_recorded(setting: Setting, code: CodeBase, ledger: Ledger, progress: Progress) -> Emulation:
-    for _ in range(MOST_REHEARSALS):
-        policy = Recorded(ledger, code)
-        emulation = _with_progress(setting, code, policy, progress, lambda policy=policy: policy.full)  # type: ignore[misc]
-        if not policy.incomplete:
-            return emulation
-        if policy.pending:
-            unit = setting.recorded[0].unit if setting.recorded else "call"
-            with progress(f"Recording {unit}s", len(policy.pending)) as tell:
-                recording.record(ledger, list(policy.pending.values()), policy.variables, tell)
-        else:
-            policy.learn()
-    raise UsageError("the recorded functions of [tool.harness] are called with other arguments at every run: use --compute measured")
-
-
-def _with_progress(
-    setting: Setting, code: CodeBase, policy: Policy, progress: Progress, should_stop: Callable[[], bool] = lambda: False
-) -> Emulation:
-    with progress("Emulating", len(setting.clients)) as tell:
-        return emulate(setting, code, policy, tell, should_stop)
-
-
-def _by_upload(objects: Mapping[str, bytes], key_field: str) -> dict[str, list[dict[str, Any]]]:
-    """Decoded JSON results by the key of the upload that they are about; "_key" is their own."""
-    results: dict[str, list[dict[str, Any]]] = {}
-    for key, body in sorted(objects.items()):
-        if key.endswith(BINARY_SUFFIXES):
-            continue
-        result = {**msgspec.json.decode(body), "_key": key}
-        results.setdefault(result[key_field], []).append(result)
-    return results
 
 
 def _file_line(name: str, upload_key: str, result: dict[str, Any], fields: ResultFields) -> FileLine:

@@ -9,7 +9,7 @@ import numpy as np
 from harness.config import ResultFields
 from harness.emulation import Emulation
 from harness.invariants import Violation
-from harness.recorder import AnyEvent, Compute, Invocation, Message, Result, Throttle, Upload
+from harness.recorder import AnyEvent, Compute, Invocation, Message, Result, Stroke, Throttle, Upload
 
 Numbers = dict[str, Any]
 
@@ -23,6 +23,7 @@ def summarize(
     compute: str,
     cpu_factor: float,
     parameters: Mapping[str, str],
+    faults: str,
     checked: Sequence[str],
     violations: Sequence[Violation],
     real_seconds: float,
@@ -39,6 +40,7 @@ def summarize(
         "compute": compute,
         "cpuFactor": cpu_factor,
         "parameters": dict(parameters),
+        "faults": {"scenario": faults, "strokes": dict(Counter(event.fault for event in events if isinstance(event, Stroke)))},
         "files": {
             "total": sum(isinstance(event, Upload) for event in events),
             "completed": statuses[fields.completed],

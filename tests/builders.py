@@ -9,6 +9,8 @@ from PIL import Image, ImageDraw, ImageFont, TiffImagePlugin
 from fixtures import corpus
 from harness import config, inputs, latency
 from harness import run as runs
+from harness.faults.scenario import CALM, Scenario
+from harness.rig import ComputeKind, Options
 from pipeline.documents import PageFile
 from pipeline.page_text import PageText, Word
 from pipeline.tiff import Layout, read_chain
@@ -93,13 +95,14 @@ def run(
     folder: Path,
     *,
     seed: int = 0,
-    compute: runs.ComputeKind = "recorded",
+    compute: ComputeKind = "recorded",
     parameters: dict[str, str] | None = None,
     ledger: Path = LEDGER,
     cpu_factor: float = 1.0,
+    faults: Scenario = CALM,
 ) -> runs.Run:
     """A run of the real template on a folder of TIFFs."""
-    options = runs.Options(
+    options = Options(
         template=PROJECT / "template.yaml",
         parameters=parameters or {},
         seed=seed,
@@ -107,5 +110,6 @@ def run(
         latencies=latency.load(),
         ledger=ledger,
         cpu_factor=cpu_factor,
+        faults=faults,
     )
     return runs.run(CONFIG, inputs.collect([folder], CONFIG.input_suffixes), options, lambda title, total: Quiet())

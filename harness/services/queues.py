@@ -15,7 +15,7 @@ from harness import moto_mended
 from harness.cloud import Cloud
 from harness.faults.dice import Dice
 from harness.kernel import Kernel, Signal
-from harness.recorder import Message, Recorder
+from harness.recorder import Call, Message, Recorder
 from harness.wire import Exchange, Wire
 
 _POISON = "poison"
@@ -88,6 +88,12 @@ class Queues:
         self._consumed = {source.queue_arn for source in system.sqs_sources}
         self.gone: list[Gone] = []
         wire.observe("sqs", self._on_call)
+
+    def received_nothing(self, queue: Queue, caller: str, seconds: float) -> None:
+        """Records a ReceiveMessage of a queue that shows no message."""
+        name = queue.arn.rpartition(":")[2]
+        call = Call(t=self._kernel.now, caller=caller, service="sqs", operation="ReceiveMessage", target=name, seconds=seconds)
+        self._recorder.record(call)
 
     def _on_call(self, exchange: Exchange) -> None:
         request = msgspec.json.decode(exchange.body)

@@ -12,12 +12,12 @@ from typing import Any
 from harness.cloud import Cloud
 from harness.errors import UsageError
 from harness.faults.dice import Dice
-from harness.kernel import Kernel
+from harness.kernel import Kernel, Signal
 from harness.latency import Latencies
 from harness.region import REGION
 from harness.services import filters
 from harness.services.lambda_service import ENVELOPE_BYTES, PAYLOAD_BYTES, LambdaService, Throttled
-from harness.services.queues import Queue
+from harness.services.queues import Queue, Queues
 from harness.template import Function, SqsSource, require
 
 STARTING_LANES, IDLE_LANES = 5, 2
@@ -50,6 +50,7 @@ class SqsMapping:
         source: SqsSource,
         function: Function,
         queue: Queue,
+        queues: Queues,
     ) -> None:
         if function.timeout > queue.visibility_timeout:
             raise UsageError(
@@ -59,6 +60,7 @@ class SqsMapping:
         require(function, source.logical_id, dict.fromkeys(REQUIRED, queue.arn))
         self._kernel, self._cloud, self._service, self._latencies = kernel, cloud, service, latencies
         self._source, self._function, self._queue, self._dice = source, function, queue, dice
+        self._queues = queues
         self._url = cloud.queue_url(queue.arn)
         self._matches = filters.matcher(source.filters)
         if source.provisioned_pollers:
@@ -70,6 +72,7 @@ class SqsMapping:
             self._at_rest = self._at_start if source.maximum_concurrency else IDLE_LANES
         self._wanted = self._at_start
         self._backs_off = False
+        self._saturated = Signal(kernel)
         self._lanes = self._busy = 0
 
     def start(self) -> None:
@@ -88,6 +91,8 @@ class SqsMapping:
 
     def _scale(self) -> None:
         while True:
+            if self._busy < self._lanes:
+                self._kernel.wait(self._saturated)
             self._kernel.sleep(SCALING_PERIOD)
             if self._backs_off or self._busy < self._lanes or not self._queue.has_visible():
                 continue
@@ -107,6 +112,8 @@ class SqsMapping:
                 return
             if messages:
                 self._busy += 1
+                if self._busy == self._lanes:
+                    self._saturated.fire()
                 try:
                     self._handle(messages)
                 finally:
@@ -140,6 +147,8 @@ class SqsMapping:
             if due is not None:
                 pause = min(pause, max(0.001, due - time.time()))
             self._kernel.wait(self._queue.arrival, pause)
+        if not self._queue.has_visible():
+            return self._receive_nothing()
         response = self._cloud.sqs.receive_message(
             QueueUrl=self._url,
             MaxNumberOfMessages=min(RECEIVE_LIMIT, wanted or self._source.batch_size),
@@ -147,6 +156,13 @@ class SqsMapping:
             MessageAttributeNames=["All"],
         )
         return list(response.get("Messages", []))
+
+    def _receive_nothing(self) -> list[dict[str, Any]]:
+        """A poll that nothing came of: it is counted and takes its time, but moto need not be asked."""
+        seconds = self._latencies.draw("sqs", "ReceiveMessage")
+        self._kernel.sleep(seconds)
+        self._queues.received_nothing(self._queue, self._source.logical_id, seconds)
+        return []
 
     def _handle(self, messages: list[dict[str, Any]]) -> None:
         records = {message["MessageId"]: self._record(message) for message in messages}
