@@ -23,7 +23,7 @@ from harness.faults.scenario import CALM, Scenario
 from harness.kernel import Kernel
 from harness.latency import Distribution, Latencies
 from harness.places import Place
-from harness.randomness import Randomness
+from harness.randomness import Randomness, seeded_globally
 from harness.recorder import Depth, Recorder, Result
 from harness.services.expiry import TimeToLive
 from harness.services.lambda_service import LambdaService
@@ -102,6 +102,7 @@ def emulate(
     randomness = Randomness(setting.seed)
     recorder = Recorder()
     with ExitStack() as stack:
+        stack.enter_context(seeded_globally(setting.seed))
         kernel = stack.enter_context(virtual_time())
         cloud = stack.enter_context(clouds.deployed(setting.template, setting.seed))
         latencies = Latencies(setting.latencies, randomness.stream("latency"))

@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Iterator
 from importlib import resources
-from math import log
+from math import exp, log
 from pathlib import Path
 
 import msgspec
@@ -32,7 +32,7 @@ class Latencies:
 
     def draw(self, service: str, operation: str) -> float:
         chosen = self._choose(service, operation)
-        return chosen.median_ms / 1000 * float(np.exp(chosen.sigma * next(self._draws)))
+        return chosen.median_ms / 1000 * exp(chosen.sigma * next(self._draws))
 
     def transfer(self, service: str, operation: str, size_bytes: int) -> float:
         """Seconds that a payload of this size takes."""

@@ -5,6 +5,7 @@ against one version of moto and refuse any other, so that an upgrade is a decisi
 """
 
 import functools
+import json
 import pickle
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from typing import Any
 from unittest import mock
 
 import moto
+from moto.cloudformation import models as cloudformation
 from moto.core import responses
 from moto.core.serialize import AttributePicker, AttributePickerContext
 from moto.core.utils import MISSING, get_value
@@ -247,6 +249,19 @@ def _response_members() -> Any:
     return mock.patch.object(AttributePicker, "__call__", pick)
 
 
+def _json_templates() -> Any:
+    """A template in JSON is parsed as YAML, by the parser in Python: a second for a few thousand lines."""
+
+    def load(text: Any, Loader: Any) -> Any:  # noqa: N803 yaml's own name
+        try:
+            return json.loads(text)
+        except ValueError:
+            return original(text, Loader=Loader)
+
+    original = cloudformation.yaml.load
+    return mock.patch.object(cloudformation.yaml, "load", load)
+
+
 PATCHES: dict[str, Callable[[], Any]] = {
     "sqs clock": _sqs_clock,
     "sqs visible messages": _sqs_visible_messages,
@@ -259,6 +274,7 @@ PATCHES: dict[str, Callable[[], Any]] = {
     "dynamodb expression copies": _dynamodb_expression_copies,
     "dynamodb expression walks": _dynamodb_expression_walks,
     "json requests": _json_requests,
+    "json templates": _json_templates,
     "method names": _method_names,
     "response members": _response_members,
 }

@@ -3,9 +3,23 @@
 A concern's draws do not depend on how much another one draws, so that adding a fault does not change the latencies.
 """
 
+import random
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
+
+
+@contextmanager
+def seeded_globally(seed: int) -> Iterator[None]:
+    """Python's own generator, from which botocore draws the pauses between its retries, is seeded for as long as the context lasts."""
+    kept = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(kept)
 
 
 class Randomness:

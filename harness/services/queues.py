@@ -38,7 +38,9 @@ class Queue:
         self.live: set[str] = set()
         """Messages that came, sent or moved here from another queue, and are not gone."""
         self.handles: dict[str, str] = {}
-        """Receipt handle -> message."""
+        """Receipt handle of a message's latest delivery -> message; with that of an earlier one nothing is deleted."""
+        self.delivered: dict[str, str] = {}
+        """Message -> receipt handle of its latest delivery."""
         self.returning: dict[str, bool] = {}
         """Messages that will be delivered once more although they are deleted by then -> whether they are."""
         self.expiry_armed = False
@@ -146,7 +148,9 @@ class Queues:
 
     def _received(self, queue: Queue, message: dict[str, Any]) -> None:
         attributes = message.get("Attributes", {})
+        queue.handles.pop(queue.delivered.get(message["MessageId"], ""), None)
         queue.handles[message["ReceiptHandle"]] = message["MessageId"]
+        queue.delivered[message["MessageId"]] = message["ReceiptHandle"]
         self._recorder.record(
             Message(
                 t=self._kernel.now,
@@ -169,6 +173,7 @@ class Queues:
         message_id = queue.handles.pop(receipt_handle, "")
         if message_id in queue.live:
             queue.live.discard(message_id)
+            queue.delivered.pop(message_id, None)
             self._record(queue, "deleted", message_id)
             if message_id in queue.returning:
                 queue.returning[message_id] = True

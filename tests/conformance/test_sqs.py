@@ -252,3 +252,13 @@ def test_a_short_poll_answers_at_once(tunnel: Tunnel) -> None:
         assert kernel.now - began < 0.01
 
     client(tunnel, act)
+
+
+@row("SQS API reference, DeleteMessage")
+def test_who_holds_an_old_delivery_deletes_nothing(tunnel: Tunnel) -> None:
+    """Of two pollers that hold the same message only the one that received it last deletes it."""
+    slow = "import time\ndef handler(event, context): time.sleep(4)"
+    faults = "[duplicate_delivery]\nonly = [1]\nseconds = [1.0, 1.0]\n[poller_dies_after]\nonly = [2]"
+    tunnel.run(queue(), slow, send("a"), faults=faults)
+    assert [message.receives for message in tunnel.messages("received")] == [1, 2, 3]
+    assert len(tunnel.messages("deleted")) == 1
