@@ -1,20 +1,23 @@
 """The command `harness`. Exit codes: 0 done; 1 done, but an invariant failed; 2 bad input or usage, with one line that says what."""
 
 import sys
+import time
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 from typer.exceptions import TyperException
 
 from harness import config as configs
-from harness import inputs, latency, perfetto, recorder
+from harness import explore as explorers
+from harness import findings, inputs, latency, perfetto, recorder
 from harness import run as runs
 from harness.config import Config
 from harness.console import Screen
 from harness.errors import UsageError
 from harness.faults import scenario
-from harness.rig import ComputeKind, Options
+from harness.rig import ComputeKind, Options, Rig
 
 app = typer.Typer(
     add_completion=False,
@@ -63,6 +66,63 @@ def run(
     _report(out)
     screen.run(finished.summary, finished.files, out)
     if finished.summary["invariants"]["violations"]:
+        raise typer.Exit(1)
+
+
+@app.command()
+def explore(
+    paths: PathsArgument = None,
+    seeds: Annotated[int, typer.Option(help="Emulations, each with faults of its own.", min=1)] = 100,
+    first_seed: Annotated[int, typer.Option(help="The first seed.", min=0)] = 0,
+    faults: Annotated[str, typer.Option(help="What breaks: rough, hostile, or a TOML file.")] = "hostile",
+    crash_points: Annotated[
+        str, typer.Option(help="Instead of seeds: kill each invocation at each of its API calls; singles, or pairs as well.")
+    ] = "",
+    files: Annotated[int, typer.Option(help="Files of the sample corpus to use when no PATHS are given.", min=1)] = 3,
+    stop_at_first: Annotated[bool, typer.Option("--stop-at-first", help="Stop when an invariant is broken.")] = False,
+    jobs: Annotated[int | None, typer.Option(help="Processes; all cores by default.", min=1)] = None,
+    batch_pages: Annotated[int | None, typer.Option(help="Pages a worker reads in one invocation.", min=1)] = None,
+    parameter: Annotated[list[str] | None, typer.Option(help="NAME=VALUE: any parameter of the template.")] = None,
+    template: Annotated[Path | None, typer.Option(help="The SAM template to deploy.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for what is found.")] = Path("runs/explore"),
+) -> None:
+    """Breaks everything in many emulations, and shows the smallest set of faults that the system does not survive."""
+    screen = Screen()
+    config = configs.load(template.resolve().parent if template else Path.cwd())
+    inputs_found = inputs.collect(_paths(paths, not paths, config), config.input_suffixes)[: None if paths else files]
+    chosen = scenario.load(faults)
+    options = Options(
+        template=template or config.root / config.template,
+        parameters=_parameters(config, {"batch-pages": batch_pages}, parameter or []),
+        seed=first_seed,
+        compute="recorded",
+        latencies=latency.load(),
+        ledger=config.root / ".harness" / "ledger.sqlite",
+        faults=chosen,
+    )
+    if crash_points not in ("", "singles", "pairs"):
+        raise UsageError(f"--crash-points {crash_points} is neither singles nor pairs")
+    findings.prepare(out)
+    began = time.monotonic()
+    explorer = explorers.Explorer(Rig(config, inputs_found, options), chosen, screen.progress)
+    command = ["harness", "run", *(str(file.path) for file in inputs_found), *_spelled(options.parameters, template)]
+    found = findings.Findings(out, command)
+    cases = explorer.crash_points(crash_points == "pairs") if crash_points else explorer.seeds(first_seed, seeds)
+    with screen.progress("Exploring", 0 if crash_points else seeds) as tell:
+        for trial in explorer.attempts(cases, jobs):
+            found.add(trial)
+            tell(found.trials)
+            if trial.failed and stop_at_first:
+                break
+    for trial in found.failed[: findings.MOST_FAILURES]:
+        with screen.progress("Shrinking", explorers.SHRINK_TRIALS) as tell:
+            small = explorer.shrink(trial, tell)
+        found.write_failure(explorer, trial, small)
+    name = f"crash points, {crash_points}" if crash_points else chosen.name
+    numbers = found.numbers(name, time.monotonic() - began)
+    (out / "summary.json").write_bytes(msgspec.json.format(msgspec.json.encode(numbers), indent=2))
+    screen.exploration(numbers, found.failures, out)
+    if found.failed:
         raise typer.Exit(1)
 
 
@@ -160,6 +220,12 @@ def _parameters(config: Config, options: dict[str, int | None], pairs: list[str]
             raise UsageError(f"--parameter {pair} is not of the form NAME=VALUE")
         parameters[name] = text
     return parameters
+
+
+def _spelled(parameters: dict[str, str], template: Path | None) -> list[str]:
+    """Parameters and template as options of the command line."""
+    words = [word for name, value in parameters.items() for word in ("--parameter", f"{name}={value}")]
+    return [*words, *(["--template", str(template)] if template else [])]
 
 
 def _compute(kind: str) -> ComputeKind:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from harness.findings import Failure
 from harness.run import FileLine
 from reports.page_ranges import ranges
 
@@ -44,6 +45,26 @@ class Screen:
         for violation in numbers["invariants"]["violations"]:
             self.say(f"VIOLATED: {violation['invariant']}: {violation['detail']}")
         self.say(f"Results: {out / 'results'}   Report: {out / 'report.html'}   Numbers: {out / 'summary.json'}")
+
+    def exploration(self, numbers: Mapping[str, Any], failures: Sequence[Failure], out: Path) -> None:
+        """What was tried, which faults struck, and how to see each failure again."""
+        table = Table(box=None, show_header=False, pad_edge=False)
+        table.add_row("[bold]emulations[/bold]", f"{numbers['trials']} of {numbers['scenario']}, {numbers['invocations']} invocations")
+        strokes = ", ".join(f"{count} {kind}" for kind, count in numbers["strokes"].items())
+        table.add_row("[bold]faults[/bold]", f"{sum(numbers['strokes'].values())}: {strokes}")
+        table.add_row("[bold]time[/bold]", f"{numbers['virtualSeconds'] / 3600:.1f} virtual hours in {numbers['realSeconds']:.1f} s")
+        table.add_row("[bold]invariants[/bold]", f"broken in {numbers['failed']} of {numbers['trials']} emulations")
+        self._out.print(table)
+        for failure in failures:
+            self.say("")
+            for violation in failure.small.violations:
+                self.say(f"VIOLATED: {violation.invariant}: {violation.detail}")
+            if failure.small.error:
+                self.say(f"BROKE: {failure.small.error}")
+            for kind, points in failure.small.strokes.items():
+                self.say(f"  by {kind} at its opportunities {', '.join(map(str, points))}")
+            self.say(f"  see {failure.folder / 'timeline.txt'}; again: {failure.command}")
+        self.say(f"Numbers: {out / 'summary.json'}")
 
 
 def _files(files: Sequence[FileLine]) -> Table:

@@ -13,7 +13,7 @@ from itertools import islice
 
 import msgspec
 
-from harness.faults.scenario import Fault, Scenario
+from harness.faults.scenario import CALM, Fault, Scenario
 from harness.faults.timeline import timeline
 from harness.invariants import Violation
 from harness.recorder import Invocation, Stroke
@@ -57,9 +57,11 @@ class Trial(msgspec.Struct, frozen=True):
 class Explorer:
     """Tries cases on a rig. The calm run and the compute of everything are recorded first, in this process, so that trials only replay."""
 
-    def __init__(self, rig: Rig, scenario: Scenario, progress: Progress) -> None:
+    def __init__(self, rig: Rig, scenario: Scenario, progress: Progress, expected: Results | None = None) -> None:
+        """`expected`: the results that are right, when those of a calm run on this rig are not to be trusted."""
         self._rig, self._scenario = rig, scenario
-        self._expected: Results = rig.results(rig.emulate(Scenario(), rig.options.seed, progress))
+        calm = rig.results(rig.emulate(CALM, rig.options.seed, progress))
+        self._expected: Results = calm if expected is None else expected
         if "overwritten" in scenario.faults:  # its uploads are other files, and are recorded once for all trials
             everything = Scenario("all overwritten", {"overwritten": Fault(rate=1.0, seconds=(0.0, 0.0))})
             rig.emulate(everything, rig.options.seed, progress)

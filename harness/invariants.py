@@ -78,6 +78,9 @@ def check(evidence: Evidence) -> tuple[list[str], list[Violation]]:
     return list(_INVARIANTS), violations
 
 
+HARMLESS = frozenset({"late_event", "duplicate_event", "late_delivery", "overwritten", "slow_environment", "environment_lost"})
+"""Faults that no invocation or delivery fails for."""
+
 Found = Iterator[tuple[str, ...]]
 """Violations: what is wrong, and the upload that it is about, if any."""
 
@@ -192,6 +195,15 @@ def _results_are_those_of_a_calm_run(evidence: Evidence) -> Found:
                 )
 
 
+def _nothing_is_given_up_without_a_cause(evidence: Evidence) -> Found:
+    """Poison aside, a message is received too often only when faults struck who received it."""
+    struck = sum(stroke.fault not in HARMLESS for stroke in evidence.events(Stroke))
+    if not struck:
+        for gone in evidence.emulation.gone:
+            if gone.action == "redriven":
+                yield (f"a message of {gone.queue} was given up though nothing struck who received it",)
+
+
 def _work_is_not_repeated(evidence: Evidence) -> Found:
     pages = sum(result[evidence.fields.pages] for _, result in _each_result(evidence))
     done: Counter[str] = Counter(event.request for event in evidence.events(Compute))
@@ -237,5 +249,6 @@ _INVARIANTS: dict[str, Callable[[Evidence], Found]] = {
     "every file is closed": _files_are_closed,
     "table and results agree": _table_and_results_agree,
     "results are those of a calm run": _results_are_those_of_a_calm_run,
+    "nothing is given up without a cause": _nothing_is_given_up_without_a_cause,
     "no work is done twice without a cause": _work_is_not_repeated,
 }

@@ -42,7 +42,8 @@ class Progress(Protocol):
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What a user chooses. `parameters` are the template's; `ledger` is where recorded compute is kept;
-    `cpu_factor`: how many times longer a Lambda vCPU takes than this machine's core; `faults`: what breaks.
+    `cpu_factor`: how many times longer a Lambda vCPU takes than this machine's core; `faults`: what breaks;
+    `aftermath`: virtual seconds that the run goes on at least, for what happens long after all is done.
     """
 
     template: Path
@@ -53,6 +54,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     ledger: Path
     cpu_factor: float = 1.0
     faults: Scenario = CALM
+    aftermath: float = 0.0
 
 
 class Rig:
@@ -67,7 +69,7 @@ class Rig:
         self.keys = [uploads.prefix + file.name for file in inputs]
         self._setting = Setting(
             template=self.template,
-            clients=clients.of_files(inputs, uploads, self.template),
+            clients=[*clients.of_files(inputs, uploads, self.template), lambda stage: stage.kernel.sleep(options.aftermath)],
             results=Place.parse(config.results),
             seed=options.seed,
             latencies=options.latencies,

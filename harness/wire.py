@@ -21,6 +21,7 @@ from harness import backends
 from harness.addresses import bucket_and_key
 from harness.faults import refusals
 from harness.faults.dice import Dice
+from harness.faults.distortions import Distortions
 from harness.identity import Identity
 from harness.kernel import Kernel
 from harness.latency import Latencies
@@ -66,7 +67,7 @@ Observer = Callable[[Exchange], None]
 class Wire:
     def __init__(self, kernel: Kernel, latencies: Latencies, recorder: Recorder, dice: Dice) -> None:
         self._kernel, self._latencies, self._recorder, self._dice = kernel, latencies, recorder, dice
-        self._refusals = refusals.Refusals(dice)
+        self._refusals, self._distortions = refusals.Refusals(dice), Distortions(dice)
         self._observers: dict[str, list[Observer]] = {}
 
     def observe(self, service: str, observer: Observer) -> None:
@@ -97,7 +98,13 @@ class Wire:
         name = caller.name if caller is not None else process.name
         where = f"{name} {service}.{operation}"
         refused = self._refusal(caller, where, service, operation, request) if caller is not None else None
-        response, answer = _response(request, *refused) if refused else self._perform(service, request)
+        if refused:
+            response, answer = _response(request, *refused)
+        elif caller is not None:
+            answered = self._distortions.perform(where, service, operation, request, lambda: self._ask(service, request))
+            response, answer = _response(request, *answered)
+        else:
+            response, answer = self._perform(service, request)
         if response.status_code < 300:  # at the moment of the change, not when the caller hears of it
             exchange = Exchange(name, service, operation, response.status_code, request.url, request.body, dict(response.headers), answer)
             for observer in self._observers.get(service, ()):
@@ -117,11 +124,14 @@ class Wire:
         return response
 
     def _perform(self, service: str, request: AWSPreparedRequest) -> tuple[AWSResponse, bytes]:
+        return _response(request, *self._ask(service, request))
+
+    def _ask(self, service: str, request: AWSPreparedRequest) -> refusals.Answer:
         answered = backends.answer(service, request)
         if answered is None:
             raise RealEndpoint(f"a request to {urlsplit(request.url).netloc} was refused: this cloud is in the process itself")
         status, headers, body = answered
-        return _response(request, status, headers, body.encode() if isinstance(body, str) else bytes(body))
+        return status, headers, body.encode() if isinstance(body, str) else bytes(body)
 
     def _refusal(self, caller: Any, where: str, service: str, operation: str, request: AWSPreparedRequest) -> refusals.Answer | None:
         """How the service refuses an environment's call, if it does; the environment may also end here, or wait for ever."""

@@ -23,6 +23,8 @@ KINDS = {
     "internal_error": "the service answers 500 and has done nothing",
     "connection_reset": "the connection ends before the request is done",
     "answer_lost": "the request is done, but the connection ends before the answer comes",
+    "stale_read": "a read that is not strongly consistent misses the writes of the last seconds",
+    "batch_entry_refused": "SQS takes a batch of messages but for its last entry",
     # messages
     "duplicate_delivery": "a message that is in flight is delivered to another poller as well",
     "late_delivery": "a message can be received only some seconds after others that were sent later",

@@ -1,0 +1,71 @@
+"""Hunts one mutant: copies the pipeline, puts the bug in, and explores until an invariant breaks."""
+
+import shutil
+from contextlib import nullcontext
+from pathlib import Path
+
+import msgspec
+
+from harness import config, inputs, latency
+from harness.explore import Case, Explorer
+from harness.faults import scenario
+from harness.rig import Options, Rig
+from tests import builders
+from tests.mutants.catalogue import Mutant
+
+FILES = 3
+
+
+class Catch(msgspec.Struct, frozen=True):
+    """How a mutant was found: seeds tried, and the invariants that broke at the last; `seeds` is 0 when it got away."""
+
+    seeds: int
+    invariants: tuple[str, ...]
+
+
+def hunt(mutant: Mutant, folder: Path, first_seed: int, most_seeds: int) -> Catch:
+    """Explores a copy with the bug, seed by seed."""
+    project = mutated(mutant, folder)
+    files = inputs.collect([builders.sample()], builders.CONFIG.input_suffixes)[:FILES]
+    weather = scenario.load(mutant.faults)
+    sound, broken = (_rig(root, mutant, files, calm) for root, calm in ((builders.PROJECT, True), (project, False)))
+    expected = sound.results(sound.emulate(scenario.CALM, 0, _quiet))
+    explorer = Explorer(broken, weather, _quiet, expected)
+    for tried in range(1, most_seeds + 1):
+        trial = explorer.attempt(Case(first_seed + tried - 1, weather))
+        if trial.failed:
+            return Catch(tried, tuple(sorted({violation.invariant for violation in trial.violations})) or (trial.error,))
+    return Catch(0, ())
+
+
+def mutated(mutant: Mutant, folder: Path) -> Path:
+    """A copy of the project with the bug in it. Raises `AssertionError` when the words to change are not there."""
+    project = folder / "project"
+    shutil.copytree(builders.PROJECT / "pipeline", project / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("template.yaml", "pyproject.toml"):
+        shutil.copy(builders.PROJECT / name, project / name)
+    for file, changes in mutant.changes.items():
+        text = (project / file).read_text()
+        for words, instead in changes:
+            assert text.count(words) == 1, f"{mutant.name}: {file} has {words!r} {text.count(words)} times"
+            text = text.replace(words, instead)
+        (project / file).write_text(text)
+    return project
+
+
+def _rig(root: Path, mutant: Mutant, files: list[inputs.InputFile], calm: bool) -> Rig:
+    options = Options(
+        template=root / "template.yaml",
+        parameters=dict(mutant.parameters),
+        seed=0,
+        compute="recorded",
+        latencies=latency.load(),
+        ledger=builders.LEDGER,
+        cpu_factor=1.0 if calm else mutant.cpu_factor,
+        aftermath=0.0 if calm else mutant.aftermath,
+    )
+    return Rig(config.load(root), files, options)
+
+
+def _quiet(title: str, total: int):
+    return nullcontext(lambda done: None)

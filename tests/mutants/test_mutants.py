@@ -1,0 +1,27 @@
+"""The explorer proves its power: every deliberate bug is found, and the pipeline without it is not accused."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.mutants.catalogue import MUTANTS, Mutant
+from tests.mutants.hunting import Catch, hunt
+
+MOST_SEEDS = 60
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=[mutant.name for mutant in MUTANTS])
+def test_a_deliberate_bug_is_found(mutant: Mutant, tmp_path: Path, record_property) -> None:
+    caught = hunt(mutant, tmp_path, first_seed=0, most_seeds=MOST_SEEDS)
+    record_property("seeds", caught.seeds)
+    assert caught.seeds, f"{mutant.name} got away"
+
+
+WEATHER = {(mutant.faults, *mutant.parameters.items()): mutant for mutant in MUTANTS}
+
+
+@pytest.mark.parametrize("weather", WEATHER.values(), ids=[str(key) for key in WEATHER])
+def test_the_pipeline_itself_is_not_accused(weather: Mutant, tmp_path: Path) -> None:
+    sound = msgspec.structs.replace(weather, name="none", changes={})
+    assert hunt(sound, tmp_path, first_seed=0, most_seeds=3) == Catch(0, ())
