@@ -21,7 +21,8 @@ def open_file(s3: "S3Client", sqs: "SQSClient", state: StateTable, settings: Set
     """Finds the pages of an upload, records the file and sends its batches.
 
     `event_id` names the message that told of the upload: its own redelivery resumes the work, another message about the same
-    upload (S3 delivers at least once) does nothing.
+    upload (S3 delivers at least once) does nothing. A redriven one sends the batches again if any of them failed, and opens a file
+    that was buried.
     """
     try:
         chain = documents.read_chain(s3, ref, settings.whole_file_bytes)
@@ -36,7 +37,7 @@ def open_file(s3: "S3Client", sqs: "SQSClient", state: StateTable, settings: Set
         fault=chain.broken or "",
         event_id=event_id,
     )
-    if known and (known.event_id != event_id or known.status != "PROCESSING"):
+    if known and (known.event_id != event_id or not (known.status == "PROCESSING" or known.failed_batches)):
         return
     batches = [BatchMessage(ref, number, pages, chain.layout.big, chain.layout.order) for number, pages in enumerate(ranges, 1)]
     for start in range(0, len(batches), ENTRIES_PER_SEND):

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 Item = dict[str, Any]
 
 METADATA = "METADATA"
+GIVEN_UP = "not processed: every attempt failed, and its message is kept in the parked queue"
+"""The reason of what was buried."""
 _CONDITION_FAILED = "ConditionalCheckFailedException"
 _to_dynamodb = TypeSerializer().serialize
 _from_dynamodb = TypeDeserializer().deserialize
@@ -42,6 +44,12 @@ class FileRecord(msgspec.Struct, frozen=True):
     fault: str
     created_at: int
     event_id: str
+    failed_batch_ids: frozenset[int] = frozenset()
+
+    @property
+    def is_buried(self) -> bool:
+        """Whether its upload event was given up before its pages were found."""
+        return self.fault == GIVEN_UP and not self.total_batches
 
 
 class StateTable:
@@ -51,7 +59,7 @@ class StateTable:
         self._client, self._table, self._record_days = client, table_name, record_days
 
     def create_file(self, ref: FileRef, *, total_pages: int, total_batches: int, fault: str, event_id: str) -> FileRecord | None:
-        """Writes METADATA, unless the file has one: then that is returned, and nothing written.
+        """Writes METADATA, unless the file has one: then that is returned, and nothing written. A buried one gives way.
 
         A file without batches has `remainingBatches` 0 from the start, so that the aggregator closes it. `fault`: what is wrong with the
         file as a whole ("" for nothing).
@@ -82,6 +90,8 @@ class StateTable:
             "expiresAt": self._expiry(now),
         }
         old = self._put_new(item)
+        if old and _file_record(old).is_buried and fault != GIVEN_UP:
+            old = self._put_new(item, "fault = :buried AND totalBatches = :none", {":buried": GIVEN_UP, ":none": 0})
         return _file_record(old) if old else None
 
     def finished_batch(self, file_id: str, batch_id: int) -> BatchOutcome | None:
@@ -206,14 +216,16 @@ class StateTable:
     def _expiry(self, now: int) -> int:
         return now + self._record_days * 86_400
 
-    def _put_new(self, item: Item) -> Item | None:
-        """Writes an item unless its key is taken; then the item that has it is returned."""
+    def _put_new(self, item: Item, condition: str = "attribute_not_exists(PK)", values: Item | None = None) -> Item | None:
+        """Writes an item unless its key is taken (or the condition fails otherwise); then the item that has it is returned."""
+        request: dict[str, Any] = {"ExpressionAttributeValues": _dump(values)} if values else {}
         try:
             self._client.put_item(
                 TableName=self._table,
                 Item=_dump(item),
-                ConditionExpression="attribute_not_exists(PK)",
+                ConditionExpression=condition,
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                **request,
             )
         except ClientError as error:
             return _old_item(error)
@@ -296,6 +308,7 @@ def _file_record(item: Item) -> FileRecord:
         fault=item["fault"],
         created_at=int(item["createdAt"]),
         event_id=item["eventId"],
+        failed_batch_ids=frozenset(map(int, item.get("failedBatchIds", ()))),
     )
 
 

@@ -5,8 +5,18 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, ExceptionInfo
 from aws_lambda_powertools.utilities.batch.base import FailureResponse
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 logger = Logger()
+
+EVENT_ID = "eventId"
+"""Attribute of a parked message: the id of the message that it was, by which its file knows it when it is redriven."""
+
+
+def event_id(record: SQSRecord) -> str:
+    """Names the message that told of something: its id, also after it was parked and redriven."""
+    attribute = record.message_attributes.get(EVENT_ID)
+    return str(attribute.string_value) if attribute is not None else record.message_id
 
 
 class LoggingBatchProcessor(BatchProcessor):

@@ -8,7 +8,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from pipeline import clients, messages, opening, settings
-from pipeline.handlers.batches import LoggingBatchProcessor
+from pipeline.handlers.batches import LoggingBatchProcessor, event_id
 from pipeline.state import StateTable
 
 SETTINGS = settings.load()
@@ -18,7 +18,7 @@ PROCESSOR = LoggingBatchProcessor(EventType.SQS)
 
 def open_files(record: SQSRecord) -> None:
     for ref in messages.decode_uploads(record.body):
-        opening.open_file(clients.s3(), clients.sqs(), STATE, SETTINGS, ref, record.message_id)
+        opening.open_file(clients.s3(), clients.sqs(), STATE, SETTINGS, ref, event_id(record))
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:

@@ -13,7 +13,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from pipeline import burying, clients, messages, settings
-from pipeline.handlers.batches import LoggingBatchProcessor
+from pipeline.handlers.batches import EVENT_ID, LoggingBatchProcessor, event_id
 from pipeline.state import StateTable
 
 logger = Logger()
@@ -26,13 +26,17 @@ def bury(record: SQSRecord) -> None:
     try:
         if record.event_source_arn == SETTINGS.file_dead_letters:
             for ref in messages.decode_uploads(record.body):
-                burying.bury_file(STATE, ref, record.message_id)
+                burying.bury_file(STATE, ref, event_id(record))
         else:
             burying.bury_batch(STATE, messages.decode_batch(record.body))
     except msgspec.DecodeError as error:
         # Belongs to no file. It is kept in the parked queue like the others, for a person to look at.
         logger.error("a message that is not ours", extra={"message_id": record.message_id, "error": str(error)})
-    clients.sqs().send_message(QueueUrl=SETTINGS.parked_queues[record.event_source_arn], MessageBody=record.body)
+    clients.sqs().send_message(
+        QueueUrl=SETTINGS.parked_queues[record.event_source_arn],
+        MessageBody=record.body,
+        MessageAttributes={EVENT_ID: {"DataType": "String", "StringValue": event_id(record)}},
+    )
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
