@@ -70,6 +70,40 @@ def run(
 
 
 @app.command()
+def redrive(
+    paths: PathsArgument = None,
+    sample: Annotated[bool, typer.Option("--sample", help="Run the bundled sample corpus; it is made first.")] = False,
+    seed: Annotated[int, typer.Option(help="Decides every random draw.", min=0)] = 0,
+    faults: Annotated[str, typer.Option(help="What breaks until it is mended: rough, hostile, or a TOML file.")] = "hostile",
+    parameter: Annotated[list[str] | None, typer.Option(help="NAME=VALUE: any parameter of the template.")] = None,
+    template: Annotated[Path | None, typer.Option(help="The SAM template to deploy.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("runs/redrive"),
+) -> None:
+    """Runs the system while things break; then mends them, gives back every message that was given up, and shows what heals."""
+    screen = Screen()
+    config = configs.load(template.resolve().parent if template else Path.cwd())
+    files = inputs.collect(_paths(paths, sample, config), config.input_suffixes)
+    options = Options(
+        template=template or config.root / config.template,
+        parameters=_parameters(config, {}, parameter or []),
+        seed=seed,
+        compute="recorded",
+        latencies=latency.load(),
+        faults=scenario.load(faults),
+        redrive=True,
+        ledger=config.root / ".harness" / "ledger.sqlite",
+    )
+    runs.prepare(out)
+    finished = runs.run(config, files, options, screen.progress)
+    runs.write(finished, out)
+    _report(out)
+    screen.run(finished.summary, finished.files, out)
+    screen.healing(finished.summary["redrive"])
+    if finished.summary["invariants"]["violations"]:
+        raise typer.Exit(1)
+
+
+@app.command()
 def explore(
     paths: PathsArgument = None,
     seeds: Annotated[int, typer.Option(help="Emulations, each with faults of its own.", min=1)] = 100,
@@ -79,6 +113,9 @@ def explore(
         str, typer.Option(help="Instead of seeds: kill each invocation at each of its API calls; singles, or pairs as well.")
     ] = "",
     files: Annotated[int, typer.Option(help="Files of the sample corpus to use when no PATHS are given.", min=1)] = 3,
+    redriven: Annotated[
+        bool, typer.Option("--redrive", help="After each, mend everything, give back what was given up, and expect all to heal.")
+    ] = False,
     stop_at_first: Annotated[bool, typer.Option("--stop-at-first", help="Stop when an invariant is broken.")] = False,
     jobs: Annotated[int | None, typer.Option(help="Processes; all cores by default.", min=1)] = None,
     batch_pages: Annotated[int | None, typer.Option(help="Pages a worker reads in one invocation.", min=1)] = None,
@@ -99,6 +136,7 @@ def explore(
         latencies=latency.load(),
         ledger=config.root / ".harness" / "ledger.sqlite",
         faults=chosen,
+        redrive=redriven,
     )
     if crash_points not in ("", "singles", "pairs"):
         raise UsageError(f"--crash-points {crash_points} is neither singles nor pairs")
@@ -106,6 +144,8 @@ def explore(
     began = time.monotonic()
     explorer = explorers.Explorer(Rig(config, inputs_found, options), chosen, screen.progress)
     command = ["harness", "run", *(str(file.path) for file in inputs_found), *_spelled(options.parameters, template)]
+    if redriven:
+        command[1] = "redrive"
     found = findings.Findings(out, command)
     cases = explorer.crash_points(crash_points == "pairs") if crash_points else explorer.seeds(first_seed, seeds)
     with screen.progress("Exploring", 0 if crash_points else seeds) as tell:

@@ -46,6 +46,13 @@ class Screen:
             self.say(f"VIOLATED: {violation['invariant']}: {violation['detail']}")
         self.say(f"Results: {out / 'results'}   Report: {out / 'report.html'}   Numbers: {out / 'summary.json'}")
 
+    def healing(self, numbers: Mapping[str, Any]) -> None:
+        """What a redrive mended."""
+        before, after = numbers["before"], numbers["after"]
+        for name, counts in (("before the redrive", before), ("after it", after)):
+            self.say(f"{name}: {counts['completed']} completed, {counts['partial']} partial, {counts['failed']} failed")
+        self.say(f"{numbers['messages']} messages were given back")
+
     def exploration(self, numbers: Mapping[str, Any], failures: Sequence[Failure], out: Path) -> None:
         """What was tried, which faults struck, and how to see each failure again."""
         table = Table(box=None, show_header=False, pad_edge=False)

@@ -25,6 +25,7 @@ from harness.latency import Distribution, Latencies
 from harness.places import Place
 from harness.randomness import Randomness, seeded_globally
 from harness.recorder import Depth, Recorder, Result
+from harness.services import redrive
 from harness.services.expiry import TimeToLive
 from harness.services.lambda_service import LambdaService
 from harness.services.output import OUTPUT
@@ -51,6 +52,7 @@ class Emulation(msgspec.Struct, frozen=True):
     """What came of it. `results`: S3 key -> object; `ended`: virtual seconds until the last work was done; `finished`: whether all was.
 
     gone: messages that were never processed; changes: the records of the tables' streams; opportunities: of each fault of the scenario.
+    given_up: results as they were before the redrive, if there was one; redriven: messages that it moved.
     """
 
     recorder: Recorder
@@ -60,6 +62,8 @@ class Emulation(msgspec.Struct, frozen=True):
     gone: list[Gone]
     changes: list[dict[str, Any]]
     opportunities: dict[str, int]
+    given_up: dict[str, bytes] | None
+    redriven: int
     ended: float
     finished: bool
 
@@ -77,7 +81,10 @@ Client = Callable[[Stage], None]
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
-    """What stays the same between repeated emulations of a run."""
+    """What stays the same between repeated emulations of a run.
+
+    redrive: when all is done, nothing breaks any more, and what was given up goes back to where it came from.
+    """
 
     template: Template
     clients: Sequence[Client]
@@ -87,6 +94,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     recorded: Sequence[RecordedFunction]
     faults: Scenario = CALM
     stream_shards: int = 1
+    redrive: bool = False
     longest: float = LONGEST_SECONDS
     cpu_factor: float = 1.0
 
@@ -141,6 +149,8 @@ class _World:
         system = cloud.system
         self._setting, self._kernel, self._cloud, self._recorder, self._functions = setting, kernel, cloud, recorder, functions
         self._dice = dice
+        self._given_up: dict[str, bytes] | None = None
+        self._redriven = 0
         self._tell, self._should_stop = tell, should_stop
         self._queues = Queues(kernel, wire, recorder, dice, cloud)
         self._events = S3Events(kernel, cloud, wire, latencies, dice, system.notifications)
@@ -198,6 +208,8 @@ class _World:
             gone=self._queues.gone,
             changes=[record for name in self._cloud.system.tables.values() for record in self._cloud.stream_records(name)],
             opportunities=dict(self._dice.opportunities),
+            given_up=self._given_up,
+            redriven=self._redriven,
             ended=self._last_work,
             finished=self._finished,
         )
@@ -244,6 +256,9 @@ class _World:
         while True:
             self._gauge()
             idle = self._is_idle()
+            if idle and self._setting.redrive and self._given_up is None:
+                self._start_redrive()
+                idle = False
             if not idle:
                 self._last_work = self._kernel.now
             self._finished = idle
@@ -251,6 +266,15 @@ class _World:
                 self._kernel.stop()
                 return
             self._kernel.sleep(max(GAUGE_SECONDS, ceil(min(self._kernel.next_event - self._kernel.now, LONGEST_SECONDS))))
+
+    def _start_redrive(self) -> None:
+        self._dice.rest()
+        self._given_up = self._collected()
+        self._clients_busy += 1
+        self._kernel.spawn("redrive", lambda: self._serve(self._redrive))
+
+    def _redrive(self, stage: Stage) -> None:
+        self._redriven = redrive.redrive(stage.cloud, self._queues)
 
     def _is_idle(self) -> bool:
         return (

@@ -43,7 +43,8 @@ class Progress(Protocol):
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What a user chooses. `parameters` are the template's; `ledger` is where recorded compute is kept;
     `cpu_factor`: how many times longer a Lambda vCPU takes than this machine's core; `faults`: what breaks;
-    `aftermath`: virtual seconds that the run goes on at least, for what happens long after all is done.
+    `aftermath`: virtual seconds that the run goes on at least, for what happens long after all is done;
+    `redrive`: at the end what was given up is given back, with nothing broken any more.
     """
 
     template: Path
@@ -55,6 +56,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     cpu_factor: float = 1.0
     faults: Scenario = CALM
     aftermath: float = 0.0
+    redrive: bool = False
 
 
 class Rig:
@@ -82,7 +84,7 @@ class Rig:
 
     def emulate(self, faults: Scenario, seed: int, progress: Progress) -> Emulation:
         """Runs the system on the inputs."""
-        setting = msgspec.structs.replace(self._setting, faults=faults, seed=seed)
+        setting = msgspec.structs.replace(self._setting, faults=faults, seed=seed, redrive=self.options.redrive and faults is not CALM)
         if self.options.compute == "recorded":
             ledger = Ledger(self.options.ledger)
             try:
@@ -99,7 +101,7 @@ class Rig:
     def check(self, emulation: Emulation, expected: Results | None) -> tuple[Results, list[str], list[Violation]]:
         """(results, names of the invariants checked, violations). `expected`: results of a calm run, if there are any."""
         results = self.results(emulation)
-        evidence = invariants.Evidence(emulation, self.keys, results, self.fields, self.config.state, expected)
+        evidence = invariants.Evidence(emulation, self.keys, results, self.fields, self.config.state, expected, self.options.redrive)
         return results, *invariants.check(evidence)
 
     def _recorded(self, setting: Setting, ledger: Ledger, progress: Progress) -> Emulation:

@@ -18,7 +18,7 @@ from harness.emulation import Emulation
 from harness.errors import UsageError
 from harness.faults.scenario import CALM
 from harness.inputs import InputFile
-from harness.rig import Options, Progress, Rig
+from harness.rig import Options, Progress, Rig, by_upload
 
 OWN_FILES = ("summary.json", "files.json", "trace.jsonl", "report.html")
 
@@ -53,6 +53,7 @@ def run(config: Config, inputs: Sequence[InputFile], options: Options, progress:
     emulation = rig.emulate(options.faults, options.seed, progress)
     results, checked, violations = rig.check(emulation, expected)
     fields = rig.fields
+    before = by_upload(emulation.given_up, fields.key) if emulation.given_up is not None else None
     numbers = summary.summarize(
         emulation,
         results,
@@ -64,6 +65,7 @@ def run(config: Config, inputs: Sequence[InputFile], options: Options, progress:
         faults=options.faults.name,
         checked=checked,
         violations=violations,
+        before_redrive=before,
         real_seconds=time.monotonic() - began,
     )
     found = [(file.name, key, results[key][0]) for file, key in zip(inputs, rig.keys, strict=True) if results.get(key)]

@@ -27,12 +27,13 @@ def summarize(
     checked: Sequence[str],
     violations: Sequence[Violation],
     real_seconds: float,
+    before_redrive: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
 ) -> Numbers:
     """`results`: decoded results by the key of their upload."""
     events = emulation.recorder.events
     ended = _ended(events)
     single = [found[0] for found in results.values() if found]
-    statuses = Counter(result[fields.status] for result in single)
+    counts = _counts(results, fields)
     pages = sum(result[fields.pages] for result in single)
     return {
         "kind": "run",
@@ -43,10 +44,13 @@ def summarize(
         "faults": {"scenario": faults, "strokes": dict(Counter(event.fault for event in events if isinstance(event, Stroke)))},
         "files": {
             "total": sum(isinstance(event, Upload) for event in events),
-            "completed": statuses[fields.completed],
-            "partial": statuses[fields.partial],
-            "failed": statuses[fields.failed],
+            **counts,
         },
+        **(
+            {"redrive": {"messages": emulation.redriven, "before": _counts(before_redrive, fields), "after": counts}}
+            if before_redrive is not None
+            else {}
+        ),
         "pages": {
             "total": pages,
             "npi": sum(len(result[fields.npi_pages]) for result in single),
@@ -68,6 +72,12 @@ def summarize(
         },
         "traceDigest": emulation.recorder.digest(),
     }
+
+
+def _counts(results: Mapping[str, Sequence[Mapping[str, Any]]], fields: ResultFields) -> dict[str, int]:
+    """Results by status."""
+    statuses = Counter(found[0][fields.status] for found in results.values() if found)
+    return {"completed": statuses[fields.completed], "partial": statuses[fields.partial], "failed": statuses[fields.failed]}
 
 
 def file_latencies(emulation: Emulation, results: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, float]:

@@ -41,11 +41,16 @@ class Dice:
     def __init__(self, scenario: Scenario, seed: int, kernel: Kernel, recorder: Recorder) -> None:
         self._scenario, self._seed, self._kernel, self._recorder = scenario, seed, kernel, recorder
         self.opportunities: Counter[str] = Counter()
+        self._resting = False
+
+    def rest(self) -> None:
+        """From now on nothing strikes: what was broken is mended."""
+        self._resting = True
 
     def strike(self, kind: str, where: str) -> Strike | None:
         """Whether a fault strikes here, at its next opportunity; a stroke is recorded with `where`."""
         fault = self._scenario.faults.get(kind)
-        if fault is None:
+        if fault is None or self._resting:
             return None
         self.opportunities[kind] += 1
         number = self.opportunities[kind]

@@ -15,7 +15,7 @@ EVENT_ID = "eventId"
 
 def event_id(record: SQSRecord) -> str:
     """Names the message that told of something: its id, also after it was parked and redriven."""
-    attribute = record.message_attributes.get(EVENT_ID)
+    attribute = record.message_attributes[EVENT_ID]
     return str(attribute.string_value) if attribute is not None else record.message_id
 
 

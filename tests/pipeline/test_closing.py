@@ -3,8 +3,9 @@
 import json
 
 import msgspec
+from PIL import Image
 
-from pipeline import burying, closing, reading
+from pipeline import burying, closing, opening, reading
 from pipeline.messages import BatchMessage, PageRange
 from pipeline.results import BatchOutcome, PageOutcome
 from tests import builders
@@ -101,3 +102,44 @@ def test_a_file_without_readable_pages_gets_no_pdf_and_closes(world) -> None:
     closing.close_file(world.s3, world.state, settings, ref.file_id)
     item = world.metadata(ref)
     assert (item["status"], item["isPdfCreated"]) == ("COMPLETED", False)
+
+
+def test_a_batch_that_was_stored_but_never_counted_is_counted_when_it_is_buried(world) -> None:
+    batch = world.batch(builders.tiff(Image.new("1", (400, 400), 1)))
+    outcome = BatchOutcome(1, "1-1", (PageOutcome(1),))
+    world.state.put_batch(batch.file.file_id, outcome)
+    burying.bury_batch(world.state, batch)
+    closing.close_file(world.s3, world.state, world.settings, batch.file.file_id)
+    assert (world.metadata(batch.file)["completedBatches"], world.metadata(batch.file)["status"]) == (1, "COMPLETED")
+
+
+def test_a_batch_that_is_stored_while_its_file_is_buried_moves_over_before_the_verdict(world) -> None:
+    batch = world.batch(builders.tiff(Image.new("1", (400, 400), 1)))
+    world.state.count_failed(batch.file.file_id, 1)
+    world.state.put_batch(batch.file.file_id, BatchOutcome(1, "1-1", (PageOutcome(1),)))
+    for _ in range(2):  # the first wakes the second, by the count that it puts right
+        closing.close_file(world.s3, world.state, world.settings, batch.file.file_id)
+    metadata = world.metadata(batch.file)
+    assert (metadata["completedBatches"], metadata["failedBatches"], metadata["status"]) == (1, 0, "COMPLETED")
+
+
+def test_a_buried_file_is_opened_again_by_its_redriven_event(world) -> None:
+    ref = world.upload(builders.tiff(Image.new("1", (400, 400), 1)))
+    burying.bury_file(world.state, ref, "event")
+    closing.close_file(world.s3, world.state, world.settings, ref.file_id)
+    assert world.metadata(ref)["status"] == "FAILED"
+    opening.open_file(world.s3, world.sqs, world.state, world.settings, ref, "event")
+    assert (world.metadata(ref)["status"], world.metadata(ref)["totalPages"]) == ("PROCESSING", 1)
+    assert len(world.sent()) == 1
+
+
+def test_a_redriven_event_sends_again_what_failed_and_a_duplicate_does_not(world) -> None:
+    ref = world.upload(builders.tiff(Image.new("1", (400, 400), 1)))
+    opening.open_file(world.s3, world.sqs, world.state, world.settings, ref, "event")
+    world.sent()
+    burying.bury_file(world.state, ref, "event")
+    closing.close_file(world.s3, world.state, world.settings, ref.file_id)
+    opening.open_file(world.s3, world.sqs, world.state, world.settings, ref, "another message about the same upload")
+    assert world.sent() == []
+    opening.open_file(world.s3, world.sqs, world.state, world.settings, ref, "event")
+    assert len(world.sent()) == 1
