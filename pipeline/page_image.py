@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from pipeline.documents import PageFile
@@ -23,6 +24,7 @@ ASSUMED_DPI = 200
 """For pages that do not say: the commonest of office scanners and fine fax."""
 SMALLEST_TEXT_PIXELS = 16
 """No line of text fits into an image lower or narrower than this."""
+BAND_ROWS = 512
 BLANK_CONTRAST = 24
 """Grey levels between a page's darkest and lightest parts below which nothing can be written on it."""
 
@@ -109,16 +111,29 @@ def _quiet_libtiff() -> Iterator[None]:
         os.close(silence)
 
 
+def _stretched(image: Image.Image) -> Image.Image:
+    """Deep samples over the range that they use; in bands, since the largest page allowed has half a gigabyte of them."""
+    bands = [(top, min(top + BAND_ROWS, image.height)) for top in range(0, image.height, BAND_ROWS)]
+
+    def samples(top: int, bottom: int) -> npt.NDArray[np.float64]:
+        return np.nan_to_num(np.asarray(image.crop((0, top, image.width, bottom)), dtype=np.float64))
+
+    extremes = [(float(band.min()), float(band.max())) for band in (samples(*rows) for rows in bands)]
+    low, high = min(least for least, _ in extremes), max(most for _, most in extremes)
+    grey = np.empty((image.height, image.width), np.uint8)
+    for top, bottom in bands:
+        grey[top:bottom] = (samples(top, bottom) - low) * (255 / ((high - low) or 1))
+    return Image.fromarray(grey)
+
+
 def _greyscale(image: Image.Image) -> Image.Image:
     """Any mode -> "L": transparency lies on white paper, deep samples are stretched over the range they use."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        samples = np.nan_to_num(np.asarray(image, dtype=np.float64))
-        low, high = float(samples.min()), float(samples.max())
-        return Image.fromarray(((samples - low) * (255 / ((high - low) or 1))).astype(np.uint8))
+        return _stretched(image)
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        paper = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(paper, image).convert("L")
+        image = image if image.mode in ("RGBA", "LA") else image.convert("RGBA")
+        ink, opacity = image.convert("L"), image.getchannel("A")
+        return Image.composite(ink, Image.new("L", image.size, 255), opacity)
     if image.mode == "LAB":
         return image.getchannel("L")
     return image.convert("L")
