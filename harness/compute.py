@@ -183,16 +183,20 @@ class Recorded:
     def _key(self, spec: RecordedFunction, original: Callable[..., Any], args: Any, kwargs: Any) -> bytes:
         if spec.function not in self._fingerprints:
             self._fingerprints[spec.function] = fingerprint(spec.module, self._code, spec.versions)
-        bound = inspect.signature(original).bind(*args, **kwargs)
-        bound.apply_defaults()
         parts = [spec.function, self._fingerprints[spec.function]]
-        for path in spec.key:
-            name, *attributes = path.split(".")
-            value = bound.arguments[name]
-            for attribute in attributes:
-                value = getattr(value, attribute)
-            parts.append(value)
+        parts += [argument(path, original, args, kwargs) for path in spec.key]
         return hashlib.blake2b(msgspec.msgpack.encode(parts), digest_size=20).digest()
+
+
+def argument(path: str, original: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """An argument of a call, or an attribute of one: "options.page_timeout"."""
+    bound = inspect.signature(original).bind(*args, **kwargs)
+    bound.apply_defaults()
+    name, *attributes = path.split(".")
+    value = bound.arguments[name]
+    for attribute in attributes:
+        value = getattr(value, attribute)
+    return value
 
 
 def _stand_in(spec: RecordedFunction, original: Callable[..., Any]) -> object:

@@ -20,13 +20,16 @@ class RecordedFunction(msgspec.Struct, frozen=True, kw_only=True):
     """A function ("module:name") whose compute is measured once and replayed.
 
     key: its arguments, or attributes of them, that decide its result. unit: what a call of it processes, for messages.
-    versions: distributions that, in another version, would give other results.
+    versions: distributions that, in another version, would give other results. limit: the argument, or attribute of one, with the
+    seconds that the function allows itself; a call that takes longer in virtual time, on a slow vCPU, ends then with `limit_error`.
     """
 
     function: str
     unit: str = "call"
     key: tuple[str, ...]
     versions: tuple[str, ...] = ()
+    limit: str = ""
+    limit_error: str = ""
     modelled: ModelledCompute
 
     @property

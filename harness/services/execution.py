@@ -7,12 +7,13 @@ for what it computes between its AWS calls.
 import importlib
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
+from math import inf
+from typing import Any, cast
 
 import msgspec
 
 from harness.cloud import ACCOUNT, CREDENTIALS
-from harness.compute import Policy, cpu_clock, vcpu_share
+from harness.compute import Policy, argument, cpu_clock, vcpu_share
 from harness.config import RecordedFunction
 from harness.environment import CodeBase, Sandbox
 from harness.faults.dice import Dice
@@ -132,23 +133,31 @@ class Environment:
             kernel = self._host.kernel
             due = self.settle(spec.name)
             outcome = self._host.policy.call(spec, original, args, kwargs)
-            self.compute += outcome.cpu
-            kernel.sleep(due + outcome.cpu / self._speed)
+            seconds = outcome.cpu / self._speed
+            limit = float(argument(spec.limit, original, args, kwargs)) if spec.limit else inf
+            error = self._limit_error(spec, limit) if seconds > limit else outcome.error
+            self.compute += min(outcome.cpu, limit * self._speed)
+            kernel.sleep(due + min(seconds, limit))
             self._host.recorder.record(
                 Compute(
                     t=kernel.now,
                     function=spec.function,
                     cpu=outcome.cpu,
                     request=self.request_id,
-                    error=type(outcome.error).__name__ if outcome.error else "",
+                    error=type(error).__name__ if error else "",
                 )
             )
             self.resumed()
-            if outcome.error is not None:
-                raise outcome.error
+            if error is not None:
+                raise error
             return outcome.value
 
         return charged
+
+    def _limit_error(self, spec: RecordedFunction, limit: float) -> Exception:
+        """What the function raises when it has taken as long as it allows itself."""
+        module, _, name = spec.limit_error.partition(":")
+        return cast(Exception, getattr(importlib.import_module(module), name)(f"{spec.unit} took longer than {limit:.0f} s"))
 
 
 def application_module(name: str, code: CodeBase) -> Any:

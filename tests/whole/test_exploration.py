@@ -112,3 +112,15 @@ def test_a_failure_is_shrunk_to_the_fault_that_causes_it() -> None:
     found = explorer.attempt(Case(0, Scenario("noisy", rough | cause)))
     assert len(found.strokes) > 1
     assert explorer.shrink(found).strokes == {"message_expires": [1]}
+
+
+def test_pages_that_alone_exceed_the_limit_are_page_errors_and_no_batch_goes_round_for_ever() -> None:
+    """On a vCPU 300 times slower a full page takes two minutes, OCR may take one, and the worker runs for two."""
+    slow = rig(sample_files(2), parameters={"OcrPageTimeout": "60", "WorkerTimeout": "120"}, cpu_factor=300.0)
+    emulation = slow.emulate(scenario.CALM, 0, quiet)
+    results, _, _ = slow.check(emulation, None)
+    errors = [error["reason"] for found in results.values() for error in found[0]["pageErrors"]]
+    assert set(errors) == {"page took longer than 60 s"}
+    assert all(found[0]["status"] != "PROCESSING" for found in results.values())
+    assert emulation.gone == []
+    assert emulation.finished
