@@ -10,7 +10,7 @@ import msgspec
 
 
 class Mutant(msgspec.Struct, frozen=True, kw_only=True):
-    """changes: file -> (words, what stands in their place). What it takes to show it: `faults` (a preset), parameters, slowness, time."""
+    """changes: file -> (words, what stands in their place). What it takes to show it: `faults` (a preset), parameters, slowness, time, a redrive."""
 
     name: str
     changes: Mapping[str, tuple[tuple[str, str], ...]]
@@ -18,6 +18,7 @@ class Mutant(msgspec.Struct, frozen=True, kw_only=True):
     parameters: Mapping[str, str] = {}
     cpu_factor: float = 1.0
     aftermath: float = 0.0
+    redrive: bool = False
 
 
 # ruff: noqa: E501 the pipeline's own lines, as they stand there
@@ -27,9 +28,7 @@ ONCE = '"attribute_exists(PK) AND NOT contains(countedBatches, :id)",\n         
 MUTANTS = (
     Mutant(
         name="counter without condition",
-        changes={
-            "pipeline/state.py": ((ONCE, ONCE.replace(" AND NOT contains(countedBatches, :id)", " AND NOT :id = :one * :id + :one")),)
-        },
+        changes={"pipeline/state.py": ((ONCE, ONCE.replace(" AND NOT contains(countedBatches, :id)", " AND :id = :id")),)},
     ),
     Mutant(
         name="batch item after the counter",
@@ -102,6 +101,7 @@ MUTANTS = (
                 ),
             ),
         },
+        faults="calm",
         parameters={"RecordDays": "1"},
         aftermath=26 * 3600.0,
     ),
@@ -113,6 +113,7 @@ MUTANTS = (
             ),
             "pipeline/state.py": (("tuple(sorted(batches, key=lambda batch: batch[0].batch_id))", "tuple(batches[::-1])"),),
         },
+        faults="calm",
         parameters={"BatchPages": "1"},
     ),
     Mutant(
@@ -143,14 +144,14 @@ MUTANTS = (
         name="timeout ignored",
         changes={"pipeline/reading.py": (("if index and remaining_seconds() <", "if index and 999 <"),)},
         faults="calm",
-        parameters={"BatchPages": "10", "WorkerTimeout": "120"},
+        parameters={"BatchPages": "10", "WorkerTimeout": "120", "OcrPageTimeout": "100"},
         cpu_factor=100.0,
     ),
     Mutant(
         name="finished pages dropped at the deadline",
         changes={"pipeline/reading.py": (("pages=left, done=carried)", "pages=left)"),)},
         faults="calm",
-        parameters={"BatchPages": "10", "WorkerTimeout": "120"},
+        parameters={"BatchPages": "10", "WorkerTimeout": "120", "OcrPageTimeout": "100"},
         cpu_factor=100.0,
     ),
     Mutant(
@@ -162,8 +163,8 @@ MUTANTS = (
         changes={
             "pipeline/state.py": (
                 (
-                    "        old = self._put_new(item)\n        return _file_record(old)",
-                    "        self._client.put_item(TableName=self._table, Item=_dump(item))\n        old: Item = {}\n        return _file_record(old)",
+                    "        old = self._put_new(item)\n        if old",
+                    "        self._client.put_item(TableName=self._table, Item=_dump(item))\n        old: Item = {}\n        if old",
                 ),
             )
         },
@@ -171,6 +172,7 @@ MUTANTS = (
     Mutant(
         name="a batch counted as failed is never healed",
         changes={"pipeline/state.py": (('if old and batch_id in old.get("failedBatchIds", ()):', "if False:"),)},
-        parameters={"MaxReceives": "2"},
+        parameters={"MaxReceives": "1"},
+        redrive=True,
     ),
 )

@@ -24,13 +24,16 @@ class Catch(msgspec.Struct, frozen=True):
 
 
 def hunt(mutant: Mutant, folder: Path, first_seed: int, most_seeds: int) -> Catch:
-    """Explores a copy with the bug, seed by seed."""
+    """Explores a copy with the bug, seed by seed. Raises `AssertionError` for a bug that shows in a calm run: it would prove nothing."""
     project = mutated(mutant, folder)
     files = inputs.collect([builders.sample()], builders.CONFIG.input_suffixes)[:FILES]
     weather = scenario.load(mutant.faults)
     sound, broken = (_rig(root, mutant, files, calm) for root, calm in ((builders.PROJECT, True), (project, False)))
     expected = sound.results(sound.emulate(scenario.CALM, 0, _quiet))
     explorer = Explorer(broken, weather, _quiet, expected)
+    if weather.faults:
+        calm = explorer.attempt(Case(0, scenario.CALM))
+        assert not calm.failed, f"{mutant.name} shows without any fault: {calm.violations or calm.error}"
     for tried in range(1, most_seeds + 1):
         trial = explorer.attempt(Case(first_seed + tried - 1, weather))
         if trial.failed:
@@ -63,6 +66,7 @@ def _rig(root: Path, mutant: Mutant, files: list[inputs.InputFile], calm: bool) 
         ledger=builders.LEDGER,
         cpu_factor=1.0 if calm else mutant.cpu_factor,
         aftermath=0.0 if calm else mutant.aftermath,
+        redrive=mutant.redrive and not calm,
     )
     return Rig(config.load(root), files, options)
 

@@ -18,7 +18,7 @@ def test_a_deliberate_bug_is_found(mutant: Mutant, tmp_path: Path, record_proper
     assert caught.seeds, f"{mutant.name} got away"
 
 
-WEATHER = {(mutant.faults, *mutant.parameters.items()): mutant for mutant in MUTANTS}
+WEATHER = {(mutant.faults, mutant.redrive, *mutant.parameters.items()): mutant for mutant in MUTANTS}
 
 
 @pytest.mark.parametrize("weather", WEATHER.values(), ids=[str(key) for key in WEATHER])
