@@ -20,8 +20,8 @@ from harness.recorder import Invocation, Stroke
 from harness.rig import Progress, Results, Rig
 
 KILLS = ("killed_before_call", "killed_after_call")
-SHRINK_TRIALS = 400
-"""Emulations spent on making a failure small, at most."""
+SHRINK_TRIALS, SHRINK_SECONDS = 400, 120.0
+"""Emulations and real seconds spent on making a failure small, at most."""
 _QUEUED_PER_PROCESS = 4
 
 Strokes = dict[str, list[int]]
@@ -133,11 +133,11 @@ class Explorer:
         """The same failure with the fewest faults found: none of those left can be left out alone."""
         wanted = {violation.invariant for violation in failed.violations}
         strokes = [(kind, number) for kind, numbers in failed.strokes.items() for number in numbers]
-        best, tried = failed, 0
+        best, tried, ends = failed, 0, time.monotonic() + SHRINK_SECONDS
         size = max(1, len(strokes) // 2)
-        while size and tried < SHRINK_TRIALS:
+        while size and tried < SHRINK_TRIALS and time.monotonic() < ends:
             start, shorter = 0, False
-            while start < len(strokes) and tried < SHRINK_TRIALS:
+            while start < len(strokes) and tried < SHRINK_TRIALS and time.monotonic() < ends:
                 fewer = strokes[:start] + strokes[start + size :]
                 trial = self.attempt(Case(failed.case.seed, failed.case.scenario.only(_by_kind(fewer))))
                 tried += 1

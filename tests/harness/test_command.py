@@ -1,14 +1,18 @@
 """The command as a user types it: what it prints, what it leaves, and one clear line for what it cannot do."""
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests import builders
 from tests.builders import PROJECT
+from tests.mutants.catalogue import MUTANTS
+from tests.mutants.hunting import mutated
 
 
 def harness(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -30,6 +34,12 @@ def harness(*arguments: object) -> subprocess.CompletedProcess[str]:
         (["run", "--sample", "--template", "missing.yaml"], "cannot read the template missing.yaml"),
         (["run", "--sample", "--out", "pipeline"], "pipeline holds something that is no run"),
         (["run", "--sample", "--seed", "x"], "Invalid value for '--seed'"),
+        (["run", "--sample", "--faults", "stormy"], "--faults stormy is neither a preset (calm, rough, hostile) nor a file"),
+        (["run", "--sample", "--faults", "pyproject.toml"], "the scenario pyproject.toml is wrong"),
+        (["explore", "--crash-points", "some"], "--crash-points some is neither singles nor pairs"),
+        (["explore", "--out", "pipeline"], "pipeline holds something that is no exploration"),
+        (["explore", "--seeds", "0"], "Invalid value for '--seeds'"),
+        (["redrive"], "nothing to run: give TIFF files or folders of them, or --sample"),
         (["report", "docs"], "docs holds no run"),
         (["fixtures", "pipeline"], "pipeline is not an empty folder"),
         (["fly"], "No such command 'fly'"),
@@ -68,3 +78,45 @@ def test_a_run_leaves_summary_results_trace_and_report(tmp_path: Path) -> None:
     assert harness("trace", out, "--perfetto").returncode == 0
     timeline = json.loads((out / "trace.perfetto.json").read_text())
     assert any(entry["name"] == "success" for entry in timeline["traceEvents"])
+
+
+def blank_file(folder: Path) -> Path:
+    path = folder / "blank.tif"
+    path.write_bytes(builders.tiff(*(Image.new("1", (1700, 2200), 1) for _ in range(2)), compression="group4"))
+    return path
+
+
+def test_an_exploration_tells_what_it_tried(tmp_path: Path) -> None:
+    done = harness("explore", blank_file(tmp_path), "--seeds", 4, "--jobs", 1, "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stdout + done.stderr
+    numbers = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert (numbers["kind"], numbers["trials"], numbers["failed"], numbers["failures"]) == ("explore", 4, 0, [])
+    assert sum(numbers["strokes"].values()) > 0
+    assert "broken in 0 of 4 emulations" in done.stdout
+
+
+def test_a_failure_is_written_with_its_story_and_a_command_that_shows_it_again(tmp_path: Path) -> None:
+    """The system is broken on purpose: a copy whose dead letters nobody handles, in weather that kills every batch."""
+    project = mutated(next(mutant for mutant in MUTANTS if mutant.name == "dead letters not handled"), tmp_path)
+    weather = tmp_path / "weather.toml"
+    weather.write_text("[poller_dies_before]\nonly = [3]\n[late_event]\nrate = 0.5\n")
+    options = ["--template", project / "template.yaml", "--parameter", "MaxReceives=1"]
+    done = harness("explore", blank_file(tmp_path), *options, "--seeds", 1, "--faults", weather, "--jobs", 1, "--out", tmp_path / "out")
+    assert done.returncode == 1, done.stdout + done.stderr
+    (failure,) = json.loads((tmp_path / "out" / "summary.json").read_text())["failures"]
+    assert set(failure["faults"]) == {"poller_dies_before"}
+    (folder,) = (tmp_path / "out" / "failures").iterdir()
+    assert "FAULT     poller_dies_before" in (folder / "timeline.txt").read_text()
+    again = harness(*shlex.split(failure["replay"])[1:], "--out", tmp_path / "again")
+    assert again.returncode == 1, again.stdout + again.stderr
+    assert "VIOLATED" in again.stdout
+
+
+def test_a_redrive_heals_what_was_given_up(tmp_path: Path) -> None:
+    weather = tmp_path / "weather.toml"
+    weather.write_text("[killed_before_call]\nonly = [1, 2, 3, 4]\n")
+    done = harness("redrive", blank_file(tmp_path), "--faults", weather, "--parameter", "MaxReceives=2", "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stdout + done.stderr
+    healing = json.loads((tmp_path / "out" / "summary.json").read_text())["redrive"]
+    assert (healing["before"]["failed"], healing["after"]["completed"]) == (1, 1)
+    assert "before the redrive: 0 completed, 0 partial, 1 failed" in done.stdout
