@@ -3,7 +3,7 @@
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
@@ -47,26 +47,19 @@ def run(
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("runs/latest"),
 ) -> None:
     """Runs the system on TIFF files, in virtual time, and tells which pages carry NPI."""
-    screen = Screen()
-    config = configs.load(template.resolve().parent if template else Path.cwd())
-    files = inputs.collect(_paths(paths, sample, config), config.input_suffixes)
-    options = Options(
-        template=template or config.root / config.template,
-        parameters=_parameters(config, {"batch-pages": batch_pages, "memory": memory}, parameter or []),
+    config = _config(template)
+    chosen = {"batch-pages": batch_pages, "memory": memory}
+    options = _options(
+        config,
+        template,
+        _parameters(config, chosen, parameter or []),
         seed=seed,
         compute=_compute(compute),
         latencies=latency.load(latencies),
         cpu_factor=cpu_factor,
         faults=scenario.load(faults),
-        ledger=config.root / ".harness" / "ledger.sqlite",
     )
-    runs.prepare(out)
-    finished = runs.run(config, files, options, screen.progress)
-    runs.write(finished, out)
-    _report(out)
-    screen.run(finished.summary, finished.files, out)
-    if finished.summary["invariants"]["violations"]:
-        raise typer.Exit(1)
+    _carry_out(config, inputs.collect(_paths(paths, sample, config), config.input_suffixes), options, out)
 
 
 @app.command()
@@ -80,27 +73,10 @@ def redrive(
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("runs/redrive"),
 ) -> None:
     """Runs the system while things break; then mends them, gives back every message that was given up, and shows what heals."""
-    screen = Screen()
-    config = configs.load(template.resolve().parent if template else Path.cwd())
-    files = inputs.collect(_paths(paths, sample, config), config.input_suffixes)
-    options = Options(
-        template=template or config.root / config.template,
-        parameters=_parameters(config, {}, parameter or []),
-        seed=seed,
-        compute="recorded",
-        latencies=latency.load(),
-        faults=scenario.load(faults),
-        redrive=True,
-        ledger=config.root / ".harness" / "ledger.sqlite",
-    )
-    runs.prepare(out)
-    finished = runs.run(config, files, options, screen.progress)
-    runs.write(finished, out)
-    _report(out)
-    screen.run(finished.summary, finished.files, out)
-    screen.healing(finished.summary["redrive"])
-    if finished.summary["invariants"]["violations"]:
-        raise typer.Exit(1)
+    config = _config(template)
+    parameters = _parameters(config, {}, parameter or [])
+    options = _options(config, template, parameters, seed=seed, faults=scenario.load(faults), redrive=True)
+    _carry_out(config, inputs.collect(_paths(paths, sample, config), config.input_suffixes), options, out)
 
 
 @app.command()
@@ -125,19 +101,11 @@ def explore(
 ) -> None:
     """Breaks everything in many emulations, and shows the smallest set of faults that the system does not survive."""
     screen = Screen()
-    config = configs.load(template.resolve().parent if template else Path.cwd())
+    config = _config(template)
     inputs_found = inputs.collect(_paths(paths, not paths, config), config.input_suffixes)[: None if paths else files]
     chosen = scenario.load(faults)
-    options = Options(
-        template=template or config.root / config.template,
-        parameters=_parameters(config, {"batch-pages": batch_pages}, parameter or []),
-        seed=first_seed,
-        compute="recorded",
-        latencies=latency.load(),
-        ledger=config.root / ".harness" / "ledger.sqlite",
-        faults=chosen,
-        redrive=redriven,
-    )
+    parameters = _parameters(config, {"batch-pages": batch_pages}, parameter or [])
+    options = _options(config, template, parameters, seed=first_seed, faults=chosen, redrive=redriven)
     if crash_points not in ("", "singles", "pairs"):
         raise UsageError(f"--crash-points {crash_points} is neither singles nor pairs")
     findings.prepare(out)
@@ -226,6 +194,30 @@ def main() -> None:
 def _fail(message: str) -> int:
     print(f"harness: {' '.join(message.split())}", file=sys.stderr)
     return 2
+
+
+def _config(template: Path | None) -> Config:
+    return configs.load(template.resolve().parent if template else Path.cwd())
+
+
+def _options(config: Config, template: Path | None, parameters: dict[str, str], **chosen: Any) -> Options:
+    """Options with what a command does not let its user choose."""
+    usual: dict[str, Any] = {"compute": "recorded", "latencies": latency.load(), "ledger": config.root / ".harness" / "ledger.sqlite"}
+    return Options(template=template or config.root / config.template, parameters=parameters, **(usual | chosen))
+
+
+def _carry_out(config: Config, files: list[inputs.InputFile], options: Options, out: Path) -> None:
+    """One run, with all that it leaves; exit code 1 when an invariant failed."""
+    screen = Screen()
+    runs.prepare(out)
+    finished = runs.run(config, files, options, screen.progress)
+    runs.write(finished, out)
+    _report(out)
+    screen.run(finished.summary, finished.files, out)
+    if "redrive" in finished.summary:
+        screen.healing(finished.summary["redrive"])
+    if finished.summary["invariants"]["violations"]:
+        raise typer.Exit(1)
 
 
 def _report(directory: Path) -> None:

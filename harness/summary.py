@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from harness import metering
 from harness.config import ResultFields
 from harness.emulation import Emulation
 from harness.invariants import Violation
-from harness.recorder import AnyEvent, Compute, Invocation, Message, Result, Stroke, Throttle, Upload
+from harness.recorder import AnyEvent, Call, Compute, Invocation, Message, Result, Stroke, Throttle, Upload
 
 Numbers = dict[str, Any]
 
@@ -64,6 +65,7 @@ def summarize(
         },
         "fileLatency": _quantiles(list(file_latencies(emulation, results).values())),
         "ocr": _ocr(events),
+        "billedRequests": {"sqs": sum(metering.sqs_requests(call) for call in events if isinstance(call, Call) and call.service == "sqs")},
         "invocations": _invocations(events),
         "queues": _queues(events),
         "invariants": {

@@ -4,7 +4,7 @@ import pytest
 
 from harness.services import lambda_service
 from tests.conformance.test_sqs_source import SLOW
-from tests.conformance.tunnel import SQS_ALLOWED, Tunnel, queue, row, send
+from tests.conformance.tunnel import SQS_ALLOWED, Tunnel, queue, row, running, send
 
 RUNTIME = "Lambda developer guide, Understanding the Lambda execution environment lifecycle"
 SCALING = "Lambda developer guide, Understanding Lambda function scaling"
@@ -237,12 +237,7 @@ def test_the_account_has_a_thousand_concurrent_executions(tunnel: Tunnel, monkey
     assert lambda_service.ACCOUNT_CONCURRENCY == 1_000
     monkeypatch.setattr(lambda_service, "ACCOUNT_CONCURRENCY", 3)  # the same with fewer
     tunnel.run(queue(visibility=3600), SLOW, send(*map(str, range(12))))
-    moves = sorted([(one.start, 1) for one in tunnel.invocations] + [(one.t, -1) for one in tunnel.invocations])
-    now = most = 0
-    for _, change in moves:
-        now += change
-        most = max(most, now)
-    assert most == 3
+    assert running(tunnel) == 3
     assert {throttle.reason for throttle in tunnel.throttles} == {"account concurrency"}
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from harness.errors import UsageError
-from tests.conformance.tunnel import SQS_ALLOWED, Tunnel, gaps, queue, row, send, wait
+from tests.conformance.tunnel import SQS_ALLOWED, Tunnel, gaps, queue, row, running, send, wait
 
 SCALING = "Lambda developer guide, Configuring scaling behavior for SQS event source mappings"
 ERRORS = "Lambda developer guide, Handling errors for an SQS event source in Lambda"
@@ -26,16 +26,6 @@ BROKEN = """
     def handler(event, context):
         raise ValueError("broken")
 """
-
-
-def running(tunnel: Tunnel) -> int:
-    """Most invocations at once."""
-    moves = sorted([(one.start, 1) for one in tunnel.invocations] + [(one.t, -1) for one in tunnel.invocations])
-    most = now = 0
-    for _, change in moves:
-        now += change
-        most = max(most, now)
-    return most
 
 
 @row(USING)

@@ -215,3 +215,13 @@ def tunnel(tmp_path: Path) -> Tunnel:
 def gaps(times: Sequence[float]) -> list[float]:
     """Seconds between successive times."""
     return [round(b - a, 3) for a, b in itertools.pairwise(times)]
+
+
+def running(tunnel: Tunnel) -> int:
+    """Most invocations at once."""
+    moves = sorted([(one.start, 1) for one in tunnel.invocations] + [(one.t, -1) for one in tunnel.invocations])
+    most = now = 0
+    for _, change in moves:
+        now += change
+        most = max(most, now)
+    return most
