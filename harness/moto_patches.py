@@ -53,7 +53,8 @@ class _Visible:
         self._messages = messages
 
     def __iter__(self) -> Iterator[Any]:
-        return (message for message in self._messages if message.visible and not message.delayed)
+        now = sqs.unix_time_millis()
+        return (message for message in self._messages if message.visible_at < now and message.delayed_until <= now)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
