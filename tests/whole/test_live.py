@@ -73,9 +73,9 @@ def test_a_live_run_and_a_virtual_run_agree(tmp_path: Path, server: int) -> None
     emulated = json.loads(json.dumps(virtual.emulation.items["StateTable"], default=plain))
     assert sorted(map(comparable, live["items"])) == sorted(map(comparable, emulated))
 
-    for queue in ("FileQueue", "BatchQueue"):
+    for queue, test_events in (("FileQueue", 1), ("BatchQueue", 0)):  # moto sends no s3:TestEvent when a bucket is configured
         for action in ("received", "deleted"):
-            assert live["counts"][f"{queue} {action}"] == virtual.summary["queues"][queue][action]
+            assert live["counts"][f"{queue} {action}"] == virtual.summary["queues"][queue][action] - test_events
 
 
 def comparable(item: dict) -> str:
