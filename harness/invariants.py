@@ -7,6 +7,7 @@ a message that ended in a dead-letter queue excuses a result that says so.
 import itertools
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -53,14 +54,20 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
 
     def is_destroyed(self, key: str) -> bool:
         """Whether a fault took the input, or a message about it, out of the world."""
-        removed = any(stroke.fault == "removed" and stroke.where == key for stroke in self.events(Stroke))
-        return removed or self.is_gone(key, "expired")
+        return key in self.removed or self.is_gone(key, "expired")
 
-    def versions(self, key: str) -> int:
-        """How often the upload was put."""
+    @cached_property
+    def versions(self) -> Counter[str]:
+        """How often each object was put, by key."""
         puts = ("PutObject", "CompleteMultipartUpload", "CopyObject")
-        return sum(call.operation in puts and call.status < 300 and call.target.partition("/")[2] == key for call in self.events(Call))
+        return Counter(call.target.partition("/")[2] for call in self.events(Call) if call.operation in puts and call.status < 300)
 
+    @cached_property
+    def removed(self) -> frozenset[str]:
+        """Keys of the uploads that a fault removed."""
+        return frozenset(stroke.where for stroke in self.events(Stroke) if stroke.fault == "removed")
+
+    @cached_property
     def histories(self) -> Mapping[str, Sequence[Item]]:
         """The successive images of each file's item, by its keys."""
         if self.state is None:
@@ -93,7 +100,7 @@ def _finished(evidence: Evidence) -> Found:
 
 def _one_result_each(evidence: Evidence) -> Found:
     for key in evidence.uploads:
-        count, versions = len(evidence.results.get(key, ())), evidence.versions(key) or 1
+        count, versions = len(evidence.results.get(key, ())), evidence.versions[key] or 1
         if count != versions and not (count < versions and evidence.is_destroyed(key)):
             yield f"{key} was put {versions} times and has {count} results", key
 
@@ -134,7 +141,7 @@ def _status_agrees(evidence: Evidence) -> Found:
 
 def _batches_add_up(evidence: Evidence) -> Found:
     state = evidence.state
-    for history in evidence.histories().values():
+    for history in evidence.histories.values():
         assert state is not None
         for image in history:
             counted = [int(image[name]) for name in state.counted]
@@ -146,7 +153,7 @@ def _batches_add_up(evidence: Evidence) -> Found:
 
 def _terminal_states_stay(evidence: Evidence) -> Found:
     state, completed = evidence.state, evidence.fields.completed
-    for history in evidence.histories().values():
+    for history in evidence.histories.values():
         assert state is not None
         for before, after in itertools.pairwise(history):
             was, became, key = before[state.status], after[state.status], after[state.file]
@@ -157,7 +164,7 @@ def _terminal_states_stay(evidence: Evidence) -> Found:
 
 def _files_are_closed(evidence: Evidence) -> Found:
     state = evidence.state
-    for history in evidence.histories().values():
+    for history in evidence.histories.values():
         assert state is not None
         last = history[-1]
         key = str(last[state.file])
@@ -168,7 +175,7 @@ def _files_are_closed(evidence: Evidence) -> Found:
 def _table_and_results_agree(evidence: Evidence) -> Found:
     state, fields = evidence.state, evidence.fields
     closed: dict[str, list[Any]] = defaultdict(list)
-    for history in evidence.histories().values():
+    for history in evidence.histories.values():
         assert state is not None
         last = history[-1]
         if last[state.status] != state.processing:
