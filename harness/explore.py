@@ -3,6 +3,7 @@
 A *trial* is one emulation with its faults and what was found. Trials do not depend on one another: a seed decides one completely.
 """
 
+import gc
 import multiprocessing
 import os
 import time
@@ -119,6 +120,7 @@ class Explorer:
             return
         global _here  # forked processes have the explorer as it stands
         _here = self
+        gc.freeze()  # what the processes inherit is never looked through for garbage, and so stays shared
         with ProcessPoolExecutor(jobs, multiprocessing.get_context("fork")) as pool:
             try:
                 running = {pool.submit(_attempt, case) for case in islice(cases, jobs * _QUEUED_PER_PROCESS)}
@@ -128,6 +130,7 @@ class Explorer:
                     yield from (future.result() for future in done)
             finally:
                 pool.shutdown(cancel_futures=True)
+                gc.unfreeze()
 
     def shrink(self, failed: Trial, tell: Callable[[int], None] = lambda done: None) -> Trial:
         """The same failure with the fewest faults found: none of those left can be left out alone."""
