@@ -4,21 +4,19 @@ The requests that reach the wire are the same but for their signature and user a
 """
 
 import functools
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 from unittest import mock
 
 from botocore import client, endpoint_provider, hooks, regions, signers, useragent
 
+from harness import patching
 
-@contextmanager
-def applied() -> Iterator[None]:
+
+def applied() -> AbstractContextManager[None]:
     """All of them, for as long as the context lasts."""
-    with ExitStack() as stack:
-        for patch in PATCHES.values():
-            stack.enter_context(patch())
-        yield
+    return patching.applied(PATCHES)
 
 
 def _signature() -> Any:

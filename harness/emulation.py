@@ -164,7 +164,6 @@ class _World:
                     dice,
                     source,
                     system.functions[source.function],
-                    self._queues.by_arn[source.queue_arn],
                     self._queues,
                 )
                 for source in system.sqs_sources
@@ -177,7 +176,6 @@ class _World:
             ),
         ]
         self._expiry = TimeToLive(kernel, cloud, self._wake_streams)
-        self._consumed = {source.queue_arn for source in system.sqs_sources}
         self._results_bucket = system.buckets.get(setting.results.resource, "")
         self._results_queue = system.queues.get(setting.results.resource, "")
         self._clients_busy = len(setting.clients)
@@ -203,7 +201,7 @@ class _World:
             results=self._collected(),
             items={table: self._cloud.items(name) for table, name in self._cloud.system.tables.items()},
             leftovers={
-                queue.logical_id: Leftover(sum(queue.counts()), arn in self._consumed) for arn, queue in self._queues.by_arn.items()
+                queue.logical_id: Leftover(sum(queue.counts()), arn in self._queues.consumed) for arn, queue in self._queues.by_arn.items()
             },
             gone=self._queues.gone,
             changes=[record for name in self._cloud.system.tables.values() for record in self._cloud.stream_records(name)],

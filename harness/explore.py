@@ -9,7 +9,6 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 
 import msgspec
@@ -18,7 +17,7 @@ from harness.faults.scenario import CALM, Fault, Scenario
 from harness.faults.timeline import timeline
 from harness.invariants import Violation
 from harness.recorder import Invocation, Stroke
-from harness.rig import Progress, Results, Rig
+from harness.rig import Progress, Results, Rig, quiet
 
 KILLS = ("killed_before_call", "killed_after_call")
 SHRINK_TRIALS, SHRINK_SECONDS = 400, 120.0
@@ -90,25 +89,19 @@ class Explorer:
         for second in KILLS:
             # Before call n and after call n - 1 are other moments; the two counts run alike, but for the call that was killed before.
             for later in range(number + 1 if second == kind else number, after.opportunities[second] + 1):
-                strokes: Strokes = {kind: [number]}
-                strokes.setdefault(second, []).append(later)
-                yield Case(single.seed, _killed(strokes))
+                yield Case(single.seed, _killed(_by_kind([(kind, number), (second, later)])))
 
     def attempt(self, case: Case) -> Trial:
         """One trial, here and now."""
         began = time.perf_counter()
         try:
-            emulation = self._rig.emulate(case.scenario, case.seed, _quiet)
+            emulation = self._rig.emulate(case.scenario, case.seed, quiet)
             _, _, violations = self._rig.check(emulation, self._expected)
         except Exception as error:  # whatever breaks the emulator itself is a finding too
             return Trial(case, {}, {}, [], 0, (0.0, time.perf_counter() - began), error=f"{type(error).__name__}: {error}")
-        strokes: Strokes = {}
-        invocations = 0
-        for event in emulation.recorder.events:
-            if isinstance(event, Stroke):
-                strokes.setdefault(event.fault, []).append(event.number)
-            elif isinstance(event, Invocation):
-                invocations += 1
+        events = emulation.recorder.events
+        strokes = _by_kind([(event.fault, event.number) for event in events if isinstance(event, Stroke)])
+        invocations = sum(isinstance(event, Invocation) for event in events)
         seconds = (emulation.ended, time.perf_counter() - began)
         return Trial(case, strokes, emulation.opportunities, violations, invocations, seconds, emulation.recorder.digest())
 
@@ -155,7 +148,7 @@ class Explorer:
 
     def story(self, trial: Trial) -> list[str]:
         """What happened in a trial, in lines to read."""
-        emulation = self._rig.emulate(trial.case.scenario, trial.case.seed, _quiet)
+        emulation = self._rig.emulate(trial.case.scenario, trial.case.seed, quiet)
         return timeline(emulation, trial.violations)
 
 
@@ -177,7 +170,3 @@ def _by_kind(strokes: Sequence[tuple[str, int]]) -> Strokes:
     for kind, number in strokes:
         found.setdefault(kind, []).append(number)
     return found
-
-
-def _quiet(title: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
-    return nullcontext(lambda done: None)

@@ -1,14 +1,13 @@
 """What an exploration found: numbers for summary.json, and for each failure a folder with its scenario and its story."""
 
 import shlex
-import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from harness.errors import UsageError
+from harness import out_folder
 from harness.explore import Explorer, Trial
 
 MOST_FAILURES = 10
@@ -84,9 +83,5 @@ class Findings:
 
 
 def prepare(out: Path) -> None:
-    """An empty folder for an exploration; an earlier one in it is replaced. Raises `UsageError`."""
-    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "summary.json").is_file())):
-        raise UsageError(f"{out} holds something that is no exploration: give --out another folder, or an empty one")
-    shutil.rmtree(out / "failures", ignore_errors=True)
-    (out / "summary.json").unlink(missing_ok=True)
-    out.mkdir(parents=True, exist_ok=True)
+    """An empty folder for an exploration, see `out_folder.prepare`. Raises `UsageError`."""
+    out_folder.prepare(out, "exploration", ("summary.json",), "failures")

@@ -4,13 +4,15 @@ tests/conformance holds a row for each, with the page that documents it.
 """
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 from unittest import mock
 
 from moto.core.exceptions import ServiceException
 from moto.sqs import models as sqs
+
+from harness import patching
 
 IN_FLIGHT_LIMIT = 120_000
 """Messages of a standard queue in flight (SQS developer guide, "Amazon SQS message quotas")."""
@@ -25,13 +27,9 @@ class MessageNotInflight(ServiceException):  # type: ignore[misc]
     message = "The message referred to is not in flight."
 
 
-@contextmanager
-def applied() -> Iterator[None]:
+def applied() -> AbstractContextManager[None]:
     """All of them, for as long as the context lasts."""
-    with ExitStack() as stack:
-        for mend in MENDS.values():
-            stack.enter_context(mend())
-        yield
+    return patching.applied(MENDS)
 
 
 def in_flight(queue: Any) -> int:
@@ -60,7 +58,8 @@ def _old_handles() -> Any:
     original = sqs.Queue.delete_message
 
     def delete_message(queue: Any, receipt_handle: str) -> None:
-        if any(receipt_handle in message._old_receipt_handles for message in queue._messages if message._old_receipt_handles):
+        held = next((message for message in queue._messages if message.had_receipt_handle(receipt_handle)), None)
+        if held is not None and held.receipt_handle != receipt_handle:
             return
         original(queue, receipt_handle)
 

@@ -9,7 +9,7 @@ import json
 import pickle
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
@@ -23,6 +23,8 @@ from moto.dynamodb.parsing import expressions, validators
 from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser, Node
 from moto.sqs import models as sqs
 
+from harness import patching
+
 MOTO_VERSION = "5.2.5"
 
 
@@ -35,9 +37,7 @@ def applied() -> Iterator[None]:
     """All patches, for as long as the context lasts. Raises `UnknownMoto`."""
     if moto.__version__ != MOTO_VERSION:
         raise UnknownMoto(f"moto is {moto.__version__}, the patches are for {MOTO_VERSION}: check harness/moto_patches.py against it")
-    with ExitStack() as stack:
-        for patch in PATCHES.values():
-            stack.enter_context(patch())
+    with patching.applied(PATCHES):
         yield
 
 

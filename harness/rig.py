@@ -5,7 +5,7 @@ the same every time.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -38,6 +38,11 @@ class Progress(Protocol):
     """Shows how far a long step is; a context that gives a function to tell the number done."""
 
     def __call__(self, title: str, total: int) -> AbstractContextManager[Callable[[int], None]]: ...
+
+
+def quiet(title: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
+    """A `Progress` that shows nothing."""
+    return nullcontext(lambda done: None)
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,7 +4,6 @@ With recorded compute the run is rehearsed until the ledger holds all it needs; 
 every time.
 """
 
-import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,10 +11,9 @@ from typing import Any
 
 import msgspec
 
-from harness import summary
+from harness import out_folder, summary
 from harness.config import Config, ResultFields
 from harness.emulation import Emulation
-from harness.errors import UsageError
 from harness.faults.scenario import CALM
 from harness.inputs import InputFile
 from harness.rig import Options, Progress, Rig, by_upload
@@ -86,18 +84,8 @@ def write(finished: Run, out: Path) -> None:
 
 
 def prepare(out: Path) -> None:
-    """An empty folder for a run. An earlier run in it is replaced; anything else is left alone. Raises `UsageError`."""
-    if out.is_file():
-        raise UsageError(f"{out} is a file: give --out a folder")
-    if out.is_dir() and any(out.iterdir()) and not (out / "summary.json").is_file():
-        raise UsageError(f"{out} holds something that is no run: give --out another folder, or an empty one")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(out / "results", ignore_errors=True)
-        for name in OWN_FILES:
-            (out / name).unlink(missing_ok=True)
-    except OSError as error:
-        raise UsageError(f"cannot write to {out}: {error.strerror}") from error
+    """An empty folder for a run, see `out_folder.prepare`. Raises `UsageError`."""
+    out_folder.prepare(out, "run", OWN_FILES, "results")
 
 
 def _file_line(name: str, upload_key: str, result: dict[str, Any], fields: ResultFields) -> FileLine:

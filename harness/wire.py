@@ -90,21 +90,19 @@ class Wire:
         service, operation = event_name.split(".")[1:]
         process = self._kernel.current
         if process is None:
-            return self._perform(service, request)[0]
+            return _response(request, *self._ask(service, request))[0]
         caller: Any = process.scope
         sent = _payload_bytes(request)
         seconds = self._latencies.draw(service, operation) + self._latencies.transfer(service, operation, sent)
         self._kernel.sleep(seconds + (caller.settle(operation) if caller is not None else 0.0))
         name = caller.name if caller is not None else process.name
         where = f"{name} {service}.{operation}"
-        refused = self._refusal(caller, where, service, operation, request) if caller is not None else None
-        if refused:
-            response, answer = _response(request, *refused)
-        elif caller is not None:
-            answered = self._distortions.perform(where, service, operation, request, lambda: self._ask(service, request))
-            response, answer = _response(request, *answered)
+        if caller is not None:
+            refused = self._refusal(caller, where, service, operation, request)
+            answered = refused or self._distortions.perform(where, service, operation, request, lambda: self._ask(service, request))
         else:
-            response, answer = self._perform(service, request)
+            answered = self._ask(service, request)
+        response, answer = _response(request, *answered)
         if response.status_code < 300:  # at the moment of the change, not when the caller hears of it
             exchange = Exchange(name, service, operation, response.status_code, request.url, request.body, dict(response.headers), answer)
             for observer in self._observers.get(service, ()):
@@ -122,9 +120,6 @@ class Wire:
         if lost:
             raise ConnectionClosedError(endpoint_url=request.url)
         return response
-
-    def _perform(self, service: str, request: AWSPreparedRequest) -> tuple[AWSResponse, bytes]:
-        return _response(request, *self._ask(service, request))
 
     def _ask(self, service: str, request: AWSPreparedRequest) -> refusals.Answer:
         answered = backends.answer(service, request)

@@ -10,7 +10,7 @@ from fixtures import corpus
 from harness import config, inputs, latency
 from harness import run as runs
 from harness.faults.scenario import CALM, Scenario
-from harness.rig import ComputeKind, Options
+from harness.rig import ComputeKind, Options, quiet
 from pipeline.documents import PageFile
 from pipeline.page_text import PageText, Word
 from pipeline.tiff import Layout, read_chain
@@ -81,16 +81,6 @@ def sample() -> Path:
     return folder
 
 
-class Quiet:
-    """A progress bar that shows nothing."""
-
-    def __enter__(self):
-        return lambda done: None
-
-    def __exit__(self, *_):
-        return None
-
-
 def run(
     folder: Path,
     *,
@@ -112,4 +102,4 @@ def run(
         cpu_factor=cpu_factor,
         faults=faults,
     )
-    return runs.run(CONFIG, inputs.collect([folder], CONFIG.input_suffixes), options, lambda title, total: Quiet())
+    return runs.run(CONFIG, inputs.collect([folder], CONFIG.input_suffixes), options, quiet)

@@ -87,7 +87,7 @@ class Queues:
         system = cloud.system
         self.by_arn = {arn: Queue(kernel, logical_id, arn, cloud.queues[arn]) for logical_id, arn in system.queues.items()}
         self._by_name = {arn.rpartition(":")[2]: queue for arn, queue in self.by_arn.items()}
-        self._consumed = {source.queue_arn for source in system.sqs_sources}
+        self.consumed = {source.queue_arn for source in system.sqs_sources}
         self.gone: list[Gone] = []
         wire.observe("sqs", self._on_call)
 
@@ -125,7 +125,7 @@ class Queues:
 
     def _sent(self, queue: Queue, message_id: str, caller: str) -> None:
         self._came(queue, "sent", message_id)
-        if queue.arn not in self._consumed or caller == _POISON:
+        if queue.arn not in self.consumed or caller == _POISON:
             return
         if late := self._dice.strike("late_delivery", queue.logical_id):
             message = queue.find(message_id)

@@ -7,8 +7,7 @@ from typing import Any
 
 from harness.cloud import Cloud
 from harness.services.queues import Queue, Queues
-
-MOVED_AT_ONCE = 10
+from harness.services.sqs_source import RECEIVE_LIMIT
 
 
 def redrive(cloud: Cloud, queues: Queues) -> int:
@@ -43,5 +42,5 @@ def _move_all(cloud: Cloud, source: Queue, target: Queue) -> int:
 
 def _receive(cloud: Cloud, queue: Queue) -> list[dict[str, Any]]:
     url = cloud.queue_url(queue.arn)
-    answer = cloud.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=MOVED_AT_ONCE, MessageAttributeNames=["All"])
+    answer = cloud.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=RECEIVE_LIMIT, MessageAttributeNames=["All"])
     return list(answer.get("Messages", []))

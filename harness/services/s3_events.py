@@ -57,24 +57,20 @@ class S3Events:
 
     def _interfere(self, bucket: str, key: str) -> None:
         """Somebody else overwrites or removes what a client has just put."""
-        version = self._cloud.stored_object(bucket, key).version_id
+        stored = self._cloud.stored_object(bucket, key)
         if strike := self._dice.strike("overwritten", key):
-            body = self._cloud.stored_object(bucket, key).value + b"\0"
+            body = stored.value + b"\0"
             self._later(strike.seconds, lambda: self._cloud.s3.put_object(Bucket=bucket, Key=key, Body=body))
         if strike := self._dice.strike("removed", key):
-            chosen = {"VersionId": version} if version else {}
+            chosen = {"VersionId": stored.version_id} if stored.version_id else {}
             self._later(strike.seconds, lambda: self._cloud.s3.delete_object(Bucket=bucket, Key=key, **chosen))
 
     def _later(self, seconds: float, act: Callable[[], object]) -> None:
-        def run() -> None:
-            try:
-                self._kernel.sleep(seconds)
-                act()
-            finally:
-                self._underway -= 1
+        def wait_and_act() -> None:
+            self._kernel.sleep(seconds)
+            act()
 
-        self._underway += 1
-        self._kernel.spawn("somebody", run)
+        self._spawn("somebody", wait_and_act)
 
     def configured(self) -> None:
         """Tells each queue that notifications were configured, as S3 does ("Configuring a bucket for notifications", step 3)."""
@@ -84,15 +80,23 @@ class S3Events:
             self._tell(queue_arn, json.dumps(told), 0.0)
 
     def _tell(self, queue_arn: str, body: str, late: float) -> None:
-        self._underway += 1
-        self._kernel.spawn("s3:notifications", lambda: self._deliver(queue_arn, body, late))
+        self._spawn("s3:notifications", lambda: self._deliver(queue_arn, body, late))
 
     def _deliver(self, queue_arn: str, body: str, late: float) -> None:
-        try:
-            self._kernel.sleep(self._latencies.draw("event", "s3") + late)
-            self._cloud.sqs.send_message(QueueUrl=self._cloud.queue_url(queue_arn), MessageBody=body)
-        finally:
-            self._underway -= 1
+        self._kernel.sleep(self._latencies.draw("event", "s3") + late)
+        self._cloud.sqs.send_message(QueueUrl=self._cloud.queue_url(queue_arn), MessageBody=body)
+
+    def _spawn(self, name: str, act: Callable[[], object]) -> None:
+        """A process that keeps the run from ending before it is done."""
+
+        def run() -> None:
+            try:
+                act()
+            finally:
+                self._underway -= 1
+
+        self._underway += 1
+        self._kernel.spawn(name, run)
 
     def _body(self, event: str, bucket: str, key: str, exchange: Exchange, sequence: int) -> str:
         stored = self._cloud.stored_object(bucket, key)

@@ -17,7 +17,7 @@ from harness.latency import Latencies
 from harness.region import REGION
 from harness.services import filters
 from harness.services.lambda_service import ENVELOPE_BYTES, PAYLOAD_BYTES, LambdaService, Throttled
-from harness.services.queues import Queue, Queues
+from harness.services.queues import Queues
 from harness.template import Function, SqsSource, require
 
 STARTING_LANES, IDLE_LANES = 5, 2
@@ -49,9 +49,9 @@ class SqsMapping:
         dice: Dice,
         source: SqsSource,
         function: Function,
-        queue: Queue,
         queues: Queues,
     ) -> None:
+        queue = queues.by_arn[source.queue_arn]
         if function.timeout > queue.visibility_timeout:
             raise UsageError(
                 f"{source.logical_id} is refused, as AWS would: the timeout of {function.logical_id} ({function.timeout} s) is longer than "

@@ -1,7 +1,6 @@
 """Hunts one mutant: copies the pipeline, puts the bug in, and explores until an invariant breaks."""
 
 import shutil
-from contextlib import nullcontext
 from pathlib import Path
 
 import msgspec
@@ -9,7 +8,7 @@ import msgspec
 from harness import config, inputs, latency
 from harness.explore import Case, Explorer
 from harness.faults import scenario
-from harness.rig import Options, Rig
+from harness.rig import Options, Rig, quiet
 from tests import builders
 from tests.mutants.catalogue import Mutant
 
@@ -29,8 +28,8 @@ def hunt(mutant: Mutant, folder: Path, first_seed: int, most_seeds: int) -> Catc
     files = inputs.collect([builders.sample()], builders.CONFIG.input_suffixes)[:FILES]
     weather = scenario.load(mutant.faults)
     sound, broken = (_rig(root, mutant, files, calm) for root, calm in ((builders.PROJECT, True), (project, False)))
-    expected = sound.results(sound.emulate(scenario.CALM, 0, _quiet))
-    explorer = Explorer(broken, weather, _quiet, expected)
+    expected = sound.results(sound.emulate(scenario.CALM, 0, quiet))
+    explorer = Explorer(broken, weather, quiet, expected)
     if weather.faults:
         calm = explorer.attempt(Case(0, scenario.CALM))
         assert not calm.failed, f"{mutant.name} shows without any fault: {calm.violations or calm.error}"
@@ -69,7 +68,3 @@ def _rig(root: Path, mutant: Mutant, files: list[inputs.InputFile], calm: bool) 
         redrive=mutant.redrive and not calm,
     )
     return Rig(config.load(root), files, options)
-
-
-def _quiet(title: str, total: int):
-    return nullcontext(lambda done: None)

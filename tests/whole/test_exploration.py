@@ -11,7 +11,7 @@ from harness.explore import Case, Explorer, Trial
 from harness.faults import scenario
 from harness.faults.scenario import Scenario
 from harness.invariants import Violation
-from harness.rig import Options, Rig
+from harness.rig import Options, Rig, quiet
 from tests import builders
 
 CI_SEEDS = 20
@@ -21,10 +21,6 @@ EXPLORED_SEEDS = 1_000
 def rig(files: list[inputs.InputFile], **options) -> Rig:
     chosen = {"parameters": {}, "seed": 0, "compute": "recorded", "latencies": latency.load(), "ledger": builders.LEDGER} | options
     return Rig(builders.CONFIG, files, Options(template=builders.PROJECT / "template.yaml", **chosen))
-
-
-def quiet(title: str, total: int) -> builders.Quiet:
-    return builders.Quiet()
 
 
 def sample_files(count: int = 3) -> list[inputs.InputFile]:
