@@ -6,12 +6,16 @@ The requests that reach the wire are the same but for their signature and user a
 import functools
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from types import CodeType
 from typing import Any
 from unittest import mock
 
 from botocore import client, endpoint_provider, hooks, regions, signers, useragent
 
 from harness import patching
+
+_SIGNATURES: dict[CodeType, Any] = {}
+"""Name of the keyword arguments that some code takes, if it takes any: this never changes, so it is kept from one run to the next."""
 
 
 def applied() -> AbstractContextManager[None]:
@@ -74,10 +78,45 @@ def _client_classes() -> Any:
     return mock.patch.object(kind, "_create_client_class", create_client_class)
 
 
+def _handler_signatures() -> Any:
+    """Each session registers some hundred handlers, and inspects the signature of each: all sessions register the same."""
+    original = hooks.accepts_kwargs
+
+    def accepts_kwargs(function: Any) -> Any:
+        code = getattr(getattr(function, "__func__", function), "__code__", None)
+        if code is None:
+            return original(function)
+        if code not in _SIGNATURES:
+            _SIGNATURES[code] = original(function)
+        return _SIGNATURES[code]
+
+    return mock.patch.object(hooks, "accepts_kwargs", accepts_kwargs)
+
+
+def _handler_copies() -> Any:
+    """Each client copies its session's tree of handlers, and asks the copy module how for each of a thousand small lists."""
+
+    def copied(trie: Any, node: dict[str, Any]) -> dict[str, Any]:
+        fresh: dict[str, Any] = {}
+        for key, value in node.items():
+            if isinstance(value, hooks.NodeList):
+                fresh[key] = hooks.NodeList(value.first[:], value.middle[:], value.last[:])
+            elif isinstance(value, dict):
+                fresh[key] = copied(trie, value)
+            else:
+                fresh[key] = value
+        return fresh
+
+    kind: Any = hooks
+    return mock.patch.object(kind._PrefixTrie, "_recursive_copy", copied)
+
+
 PATCHES: dict[str, Callable[[], Any]] = {
     "signature": _signature,
     "user agent": _user_agent,
     "event names": _event_names,
     "endpoint rules": _endpoint_rules,
     "client classes": _client_classes,
+    "handler signatures": _handler_signatures,
+    "handler copies": _handler_copies,
 }

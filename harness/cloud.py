@@ -66,11 +66,6 @@ class Cloud:
         self.system: System = self._deploy(template)
         self.queues = {arn: self.moto_queue(arn) for arn in self.system.queues.values()}
 
-    def reconnect(self) -> None:
-        """Makes the harness's own clients anew, on the wire that was put up meanwhile."""
-        self._session = _session()
-        self.sqs, self.s3 = self.client("sqs"), self.client("s3")
-
     def client(self, service: str) -> Any:
         make: Any = self._session.client  # typed by the service's literal name, which is not known here
         return make(service, config=Config(retries={"max_attempts": 0}))
@@ -173,7 +168,6 @@ def deployed(template: Template, seed: int) -> Iterator[Cloud]:
         ):
             botocore.session.create_loader = lambda *_: _shared_loader()
             mock_random.seed(seed)
-            _give_code_bucket()
             yield Cloud(template)
     finally:
         botocore.session.create_loader = create_loader
@@ -184,16 +178,10 @@ def deployed(template: Template, seed: int) -> Iterator[Cloud]:
                 os.environ[name] = value
 
 
-def _give_code_bucket() -> None:
-    """Functions of a translated template name a bucket with their code; moto looks for it."""
-    s3 = _session().client("s3")
-    s3.create_bucket(Bucket="code")
-    empty_zip = b"PK\x05\x06" + bytes(18)
-    s3.put_object(Bucket="code", Key="code.zip", Body=empty_zip)
-
-
 def _mended(resource: dict[str, Any], kept: dict[str, Any]) -> dict[str, Any]:
-    """A resource as moto can create it: no dependencies on what is not deployed, no notifications (they are emulated)."""
+    """A resource as moto can create it: no dependencies on what is not deployed, no notifications (they are emulated), no code of
+    functions (the harness loads it itself).
+    """
     mended: dict[str, Any] = json.loads(json.dumps(resource))
     depends = mended.pop("DependsOn", [])
     depends = [depends] if isinstance(depends, str) else depends
@@ -201,4 +189,6 @@ def _mended(resource: dict[str, Any], kept: dict[str, Any]) -> dict[str, Any]:
         mended["DependsOn"] = remaining
     if resource["Type"] == "AWS::S3::Bucket":
         mended.get("Properties", {}).pop("NotificationConfiguration", None)
+    if resource["Type"] == "AWS::Lambda::Function":
+        mended["Properties"]["Code"] = {"ZipFile": ""}
     return mended

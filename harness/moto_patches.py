@@ -21,6 +21,7 @@ from moto.core.utils import MISSING, get_value
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.parsing import expressions, validators
 from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser, Node
+from moto.kms import models as kms
 from moto.sqs import models as sqs
 
 from harness import patching
@@ -191,6 +192,26 @@ def _dynamodb_expression_walks() -> Any:
     return mock.patch.object(DepthFirstTraverser, "traverse", traverse)
 
 
+class _Later:
+    """An object that is made when something of it is first asked for."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = functools.cache(make)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._make(), name)
+
+
+def _kms_keys() -> Any:
+    """The key that encrypts a table also gets a pair of RSA keys, which takes as long as thirty requests and is never used."""
+    original = kms.generate_private_key
+
+    def generate_private_key(key_spec: str) -> Any:
+        return _Later(lambda: original(key_spec)) if key_spec == "SYMMETRIC_DEFAULT" else original(key_spec)
+
+    return mock.patch.object(kms, "generate_private_key", generate_private_key)
+
+
 def _json_requests() -> Any:
     """The body of a JSON request is also read as a form, and as a query, and its headers as parameters, which none of them is."""
     original = responses.BaseResponse.setup_class
@@ -274,6 +295,7 @@ PATCHES: dict[str, Callable[[], Any]] = {
     "dynamodb expressions": _dynamodb_expressions,
     "dynamodb expression copies": _dynamodb_expression_copies,
     "dynamodb expression walks": _dynamodb_expression_walks,
+    "kms keys": _kms_keys,
     "json requests": _json_requests,
     "json templates": _json_templates,
     "method names": _method_names,

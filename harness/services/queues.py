@@ -62,9 +62,8 @@ class Queue:
     def has_visible(self) -> bool:
         """Whether a poll would bring a message."""
         now = time.time() * 1000
-        if moto_mended.is_full(self.moto):
-            return False
-        return any(message.visible_at < now and message.delayed_until <= now for message in self.moto._messages)
+        visible = any(message.visible_at < now and message.delayed_until <= now for message in self.moto._messages)
+        return visible and not moto_mended.is_full(self.moto)
 
     def next_visible(self) -> float | None:
         """Seconds from the epoch at which the next message becomes visible; None without messages."""

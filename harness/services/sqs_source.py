@@ -140,7 +140,8 @@ class SqsMapping:
 
     def _poll(self, patience: float, wanted: int | None = None) -> list[dict[str, Any]]:
         """One long poll: waits until a message is visible, or `patience` is out, and receives."""
-        ends = self._kernel.now + patience
+        answers_after = self._latencies.draw("sqs", "ReceiveMessage")  # when nothing comes; else the call itself draws its own
+        ends = self._kernel.now + patience + answers_after
         while not self._queue.has_visible() and self._kernel.now < ends:
             due = self._queue.next_visible()
             pause = ends - self._kernel.now
@@ -148,7 +149,9 @@ class SqsMapping:
                 pause = min(pause, max(0.001, due - time.time()))
             self._kernel.wait(self._queue.arrival, pause)
         if not self._queue.has_visible():
-            return self._receive_nothing()
+            # The poll is counted and took its time, but moto need not be asked.
+            self._queues.received_nothing(self._queue, self._source.logical_id, answers_after)
+            return []
         response = self._cloud.sqs.receive_message(
             QueueUrl=self._url,
             MaxNumberOfMessages=min(RECEIVE_LIMIT, wanted or self._source.batch_size),
@@ -156,13 +159,6 @@ class SqsMapping:
             MessageAttributeNames=["All"],
         )
         return list(response.get("Messages", []))
-
-    def _receive_nothing(self) -> list[dict[str, Any]]:
-        """A poll that nothing came of: it is counted and takes its time, but moto need not be asked."""
-        seconds = self._latencies.draw("sqs", "ReceiveMessage")
-        self._kernel.sleep(seconds)
-        self._queues.received_nothing(self._queue, self._source.logical_id, seconds)
-        return []
 
     def _handle(self, messages: list[dict[str, Any]]) -> None:
         records = {message["MessageId"]: self._record(message) for message in messages}

@@ -1,12 +1,14 @@
 """Every patch of moto does as the unpatched code does: the same calls get the same answers, with and without."""
 
 import contextlib
+import copy
 import json
 from collections.abc import Callable
 
 import boto3
 import moto
 import pytest
+from botocore import hooks
 from botocore.exceptions import ClientError
 from moto import mock_aws
 from moto.core import request as moto_request
@@ -133,7 +135,25 @@ def s3_story(client) -> list[object]:
     return seen
 
 
-STORIES = [("sqs", sqs_story), ("dynamodb", dynamodb_story), ("dynamodb", update_story), ("s3", s3_story)]
+def kms_story(client) -> list[object]:
+    """A key that encrypts, a pair of keys that signs, and what each of them is not for."""
+    symmetric = client.create_key()["KeyMetadata"]["KeyId"]
+    pair = client.create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
+    sealed = client.encrypt(KeyId=symmetric, Plaintext=b"plain")["CiphertextBlob"]
+    signing = {"SigningAlgorithm": "RSASSA_PSS_SHA_256", "Message": b"said"}
+    signature = client.sign(KeyId=pair, **signing)["Signature"]
+    seen: list[object] = [
+        client.decrypt(CiphertextBlob=sealed)["Plaintext"],
+        client.verify(KeyId=pair, Signature=signature, **signing)["SignatureValid"],
+        len(client.get_public_key(KeyId=pair)["PublicKey"]),
+        len(client.get_public_key(KeyId=symmetric)["PublicKey"]),
+    ]
+    with pytest.raises(ClientError) as error:
+        client.sign(KeyId=symmetric, **signing)
+    return [*seen, error.value.response["Error"]["Code"]]
+
+
+STORIES = [("kms", kms_story), ("sqs", sqs_story), ("dynamodb", dynamodb_story), ("dynamodb", update_story), ("s3", s3_story)]
 
 
 @pytest.mark.parametrize("patch", [moto_patches.applied, botocore_patches.applied])
@@ -149,6 +169,28 @@ def test_patched_and_unpatched_moto_tell_the_same_story(
             mock_random.seed(3)
             told.append(story(boto3.Session().client(service)))
     assert told[0] == told[1]
+
+
+def test_a_copy_of_event_handlers_is_the_same_and_its_own() -> None:
+    def called(emitter: hooks.HierarchicalEmitter) -> list[object]:
+        return [answer for _, answer in emitter.emit("before-send.s3.PutObject")]
+
+    def first(**_: object) -> int:
+        return 1
+
+    def last(**_: object) -> int:
+        return 2
+
+    with botocore_patches.applied():
+        emitter = hooks.HierarchicalEmitter()
+        emitter.register_last("before-send", last)
+        emitter.register("before-send.s3", first)
+        other = copy.copy(emitter)
+        other.register("before-send.*.PutObject", lambda **_: 3)
+        assert called(emitter) == [1, 2]
+        assert called(other) == [3, 1, 2]  # the most specific first
+        with pytest.raises(ValueError, match="keyword arguments"):
+            emitter.register("before-send", lambda: None)
 
 
 def without_request_id(body: bytes) -> bytes:
