@@ -37,7 +37,11 @@ def _signature() -> Any:
 
 def _user_agent() -> Any:
     """The user agent is put together anew for each request, from parts that are each made safe letter by letter."""
-    return mock.patch.object(useragent.UserAgentString, "to_string", return_value="Boto3")
+
+    def to_string(agent: Any) -> str:
+        return "Boto3"
+
+    return mock.patch.object(useragent.UserAgentString, "to_string", to_string)
 
 
 def _event_names() -> Any:

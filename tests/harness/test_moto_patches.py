@@ -80,6 +80,12 @@ UPDATES: list[tuple[str, str | None, dict[str, dict]]] = [
     ("SET PK = :v", None, {":v": {"S": "x"}}),
     ("SET n = nowhere + :one", None, {":one": {"N": "1"}}),
     ("SET n = :one, n = :one", None, {":one": {"N": "1"}}),
+    ("SET n = :one, n = :one, n = :one", None, {":one": {"N": "1"}}),
+    ("SET n = :one SET fresh = :one", None, {":one": {"N": "1"}}),
+    ("ADD n :one REMOVE fresh REMOVE l", None, {":one": {"N": "1"}}),
+    ("SET m.inner = :one, m.inner[0] = :one", None, {":one": {"N": "1"}}),
+    ("SET m.inner[0] = :one ADD n :one REMOVE m", None, {":one": {"N": "1"}}),
+    ("REMOVE m.inner[0], m.inner[1]", None, {}),
     ("SET SET", None, {}),
 ]
 
