@@ -16,7 +16,7 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from harness.config import ResultFields, StateFields
 from harness.emulation import Emulation
-from harness.recorder import Call, Compute, Invocation, Message, Stroke
+from harness.recorder import Call, Compute, Invocation, Message, Result, Stroke
 
 Item = dict[str, Any]
 _plain = TypeDeserializer().deserialize
@@ -223,6 +223,25 @@ def _work_is_not_repeated(evidence: Evidence) -> Found:
         yield (f"{done} pages were read, though {pages} would have done and nothing was delivered twice",)
 
 
+def _completed_files_are_not_read(evidence: Evidence) -> Found:
+    """What is completed is not computed again: whatever is delivered later finds that it is done. A redrive may read again."""
+    fields = evidence.fields
+    if evidence.healed:
+        return
+    stored = {event.key: event.t for event in evidence.events(Result)}
+    completed = {
+        key: stored[results[0]["_key"]]
+        for key, results in evidence.results.items()
+        if len(results) == 1 and evidence.versions[key] <= 1 and results[0][fields.status] == fields.completed
+    }
+    began = {event.request: event.start for event in evidence.events(Invocation)}
+    computing = {event.request for event in evidence.events(Compute)}
+    for call in evidence.events(Call):
+        key = call.target.partition("/")[2]
+        if call.operation == "GetObject" and call.request in computing and key in completed and began[call.request] > completed[key]:
+            yield f"{key} was completed at {completed[key]:.3f} s and read once more by an invocation of {began[call.request]:.3f} s", key
+
+
 def _essence(result: Mapping[str, Any], fields: ResultFields) -> dict[str, Any]:
     names = (fields.status, fields.pages, fields.npi_pages, fields.page_errors, fields.findings)
     return {name: result.get(name) for name in names}
@@ -259,4 +278,5 @@ _INVARIANTS: dict[str, Callable[[Evidence], Found]] = {
     "results are those of a calm run": _results_are_those_of_a_calm_run,
     "nothing is given up without a cause": _nothing_is_given_up_without_a_cause,
     "no work is done twice without a cause": _work_is_not_repeated,
+    "a completed file is not read again": _completed_files_are_not_read,
 }

@@ -31,6 +31,10 @@ MUTANTS = (
         changes={"pipeline/state.py": ((ONCE, ONCE.replace(" AND NOT contains(countedBatches, :id)", " AND :id = :id")),)},
     ),
     Mutant(
+        name="stored batch read again",
+        changes={"pipeline/reading.py": (("    done = state.finished_batch(file_id, batch.batch_id)\n", "    done = None\n"),)},
+    ),
+    Mutant(
         name="batch item after the counter",
         changes={
             "pipeline/reading.py": (
