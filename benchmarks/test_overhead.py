@@ -11,7 +11,7 @@ import boto3
 from moto import mock_aws
 
 from harness.cloud import CREDENTIALS
-from harness.emulation import Stage
+from harness.stage import Stage
 from tests.conformance.tunnel import Tunnel
 
 ROUNDS, CALLS = 5, 40

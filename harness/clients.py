@@ -4,11 +4,12 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.emulation import Client, Stage
+from harness.emulation import Client
 from harness.errors import UsageError
 from harness.inputs import InputFile
 from harness.places import Place
 from harness.recorder import Upload
+from harness.stage import Stage
 from harness.template import Template
 
 

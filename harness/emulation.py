@@ -14,18 +14,17 @@ from harness import cloud as clouds
 from harness import memory
 from harness.addresses import bucket_and_key
 from harness.clock import virtual_time
-from harness.cloud import Cloud
 from harness.compute import Policy
 from harness.config import RecordedFunction
 from harness.environment import CodeBase
 from harness.faults.dice import Dice
 from harness.faults.scenario import CALM, Scenario
-from harness.kernel import Kernel
 from harness.latency import Distribution, Latencies
 from harness.places import Place
 from harness.randomness import Randomness, seeded_globally
 from harness.recorder import Depth, Recorder, Result
 from harness.services import redrive
+from harness.services.execution import Host
 from harness.services.expiry import TimeToLive
 from harness.services.lambda_service import LambdaService
 from harness.services.output import OUTPUT
@@ -33,6 +32,7 @@ from harness.services.queues import Gone, Queues
 from harness.services.s3_events import S3Events
 from harness.services.sqs_source import SqsMapping
 from harness.services.stream_source import StreamMapping
+from harness.stage import Stage
 from harness.template import Template
 from harness.wire import Exchange, Wire
 
@@ -66,14 +66,6 @@ class Emulation(msgspec.Struct, frozen=True):
     redriven: int
     ended: float
     finished: bool
-
-
-class Stage(msgspec.Struct, frozen=True):
-    """What a client of the system acts with: the clock, the cloud and what is recorded."""
-
-    kernel: Kernel
-    cloud: Cloud
-    recorder: Recorder
 
 
 Client = Callable[[Stage], None]
@@ -118,12 +110,13 @@ def emulate(
         stack.enter_context(wire.connected())
         cloud = stack.enter_context(clouds.deployed(setting.template, setting.seed))
         stack.enter_context(code.importable())
-        functions = LambdaService(kernel, code, policy, latencies, recorder, setting.recorded, dice, setting.cpu_factor)
+        stage = Stage(kernel, cloud, wire, latencies, dice, recorder)
+        functions = LambdaService(Host(stage, code, policy, setting.recorded, setting.cpu_factor))
         stack.callback(functions.close)
         stack.callback(kernel.close)
         stack.enter_context(OUTPUT.of(kernel))
         stack.enter_context(memory.thrifty())
-        world = _World(setting, kernel, cloud, wire, latencies, dice, recorder, functions, tell, should_stop)
+        world = _World(setting, stage, functions, tell, should_stop)
         world.start()
         kernel.run()
         return world.outcome()
@@ -135,46 +128,27 @@ class _World:
     def __init__(
         self,
         setting: Setting,
-        kernel: Kernel,
-        cloud: Cloud,
-        wire: Wire,
-        latencies: Latencies,
-        dice: Dice,
-        recorder: Recorder,
+        stage: Stage,
         functions: LambdaService,
         tell: Callable[[int], None],
         should_stop: Callable[[], bool],
     ) -> None:
-        system = cloud.system
-        self._setting, self._kernel, self._cloud, self._recorder, self._functions = setting, kernel, cloud, recorder, functions
-        self._dice = dice
+        system = stage.cloud.system
+        self._stage, self._kernel, self._cloud, self._recorder = stage, stage.kernel, stage.cloud, stage.recorder
+        self._setting, self._functions = setting, functions
         self._given_up: dict[str, bytes] | None = None
         self._redriven = 0
         self._tell, self._should_stop = tell, should_stop
-        self._queues = Queues(kernel, wire, recorder, dice, cloud)
-        self._events = S3Events(kernel, cloud, wire, latencies, dice, system.notifications)
+        self._queues = Queues(stage)
+        self._events = S3Events(stage)
         self._mappings: list[SqsMapping | StreamMapping] = [
+            *(SqsMapping(stage, source, system.functions[source.function], functions, self._queues) for source in system.sqs_sources),
             *(
-                SqsMapping(
-                    kernel,
-                    cloud,
-                    functions,
-                    latencies,
-                    dice,
-                    source,
-                    system.functions[source.function],
-                    self._queues,
-                )
-                for source in system.sqs_sources
-            ),
-            *(
-                StreamMapping(
-                    kernel, cloud, functions, latencies, wire, dice, source, system.functions[source.function], setting.stream_shards
-                )
+                StreamMapping(stage, source, system.functions[source.function], functions, setting.stream_shards)
                 for source in system.stream_sources
             ),
         ]
-        self._expiry = TimeToLive(kernel, cloud, self._wake_streams)
+        self._expiry = TimeToLive(stage, self._wake_streams)
         self._results_bucket = system.buckets.get(setting.results.resource, "")
         self._results_queue = system.queues.get(setting.results.resource, "")
         self._clients_busy = len(setting.clients)
@@ -182,8 +156,8 @@ class _World:
         self._last_work = 0.0
         self._gauges: tuple[object, ...] = ()
         self._finished = False
-        wire.observe("s3", self._on_object)
-        wire.observe("sqs", self._on_message)
+        stage.wire.observe("s3", self._on_object)
+        stage.wire.observe("sqs", self._on_message)
 
     def start(self) -> None:
         self._events.configured()
@@ -204,7 +178,7 @@ class _World:
             },
             gone=self._queues.gone,
             changes=[record for name in self._cloud.system.tables.values() for record in self._cloud.stream_records(name)],
-            opportunities=dict(self._dice.opportunities),
+            opportunities=dict(self._stage.dice.opportunities),
             given_up=self._given_up,
             redriven=self._redriven,
             ended=self._last_work,
@@ -225,7 +199,7 @@ class _World:
         return {}
 
     def _serve(self, client: Client) -> None:
-        client(Stage(self._kernel, self._cloud, self._recorder))
+        client(self._stage)
         self._clients_busy -= 1
 
     def _on_object(self, exchange: Exchange) -> None:
@@ -265,7 +239,7 @@ class _World:
             self._kernel.sleep(max(GAUGE_SECONDS, ceil(min(self._kernel.next_event - self._kernel.now, LONGEST_SECONDS))))
 
     def _start_redrive(self) -> None:
-        self._dice.rest()
+        self._stage.dice.rest()
         self._given_up = self._collected()
         self._clients_busy += 1
         self._kernel.spawn("redrive", lambda: self._serve(self._redrive))

@@ -16,22 +16,19 @@ from harness.cloud import ACCOUNT, CREDENTIALS
 from harness.compute import Policy, argument, cpu_clock, vcpu_share
 from harness.config import RecordedFunction
 from harness.environment import CodeBase, Sandbox
-from harness.faults.dice import Dice
-from harness.kernel import Kernel
 from harness.recorder import Compute, Log, Recorder
 from harness.region import REGION
+from harness.stage import Stage
 from harness.template import Function
 
 
 class Host(msgspec.Struct, frozen=True):
     """What all environments of a run share. `cpu_factor`: how many times longer a Lambda vCPU takes than this machine's core."""
 
-    kernel: Kernel
+    stage: Stage
     code: CodeBase
     policy: Policy
-    recorder: Recorder
     recorded: Sequence[RecordedFunction]
-    dice: Dice
     cpu_factor: float = 1.0
 
     def cpu_speed(self, function: Function) -> float:
@@ -74,9 +71,9 @@ class Environment:
         self.logged_bytes = 0
         self.deadline = 0.0
         self.ended_by = ""
-        slow = host.dice.strike("slow_environment", self.id)
+        slow = host.stage.dice.strike("slow_environment", self.id)
         self._speed = host.cpu_speed(function) / (slow.factor if slow else 1.0)
-        self._host = host
+        self._host, self._kernel, self._recorder = host, host.stage.kernel, host.stage.recorder
         self._mark = 0.0
         self._place = "start"
         self._line = ""
@@ -102,13 +99,13 @@ class Environment:
     def begin(self, request: str) -> None:
         self.request_id, self.compute, self.logged_bytes = request, 0.0, 0
         self._place = "start"
-        self.deadline = self._host.kernel.now + self.function.timeout
+        self.deadline = self._kernel.now + self.function.timeout
         self.resumed()
 
     def remaining_ms(self) -> int:
-        self._host.kernel.sleep(self.settle(self._place))
+        self._kernel.sleep(self.settle(self._place))
         self.resumed()
-        return max(0, int(round((self.deadline - self._host.kernel.now) * 1000, 6)))
+        return max(0, int(round((self.deadline - self._kernel.now) * 1000, 6)))
 
     def log(self, text: str) -> None:
         """Takes what is written to standard output; each line becomes a log event."""
@@ -116,7 +113,7 @@ class Environment:
         *lines, self._line = (self._line + text).split("\n")
         for line in lines:
             if line.strip():
-                self._host.recorder.record(Log(t=self._host.kernel.now, function=self.name, text=line[: Recorder.LOG_CHARACTERS]))
+                self._recorder.record(Log(t=self._kernel.now, function=self.name, text=line[: Recorder.LOG_CHARACTERS]))
 
     def load(self) -> None:
         """Runs the initialisation: the handler's module, and with it the application's own, are imported afresh."""
@@ -130,7 +127,7 @@ class Environment:
         """The function, charged for by the run's policy."""
 
         def charged(*args: Any, **kwargs: Any) -> Any:
-            kernel = self._host.kernel
+            kernel = self._kernel
             due = self.settle(spec.name)
             outcome = self._host.policy.call(spec, original, args, kwargs)
             seconds = outcome.cpu / self._speed
@@ -138,7 +135,7 @@ class Environment:
             error = self._limit_error(spec, limit) if seconds > limit else outcome.error
             self.compute += min(outcome.cpu, limit * self._speed)
             kernel.sleep(due + min(seconds, limit))
-            self._host.recorder.record(
+            self._recorder.record(
                 Compute(
                     t=kernel.now,
                     function=spec.function,

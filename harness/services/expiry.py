@@ -7,8 +7,7 @@ cost, and appear in the stream as REMOVE by the principal dynamodb.amazonaws.com
 import time
 from collections.abc import Callable
 
-from harness.cloud import Cloud
-from harness.kernel import Kernel
+from harness.stage import Stage
 
 SCAN_SECONDS = 3600.0
 """Between two looks at a table; AWS documents no rate."""
@@ -18,8 +17,8 @@ PRINCIPAL = {"type": "Service", "principalId": "dynamodb.amazonaws.com"}
 class TimeToLive:
     """`on_removed` is told after items were removed."""
 
-    def __init__(self, kernel: Kernel, cloud: Cloud, on_removed: Callable[[], None]) -> None:
-        self._kernel, self._cloud, self._on_removed = kernel, cloud, on_removed
+    def __init__(self, stage: Stage, on_removed: Callable[[], None]) -> None:
+        self._kernel, self._cloud, self._on_removed = stage.kernel, stage.cloud, on_removed
 
     def start(self) -> None:
         if self._cloud.system.expiring:

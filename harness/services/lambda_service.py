@@ -6,18 +6,12 @@ crash, or some minutes of idleness.
 
 import json
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from harness.compute import Policy
-from harness.config import RecordedFunction
-from harness.environment import CodeBase
-from harness.faults.dice import Dice
 from harness.kernel import Kernel, Process
-from harness.latency import Latencies
-from harness.recorder import Invocation, Recorder, Throttle
+from harness.recorder import Invocation, Throttle
 from harness.services.execution import Context, Environment, Host
 from harness.template import Function
 
@@ -51,21 +45,11 @@ class Answer(msgspec.Struct, frozen=True):
 class LambdaService:
     """All functions of the system. `invoke` blocks the calling process until the invocation has ended."""
 
-    def __init__(
-        self,
-        kernel: Kernel,
-        code: CodeBase,
-        policy: Policy,
-        latencies: Latencies,
-        recorder: Recorder,
-        recorded: Sequence[RecordedFunction],
-        dice: Dice,
-        cpu_factor: float = 1.0,
-    ) -> None:
-        self._host = Host(kernel, code, policy, recorder, recorded, dice, cpu_factor)
-        self._kernel, self._recorder = kernel, recorder
+    def __init__(self, host: Host) -> None:
+        stage = host.stage
+        self._host, self._kernel, self._latencies = host, stage.kernel, stage.latencies
+        self._dice, self._recorder = stage.dice, stage.recorder
         self.running: dict[str, int] = {}
-        self._latencies = latencies
         self._idle: dict[str, list[Environment]] = {}
         self._allowance: dict[str, tuple[float, float]] = {}
         self._numbers: dict[str, int] = {}
@@ -114,7 +98,7 @@ class LambdaService:
         idle = self._idle.setdefault(function.logical_id, [])
         while idle and self._kernel.now - idle[0].idle_since > IDLE_SECONDS:
             idle.pop(0).sandbox.discard()
-        while idle and self._host.dice.strike("environment_lost", idle[-1].id):
+        while idle and self._dice.strike("environment_lost", idle[-1].id):
             idle.pop().sandbox.discard()
         if idle:
             return idle.pop(), False

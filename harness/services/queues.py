@@ -12,11 +12,10 @@ from typing import Any, Literal
 import msgspec
 
 from harness import moto_mended
-from harness.cloud import Cloud
-from harness.faults.dice import Dice
 from harness.kernel import Kernel, Signal
-from harness.recorder import Call, Message, Recorder
-from harness.wire import Exchange, Wire
+from harness.recorder import Call, Message
+from harness.stage import Stage
+from harness.wire import Exchange
 
 _POISON = "poison"
 
@@ -81,14 +80,14 @@ class Queue:
 class Queues:
     """All queues by ARN. Watches every SQS call and records what becomes of messages."""
 
-    def __init__(self, kernel: Kernel, wire: Wire, recorder: Recorder, dice: Dice, cloud: Cloud) -> None:
-        self._kernel, self._recorder, self._dice, self._cloud = kernel, recorder, dice, cloud
-        system = cloud.system
-        self.by_arn = {arn: Queue(kernel, logical_id, arn, cloud.queues[arn]) for logical_id, arn in system.queues.items()}
+    def __init__(self, stage: Stage) -> None:
+        self._kernel, self._recorder, self._dice, self._cloud = stage.kernel, stage.recorder, stage.dice, stage.cloud
+        system = stage.cloud.system
+        self.by_arn = {arn: Queue(stage.kernel, logical_id, arn, stage.cloud.queues[arn]) for logical_id, arn in system.queues.items()}
         self._by_name = {arn.rpartition(":")[2]: queue for arn, queue in self.by_arn.items()}
         self.consumed = {source.queue_arn for source in system.sqs_sources}
         self.gone: list[Gone] = []
-        wire.observe("sqs", self._on_call)
+        stage.wire.observe("sqs", self._on_call)
 
     def received_nothing(self, queue: Queue, caller: str, seconds: float) -> None:
         """Records a ReceiveMessage of a queue that shows no message."""

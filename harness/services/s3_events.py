@@ -10,13 +10,11 @@ from collections.abc import Callable
 from urllib.parse import quote_plus
 
 from harness.addresses import bucket_and_key
-from harness.cloud import ACCOUNT, Cloud
-from harness.faults.dice import Dice
-from harness.kernel import Kernel
-from harness.latency import Latencies
+from harness.cloud import ACCOUNT
 from harness.region import REGION
+from harness.stage import Stage
 from harness.template import Notification
-from harness.wire import Exchange, Wire
+from harness.wire import Exchange
 
 EVENTS = {
     "PutObject": "ObjectCreated:Put",
@@ -27,13 +25,12 @@ EVENTS = {
 
 
 class S3Events:
-    def __init__(
-        self, kernel: Kernel, cloud: Cloud, wire: Wire, latencies: Latencies, dice: Dice, notifications: tuple[Notification, ...]
-    ) -> None:
-        self._kernel, self._cloud, self._latencies, self._dice, self._notifications = kernel, cloud, latencies, dice, notifications
+    def __init__(self, stage: Stage) -> None:
+        self._kernel, self._cloud, self._latencies, self._dice = stage.kernel, stage.cloud, stage.latencies, stage.dice
+        self._notifications = stage.cloud.system.notifications
         self._sequence = 0
         self._underway = 0
-        wire.observe("s3", self._on_call)
+        stage.wire.observe("s3", self._on_call)
 
     @property
     def is_idle(self) -> bool:

@@ -9,15 +9,13 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from harness.cloud import Cloud
 from harness.errors import UsageError
-from harness.faults.dice import Dice
-from harness.kernel import Kernel, Signal
-from harness.latency import Latencies
+from harness.kernel import Signal
 from harness.region import REGION
 from harness.services import filters
 from harness.services.lambda_service import ENVELOPE_BYTES, PAYLOAD_BYTES, LambdaService, Throttled
 from harness.services.queues import Queues
+from harness.stage import Stage
 from harness.template import Function, SqsSource, require
 
 STARTING_LANES, IDLE_LANES = 5, 2
@@ -40,17 +38,7 @@ THROTTLE_BACKOFF_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 
 
 class SqsMapping:
-    def __init__(
-        self,
-        kernel: Kernel,
-        cloud: Cloud,
-        service: LambdaService,
-        latencies: Latencies,
-        dice: Dice,
-        source: SqsSource,
-        function: Function,
-        queues: Queues,
-    ) -> None:
+    def __init__(self, stage: Stage, source: SqsSource, function: Function, service: LambdaService, queues: Queues) -> None:
         queue = queues.by_arn[source.queue_arn]
         if function.timeout > queue.visibility_timeout:
             raise UsageError(
@@ -58,10 +46,10 @@ class SqsMapping:
                 f"the visibility timeout of {queue.logical_id} ({queue.visibility_timeout} s)"
             )
         require(function, source.logical_id, dict.fromkeys(REQUIRED, queue.arn))
-        self._kernel, self._cloud, self._service, self._latencies = kernel, cloud, service, latencies
-        self._source, self._function, self._queue, self._dice = source, function, queue, dice
-        self._queues = queues
-        self._url = cloud.queue_url(queue.arn)
+        self._kernel, self._cloud, self._latencies, self._dice = stage.kernel, stage.cloud, stage.latencies, stage.dice
+        self._source, self._function, self._service = source, function, service
+        self._queue, self._queues = queue, queues
+        self._url = stage.cloud.queue_url(queue.arn)
         self._matches = filters.matcher(source.filters)
         if source.provisioned_pollers:
             fewest, most = (pollers * PROVISIONED_LANES_PER_POLLER for pollers in source.provisioned_pollers)
@@ -72,7 +60,7 @@ class SqsMapping:
             self._at_rest = self._at_start if source.maximum_concurrency else IDLE_LANES
         self._wanted = self._at_start
         self._backs_off = False
-        self._saturated = Signal(kernel)
+        self._saturated = Signal(stage.kernel)
         self._lanes = self._busy = 0
 
     def start(self) -> None:

@@ -14,14 +14,12 @@ from typing import Any
 
 import msgspec
 
-from harness.cloud import Cloud
-from harness.faults.dice import Dice
 from harness.kernel import Kernel, Signal
-from harness.latency import Latencies
 from harness.services import filters
 from harness.services.lambda_service import ENVELOPE_BYTES, PAYLOAD_BYTES, LambdaService, Throttled
+from harness.stage import Stage
 from harness.template import Function, StreamSource, require
-from harness.wire import Exchange, Wire
+from harness.wire import Exchange
 
 POLL_SECONDS = 0.25
 """Each shard is polled about four times a second ("Using Lambda with Amazon DynamoDB")."""
@@ -35,30 +33,19 @@ WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "Tr
 
 
 class StreamMapping:
-    def __init__(
-        self,
-        kernel: Kernel,
-        cloud: Cloud,
-        service: LambdaService,
-        latencies: Latencies,
-        wire: Wire,
-        dice: Dice,
-        source: StreamSource,
-        function: Function,
-        shards: int,
-    ) -> None:
+    def __init__(self, stage: Stage, source: StreamSource, function: Function, service: LambdaService, shards: int) -> None:
         required = dict.fromkeys(REQUIRED, source.stream_arn) | {"dynamodb:ListStreams": "*"}
         if source.on_failure:
             required["sqs:SendMessage"] = source.on_failure
         require(function, source.logical_id, required)
-        self._kernel, self._cloud, self._service, self._latencies = kernel, cloud, service, latencies
-        self._source, self._function, self._dice = source, function, dice
+        self._kernel, self._cloud, self._latencies, self._dice = stage.kernel, stage.cloud, stage.latencies, stage.dice
+        self._source, self._function, self._service = source, function, service
         self._table = source.stream_arn.partition(":table/")[2].partition("/")[0]
         self._matches = filters.matcher(source.filters)
-        self._written = Signal(kernel)
-        self._lanes = [_Lane(self, kernel, number) for number in range(shards * source.lanes)]
+        self._written = Signal(stage.kernel)
+        self._lanes = [_Lane(self, stage.kernel, number) for number in range(shards * source.lanes)]
         self._cursor = 0
-        wire.observe("dynamodb", self._on_call)
+        stage.wire.observe("dynamodb", self._on_call)
 
     def wake(self) -> None:
         """The stream has records that no call wrote."""

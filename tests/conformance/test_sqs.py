@@ -4,7 +4,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from harness import metering, moto_mended
-from harness.emulation import Stage
+from harness.stage import Stage
 from tests.conformance.test_sqs_source import OK
 from tests.conformance.tunnel import Tunnel, queue, row, send
 

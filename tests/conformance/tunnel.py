@@ -10,12 +10,13 @@ import pytest
 
 from harness import template as templates
 from harness.compute import Outcome
-from harness.emulation import Client, Emulation, Setting, Stage, emulate
+from harness.emulation import Client, Emulation, Setting, emulate
 from harness.environment import CodeBase
 from harness.faults import scenario
 from harness.latency import Distribution
 from harness.places import Place
 from harness.recorder import Call, Invocation, Log, Message, Throttle
+from harness.stage import Stage
 
 MILLISECOND = {"default": Distribution(median_ms=1.0, sigma=0.0)}
 """Every call and every event takes exactly one millisecond."""

@@ -9,12 +9,13 @@ from PIL import Image
 
 from harness import clients, inputs, latency, template
 from harness.compute import Modelled
-from harness.emulation import Emulation, Setting, Stage, emulate
+from harness.emulation import Emulation, Setting, emulate
 from harness.environment import CodeBase
 from harness.errors import UsageError
 from harness.places import Place
 from harness.randomness import Randomness
 from harness.recorder import Call
+from harness.stage import Stage
 from pipeline.messages import BatchMessage, FileRef, PageRange
 from tests import builders
 from tests.builders import CONFIG, PROJECT
