@@ -9,7 +9,7 @@ run: $(READY)
 	$(BIN)/harness run --sample --out runs/latest
 
 test: $(READY) lint
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist worksteal
 
 lint: $(READY)
 	$(BIN)/ruff check .

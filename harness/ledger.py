@@ -50,8 +50,9 @@ class Ledger:
         return self._calls[key]
 
     def keep_call(self, key: bytes, entry: Entry) -> None:
+        """Keeps it unless it is known: a run at the same time may have measured it first, and what is kept never changes."""
         with self._db:
-            self._db.execute("INSERT OR REPLACE INTO calls VALUES (?, ?, ?, ?)", (key, entry.cpu, entry.value, entry.error))
+            self._db.execute("INSERT OR IGNORE INTO calls VALUES (?, ?, ?, ?)", (key, entry.cpu, entry.value, entry.error))
 
     def segments(self, code: str) -> dict[str, float]:
         """CPU seconds between two calls of a handler with this code, by label."""

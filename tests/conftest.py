@@ -5,8 +5,23 @@ from pathlib import Path
 
 import pytest
 
+from tests import builders
+
 PROJECT = Path(__file__).parent.parent
 SHARED_CORPORA = PROJECT.parent / "shared" / "corpora"
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Before pytest-xdist starts its processes: what all of them would make for themselves at the same time."""
+    if session.config.getoption("numprocesses", None):
+        builders.run(builders.sample())
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What tests counted on their way (`record_property`): crash points, inputs of the fuzzers, seeds that a deliberate bug took."""
+    for report in terminalreporter.getreports("passed"):
+        for what, number in report.user_properties if report.when == "call" else ():
+            terminalreporter.write_line(f"{what}: {number}")
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ MOST_SEEDS = 60
 @pytest.mark.parametrize("mutant", MUTANTS, ids=[mutant.name for mutant in MUTANTS])
 def test_a_deliberate_bug_is_found(mutant: Mutant, tmp_path: Path, record_property) -> None:
     caught = hunt(mutant, tmp_path, first_seed=0, most_seeds=MOST_SEEDS)
-    record_property("seeds", caught.seeds)
+    record_property(f"seeds to find: {mutant.name}", caught.seeds)
     assert caught.seeds, f"{mutant.name} got away"
 
 

@@ -42,7 +42,7 @@ class Worst:
         assert not [outcome for outcome in report.outcomes if OUT_OF_MEMORY in outcome or not outcome]
 
     def __str__(self) -> str:
-        return f"{self.title}: {self.inputs} inputs, worst {self.seconds:.2f} s a page, {self.peak_mb} MB, no crash, no hang"
+        return f"{self.inputs} inputs, worst {self.seconds:.2f} s a page, {self.peak_mb} MB, no crash, no hang"
 
 
 def directory(entries: list[tuple[int, int, int, int]], following: int, big: bool, data: bytes) -> bytes:
@@ -71,7 +71,7 @@ tags = st.one_of(
 
 
 @pytest.mark.parametrize("examples", [CI_EXAMPLES, pytest.param(SLOW_EXAMPLES, marks=pytest.mark.slow)])
-def test_tags_that_lie_are_survived(prober: Prober, examples: int, capsys) -> None:
+def test_tags_that_lie_are_survived(prober: Prober, examples: int, record_property) -> None:
     worst = Worst("tags that lie")
 
     @settings(max_examples=examples, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
@@ -80,12 +80,11 @@ def test_tags_that_lie_are_survived(prober: Prober, examples: int, capsys) -> No
         worst.take(prober.read(directory(entries, following, big, data)))
 
     explore()
-    with capsys.disabled():
-        print(f" {worst}", end="")
+    record_property(worst.title, str(worst))
 
 
 @pytest.mark.parametrize("examples", [CI_EXAMPLES, pytest.param(SLOW_EXAMPLES, marks=pytest.mark.slow)])
-def test_changed_bytes_of_real_files_are_survived(prober: Prober, shared_corpora: Path, examples: int, capsys) -> None:
+def test_changed_bytes_of_real_files_are_survived(prober: Prober, shared_corpora: Path, examples: int, record_property) -> None:
     zoo = [path.read_bytes() for path in sorted((shared_corpora / "tiff_zoo").glob("*.tif*")) if path.stat().st_size < 2**20]
     draw, worst = random.Random(1), Worst("changed bytes")
     for number in range(examples):
@@ -100,8 +99,7 @@ def test_changed_bytes_of_real_files_are_survived(prober: Prober, shared_corpora
             worst.take(prober.read(bytes(data)))
         except Crashed:
             pytest.fail(f"change {number} kills the process")
-    with capsys.disabled():
-        print(f" {worst}", end="")
+    record_property(worst.title, str(worst))
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "RGB", "RGBA", "CMYK", "I;16", "F"])

@@ -61,22 +61,20 @@ def test_hostile_runs_heal_by_a_redrive(parameters: dict[str, str]) -> None:
     assert wrong(list(explorer.attempts(explorer.seeds(0, CI_SEEDS // 2)))) == []
 
 
-def test_a_small_file_survives_a_crash_at_every_call(three_batches: list[inputs.InputFile], capsys) -> None:
+def test_a_small_file_survives_a_crash_at_every_call(three_batches: list[inputs.InputFile], record_property) -> None:
     explorer = Explorer(rig(three_batches, parameters={"BatchPages": "1"}), scenario.CALM, quiet)
     trials = list(explorer.attempts(explorer.crash_points(pairs=False)))
-    with capsys.disabled():
-        print(f"{len(trials)} crash points")
+    record_property("crash points", len(trials))
     assert len(trials) > 30
     assert all(sum(map(len, trial.strokes.values())) == 1 for trial in trials)
     assert wrong(trials) == []
 
 
 @pytest.mark.slow
-def test_a_small_file_survives_two_crashes_at_every_pair_of_calls(three_batches: list[inputs.InputFile], capsys) -> None:
+def test_a_small_file_survives_two_crashes_at_every_pair_of_calls(three_batches: list[inputs.InputFile], record_property) -> None:
     explorer = Explorer(rig(three_batches, parameters={"BatchPages": "1"}), scenario.CALM, quiet)
     trials = list(explorer.attempts(explorer.crash_points(pairs=True)))
-    with capsys.disabled():
-        print(f"{len(trials)} crash points and pairs of them")
+    record_property("crash points and pairs of them", len(trials))
     assert wrong(trials) == []
 
 
