@@ -7,6 +7,7 @@ as scanned, upright.
 
 import contextlib
 import shutil
+import time
 from pathlib import Path
 from typing import Protocol
 
@@ -24,9 +25,9 @@ LEGIBLE_PERCENT = 55
 
 
 class Engine(Protocol):
-    """Recognises the words of an 8-bit greyscale image. Raises `PageUnreadable` when it cannot."""
+    """Recognises the words of an 8-bit greyscale image. Raises `PageUnreadable` when it cannot, or not within so many seconds."""
 
-    def words(self, image: Image.Image, dpi: int) -> tuple[Word, ...]: ...
+    def words(self, image: Image.Image, dpi: int, seconds: float) -> tuple[Word, ...]: ...
 
 
 class Tesseract:
@@ -36,7 +37,7 @@ class Tesseract:
         self._options = options
         self._command, self._tessdata = _find_tesseract(options.tesseract)
 
-    def words(self, image: Image.Image, dpi: int) -> tuple[Word, ...]:
+    def words(self, image: Image.Image, dpi: int, seconds: float) -> tuple[Word, ...]:
         import pytesseract
 
         pytesseract.pytesseract.tesseract_cmd = self._command
@@ -50,7 +51,7 @@ class Tesseract:
                 lang=self._options.language,
                 config=config,
                 output_type=pytesseract.Output.DICT,
-                timeout=self._options.page_timeout,
+                timeout=max(seconds, 0.001),  # 0 would be no limit
             )
         except pytesseract.TesseractError as error:
             raise PageUnreadable(f"OCR failed: {_first_line(str(error.message))}") from error
@@ -58,24 +59,30 @@ class Tesseract:
             if "timeout" not in str(error):
                 raise
             raise PageUnreadable(f"OCR took longer than {self._options.page_timeout} s") from error
+        except SystemExit as error:  # pytesseract's way to say that it cannot make out the version
+            raise RuntimeError(f"{self._command} does not run as Tesseract: {error}") from error
         return _words_of(table)
 
 
 def read_page(page: PageFile, options: OcrOptions) -> PageText:
-    """The words of one page. Raises `PageUnreadable` with the reason when the page cannot be decoded or read."""
+    """The words of one page. Raises `PageUnreadable` with the reason when the page cannot be decoded or read.
+
+    Where the page stands on its head or lies on its side, the turns that are tried share the time that is left of the page's own.
+    """
+    ends = time.perf_counter() + options.page_timeout
     image = page_image.load(page, options.max_pixels)
     width, height = image.upright_size
     if page_image.is_blank(image.pixels):
         return PageText(width, height)
     engine: Engine = Tesseract(options)
-    best = PageText(width, height, engine.words(image.pixels, image.dpi))
+    best = PageText(width, height, engine.words(image.pixels, image.dpi, ends - time.perf_counter()))
     if best.words and best.confidence < LEGIBLE_PERCENT:
         for degrees in (180, 90, 270):
-            turned = PageText(
-                *((width, height) if degrees == 180 else (height, width)),
-                engine.words(image.pixels.rotate(degrees, expand=True), image.dpi),
-                degrees,
-            )
+            try:
+                words = engine.words(image.pixels.rotate(degrees, expand=True), image.dpi, ends - time.perf_counter())
+            except PageUnreadable:  # what was read stays
+                break
+            turned = PageText(*((width, height) if degrees == 180 else (height, width)), words, degrees)
             if _legibility(turned) > 1.5 * _legibility(best):
                 best = turned
             if best.confidence >= 1.3 * LEGIBLE_PERCENT:

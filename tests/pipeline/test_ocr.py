@@ -1,5 +1,10 @@
 """Reading a page with the real Tesseract: encodings, resolutions and orientations of scanners; and errors a person understands."""
 
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytesseract
 import pytest
 from PIL import Image
 
@@ -69,12 +74,45 @@ def test_a_page_that_claims_too_many_pixels_is_refused_before_it_is_decoded() ->
         page_image.load(builders.first_page(builders.tiff(builders.page_image("x"))), max_pixels=10_000)
 
 
-def test_an_engine_that_takes_too_long_is_stopped(tmp_path) -> None:
-    slow = tmp_path / "tesseract"
-    slow.write_text("#!/bin/sh\nsleep 30\n")
-    slow.chmod(0o755)
+VERSION = 'if [ "$1" = --version ]; then echo tesseract 5.5.0; exit; fi\n'
+
+
+@pytest.fixture
+def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
+    """Makes a command that is run instead of Tesseract; what pytesseract knows of its version is forgotten."""
+    version = pytesseract.pytesseract.get_tesseract_version
+
+    def make(script: str) -> str:
+        command = tmp_path / "tesseract"
+        command.write_text(f"#!/bin/sh\n{script}\n")
+        command.chmod(0o755)
+        monkeypatch.setattr(version, "_result", version)
+        return str(command)
+
+    return make
+
+
+def test_an_engine_that_takes_too_long_is_stopped(engine: Callable[[str], str]) -> None:
+    slow = engine(VERSION + "sleep 30")
     with pytest.raises(PageUnreadable, match="longer than 1 s"):
-        ocr.read_page(builders.first_page(builders.tiff(builders.page_image("x"))), OcrOptions(tesseract=str(slow), page_timeout=1))
+        ocr.read_page(builders.first_page(builders.tiff(builders.page_image("x"))), OcrOptions(tesseract=slow, page_timeout=1))
+
+
+def test_the_turns_of_a_page_share_its_time(engine: Callable[[str], str]) -> None:
+    """The page as scanned is read in no time, and hardly; each turn would take all the time that there is."""
+    columns = ["level", "page_num", "block_num", "par_num", "line_num", "word_num", "left", "top", "width", "height", "conf", "text"]
+    read = "\t".join(columns) + "\\n" + "\t".join([*"5111111199", "30", "hardly"])
+    slow = engine(VERSION + f'[ -e "$0".again ] && sleep 30; touch "$0".again; printf "{read}\\n" > "$2".tsv')
+    began = time.perf_counter()
+    text = ocr.read_page(builders.first_page(builders.tiff(builders.page_image("x"))), OcrOptions(tesseract=slow, page_timeout=2))
+    assert [word.text for word in text.words] == ["hardly"]
+    assert time.perf_counter() - began < 10
+
+
+def test_an_engine_that_is_none_is_named(engine: Callable[[str], str]) -> None:
+    broken = engine("exit 0")
+    with pytest.raises(RuntimeError, match=f"{broken} does not run as Tesseract"):
+        ocr.read_page(builders.first_page(builders.tiff(builders.page_image("x"))), OcrOptions(tesseract=broken))
 
 
 def test_a_missing_engine_says_what_to_do() -> None:
