@@ -127,8 +127,9 @@ def explore(
             small = explorer.shrink(trial, tell)
         found.write_failure(explorer, trial, small)
     name = f"crash points, {crash_points}" if crash_points else chosen.name
-    numbers = found.numbers(name, time.monotonic() - began)
+    numbers = found.numbers(name, explorers.KILLS if crash_points else chosen.faults, time.monotonic() - began)
     (out / "summary.json").write_bytes(msgspec.json.format(msgspec.json.encode(numbers), indent=2))
+    _report(out)
     screen.exploration(numbers, found.failures, out)
     if found.failed:
         raise typer.Exit(1)
@@ -155,7 +156,7 @@ def fixtures(
 
 @app.command()
 def report(directory: Annotated[Path, typer.Argument(help="Folder of a run.")]) -> None:
-    """Makes report.html of a run anew from its files."""
+    """Makes report.html of a run or an exploration anew from its files."""
     if not (directory / "summary.json").is_file():
         raise UsageError(f"{directory} holds no run: summary.json is missing")
     _report(directory)
@@ -221,9 +222,9 @@ def _carry_out(config: Config, files: list[inputs.InputFile], options: Options, 
 
 
 def _report(directory: Path) -> None:
-    from reports import run_report
+    from reports import pages
 
-    run_report.write(directory)
+    pages.write(directory)
 
 
 def _paths(paths: list[Path] | None, sample: bool, config: Config) -> list[Path]:

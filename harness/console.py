@@ -71,7 +71,7 @@ class Screen:
             for kind, points in failure.small.strokes.items():
                 self.say(f"  by {kind} at its opportunities {', '.join(map(str, points))}")
             self.say(f"  see {failure.folder / 'timeline.txt'}; again: {failure.command}")
-        self.say(f"Numbers: {out / 'summary.json'}")
+        self.say(f"Report: {out / 'report.html'}")
 
 
 def _files(files: Sequence[FileLine]) -> Table:

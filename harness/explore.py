@@ -20,6 +20,8 @@ from harness.recorder import Invocation, Stroke
 from harness.rig import Progress, Results, Rig, quiet
 
 KILLS = ("killed_before_call", "killed_after_call")
+OF_UPLOADS = frozenset({"late_event", "duplicate_event", "overwritten", "removed"})
+"""Faults that strike an upload, whose key says where."""
 SHRINK_TRIALS, SHRINK_SECONDS = 400, 120.0
 """Emulations and real seconds spent on making a failure small, at most."""
 _QUEUED_PER_PROCESS = 4
@@ -36,12 +38,13 @@ class Case(msgspec.Struct, frozen=True):
 
 
 class Trial(msgspec.Struct, frozen=True):
-    """What came of a case. `opportunities`: how many each fault of the scenario had; `seconds`: virtual and real;
-    `digest`: names the run, see `Recorder.digest`.
+    """What came of a case. `places`: how often each fault struck what; `opportunities`: how many each fault of the scenario had;
+    `seconds`: virtual and real; `digest`: names the run, see `Recorder.digest`.
     """
 
     case: Case
     strokes: Strokes
+    places: dict[str, dict[str, int]]
     opportunities: dict[str, int]
     violations: list[Violation]
     invocations: int
@@ -98,12 +101,14 @@ class Explorer:
             emulation = self._rig.emulate(case.scenario, case.seed, quiet)
             _, _, violations = self._rig.check(emulation, self._expected)
         except Exception as error:  # whatever breaks the emulator itself is a finding too
-            return Trial(case, {}, {}, [], 0, (0.0, time.perf_counter() - began), error=f"{type(error).__name__}: {error}")
+            return Trial(case, {}, {}, {}, [], 0, (0.0, time.perf_counter() - began), error=f"{type(error).__name__}: {error}")
         events = emulation.recorder.events
-        strokes = _by_kind([(event.fault, event.number) for event in events if isinstance(event, Stroke)])
+        struck = [event for event in events if isinstance(event, Stroke)]
+        strokes = _by_kind([(stroke.fault, stroke.number) for stroke in struck])
         invocations = sum(isinstance(event, Invocation) for event in events)
         seconds = (emulation.ended, time.perf_counter() - began)
-        return Trial(case, strokes, emulation.opportunities, violations, invocations, seconds, emulation.recorder.digest())
+        digest = emulation.recorder.digest()
+        return Trial(case, strokes, _places(struck), emulation.opportunities, violations, invocations, seconds, digest)
 
     def attempts(self, cases: Iterator[Case], jobs: int | None = None) -> Iterator[Trial]:
         """The trials of all cases, on `jobs` processes (all cores by default), in the order in which they are done."""
@@ -169,4 +174,18 @@ def _by_kind(strokes: Sequence[tuple[str, int]]) -> Strokes:
     found: Strokes = {}
     for kind, number in strokes:
         found.setdefault(kind, []).append(number)
+    return found
+
+
+def _places(struck: Sequence[Stroke]) -> dict[str, dict[str, int]]:
+    """Strokes of each fault by what they struck: a function's call of a service, a function, a queue, a mapping, or an upload."""
+    found: dict[str, dict[str, int]] = {}
+    for stroke in struck:
+        if stroke.fault in OF_UPLOADS:
+            place = "uploads"
+        else:
+            name, _, call = stroke.where.partition(" ")
+            place = f"{name} {call}" if "." in call else name.partition("/")[0]  # a number of an environment or message says nothing here
+        counts = found.setdefault(stroke.fault, {})
+        counts[place] = counts.get(place, 0) + 1
     return found

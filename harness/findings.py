@@ -2,6 +2,7 @@
 
 import shlex
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,8 @@ class Findings:
         self._out, self._command = out, command
         self.trials, self.invocations, self.virtual_seconds, self.cpu_seconds = 0, 0, 0.0, 0.0
         self.strokes: Counter[str] = Counter()
+        self.places: dict[str, Counter[str]] = {}
+        self.faults_struck: Counter[int] = Counter()
         self.violated: Counter[str] = Counter()
         self.failed: list[Trial] = []
         self.failures: list[Failure] = []
@@ -40,7 +43,11 @@ class Findings:
         self.invocations += trial.invocations
         self.virtual_seconds += trial.seconds[0]
         self.cpu_seconds += trial.seconds[1]
-        self.strokes.update({kind: len(numbers) for kind, numbers in trial.strokes.items()})
+        struck = {kind: len(numbers) for kind, numbers in trial.strokes.items()}
+        self.strokes.update(struck)
+        self.faults_struck[sum(struck.values())] += 1
+        for kind, places in trial.places.items():
+            self.places.setdefault(kind, Counter()).update(places)
         if trial.failed:
             self.failed.append(trial)
             self.violated.update({violation.invariant for violation in trial.violations} or {trial.error})
@@ -57,7 +64,8 @@ class Findings:
         self.failures.append(failure)
         return failure
 
-    def numbers(self, scenario: str, real_seconds: float) -> dict[str, Any]:
+    def numbers(self, scenario: str, kinds: Iterable[str], real_seconds: float) -> dict[str, Any]:
+        """What goes into summary.json. `kinds`: of faults that could strike, also where none did."""
         return {
             "kind": "explore",
             "scenario": scenario,
@@ -65,6 +73,8 @@ class Findings:
             "failed": len(self.failed),
             "violated": dict(self.violated),
             "strokes": dict(self.strokes.most_common()),
+            "places": {kind: dict(self.places.get(kind, Counter()).most_common()) for kind in sorted({*kinds, *self.places})},
+            "emulationsByStrokes": {str(count): trials for count, trials in sorted(self.faults_struck.items())},
             "invocations": self.invocations,
             "virtualSeconds": round(self.virtual_seconds, 3),
             "emulationSeconds": round(self.cpu_seconds, 3),
@@ -84,4 +94,4 @@ class Findings:
 
 def prepare(out: Path) -> None:
     """An empty folder for an exploration, see `out_folder.prepare`. Raises `UsageError`."""
-    out_folder.prepare(out, "exploration", ("summary.json",), "failures")
+    out_folder.prepare(out, "exploration", ("summary.json", "report.html"), "failures")

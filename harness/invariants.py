@@ -219,7 +219,8 @@ def _work_is_not_repeated(evidence: Evidence) -> Found:
     again = len(received) - len({(event.queue, event.message) for event in received})
     failed = sum(event.outcome != "success" or event.failed_records > 0 for event in evidence.events(Invocation))
     lost = sum(evidence.is_gone(key, "expired") for key in evidence.uploads)
-    if not again and not failed and not lost and done > pages:
+    resent = sum(stroke.fault == "answer_lost" and " sqs.Send" in stroke.where for stroke in evidence.events(Stroke))
+    if not again and not failed and not lost and not resent and done > pages:
         yield (f"{done} pages were read, though {pages} would have done and nothing was delivered twice",)
 
 

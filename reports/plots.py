@@ -1,12 +1,15 @@
-"""The pictures of a run, as SVG text to stand inside a page."""
+"""The pictures of a run or an exploration, as SVG text to stand inside a page."""
 
 import io
 from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.ticker import MaxNLocator
 
 from reports.trace import FileWay, Span, concurrency
 
@@ -60,6 +63,40 @@ def page_seconds(pages: Sequence[float]) -> str:
     axes.hist(pages, bins=40, color=COLORS[0])
     axes.set_xlabel("CPU seconds of a page at one vCPU")
     axes.set_ylabel("pages")
+    _tidy(axes)
+    return _svg(figure)
+
+
+def strokes_by_place(places: Mapping[str, Mapping[str, int]]) -> str:
+    """How often each fault struck what; empty where it never did."""
+    faults = sorted(places)
+    struck = sorted({place for counts in places.values() for place in counts})
+    table = np.array([[places[fault].get(place, 0) for place in struck] for fault in faults], dtype=float)
+    figure = Figure(figsize=(10.5, 2.2 + 0.24 * len(faults)), layout="constrained")
+    axes = figure.subplots()
+    axes.pcolormesh(np.ma.masked_equal(table, 0), cmap="Blues", norm=LogNorm(1, max(2.0, table.max())), edgecolor="white", linewidth=0.6)
+    for row, column in np.argwhere(table > 0):
+        dark = table[row, column] > table.max() ** 0.6
+        text = f"{int(table[row, column])}"
+        axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=5.5, color="white" if dark else "#333333")
+    axes.set_yticks(np.arange(len(faults)) + 0.5, [fault.replace("_", " ") for fault in faults])
+    axes.set_xticks(np.arange(len(struck)) + 0.5, struck, rotation=60, ha="right", rotation_mode="anchor", fontsize=7)
+    axes.tick_params(length=0)
+    axes.invert_yaxis()
+    for side in axes.spines.values():
+        side.set_color("#cccccc")
+    return _svg(figure)
+
+
+def strokes_per_emulation(trials: Mapping[int, int]) -> str:
+    """Emulations by the number of faults that struck in them."""
+    figure = Figure(figsize=(9, 2.2), layout="constrained")
+    axes = figure.subplots()
+    axes.bar(list(trials), list(trials.values()), width=1.0, color=COLORS[0], edgecolor="white", linewidth=0.4)
+    axes.set_xlabel("faults that struck in an emulation")
+    axes.set_ylabel("emulations")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     _tidy(axes)
     return _svg(figure)
 

@@ -92,6 +92,11 @@ def test_an_exploration_tells_what_it_tried(tmp_path: Path) -> None:
     numbers = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert (numbers["kind"], numbers["trials"], numbers["failed"], numbers["failures"]) == ("explore", 4, 0, [])
     assert sum(numbers["strokes"].values()) > 0
+    assert {kind: sum(places.values()) for kind, places in numbers["places"].items() if places} == numbers["strokes"]
+    assert sum(numbers["emulationsByStrokes"].values()) == 4
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "4 emulations, and no invariant broken" in page
+    assert "poller dies before" in page
     assert "broken in 0 of 4 emulations" in done.stdout
 
 
@@ -107,6 +112,9 @@ def test_a_failure_is_written_with_its_story_and_a_command_that_shows_it_again(t
     assert set(failure["faults"]) == {"poller_dies_before"}
     (folder,) = (tmp_path / "out" / "failures").iterdir()
     assert "FAULT     poller_dies_before" in (folder / "timeline.txt").read_text()
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "1 of 1 emulations broke an invariant" in page
+    assert "FAULT     poller_dies_before" in page
     again = harness(*shlex.split(failure["replay"])[1:], "--out", tmp_path / "again")
     assert again.returncode == 1, again.stdout + again.stderr
     assert "VIOLATED" in again.stdout

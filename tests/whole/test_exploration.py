@@ -61,6 +61,14 @@ def test_hostile_runs_heal_by_a_redrive(parameters: dict[str, str]) -> None:
     assert wrong(list(explorer.attempts(explorer.seeds(0, CI_SEEDS // 2)))) == []
 
 
+def test_messages_sent_again_after_a_lost_answer_are_no_work_without_a_cause(three_batches: list[inputs.InputFile]) -> None:
+    """SQS takes the batches, its answer is lost, botocore sends them again: each is read twice, and nobody is to blame."""
+    explorer = Explorer(rig(three_batches, parameters={"BatchPages": "1"}), scenario.CALM, quiet)
+    trials = [explorer.attempt(Case(0, Scenario("lost", {"answer_lost": scenario.Fault(only=(number,))}))) for number in range(1, 8)]
+    assert any("ControllerFunction sqs.SendMessageBatch" in trial.places["answer_lost"] for trial in trials)
+    assert wrong(trials) == []
+
+
 def test_a_small_file_survives_a_crash_at_every_call(three_batches: list[inputs.InputFile], record_property) -> None:
     explorer = Explorer(rig(three_batches, parameters={"BatchPages": "1"}), scenario.CALM, quiet)
     trials = list(explorer.attempts(explorer.crash_points(pairs=False)))

@@ -11,7 +11,7 @@ from harness import run as runs
 from harness.environment import Sandbox
 from harness.faults import scenario
 from harness.recorder import Log
-from reports import run_report
+from reports import pages
 from tests import builders
 
 SHORTEST_PART = 5
@@ -78,7 +78,7 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> tuple[runs.Run, dict[str
         finished = builders.run(folder, seed=4, faults=scenario.load("hostile"), parameters={"LogLevel": "DEBUG", "MaxReceives": "2"})
     out = tmp_path_factory.mktemp("secrets")
     runs.write(finished, out)
-    run_report.write(out)
+    pages.write(out)
     emulation = finished.emulation
     (out / "timeline.json").write_bytes(perfetto.timeline(emulation.recorder.events))
     written = {

@@ -1,0 +1,21 @@
+"""The page of an exploration: what struck where, and the story of each failure."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from reports import plots
+
+
+def contents(directory: Path, summary: Mapping[str, Any]) -> dict[str, Any]:
+    """What the page shows beside summary.json; the timelines of failures lie in the exploration's folder."""
+    stories = sorted((directory / "failures").glob("*/timeline.txt"), key=lambda path: int(path.parent.name.partition("-")[0]))
+    by_strokes = {int(strokes): trials for strokes, trials in summary["emulationsByStrokes"].items()}
+    return {
+        "struck": sum(summary["strokes"].values()),
+        "places": Markup(plots.strokes_by_place(summary["places"])) if any(summary["places"].values()) else "",  # noqa: S704 our own SVG
+        "per_emulation": Markup(plots.strokes_per_emulation(by_strokes)),  # noqa: S704
+        "stories": [path.read_text() for path in stories],
+    }

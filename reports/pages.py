@@ -1,0 +1,28 @@
+"""report.html: one self-contained page of what a command left in a folder."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from reports import exploration_report, run_report
+
+Contents = Callable[[Path, Mapping[str, Any]], dict[str, Any]]
+
+KINDS: Mapping[str, tuple[str, Contents]] = {
+    "run": ("run_report.html.j2", run_report.contents),
+    "explore": ("exploration_report.html.j2", exploration_report.contents),
+}
+"""Kind of a summary -> its template, and what fills it."""
+
+
+def write(directory: Path) -> None:
+    """Writes report.html into a folder with a summary.json."""
+    summary = json.loads((directory / "summary.json").read_text())
+    template, contents = KINDS[summary["kind"]]
+    loader = jinja2.PackageLoader("reports", ".")
+    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined)
+    html = environment.get_template(template).render(summary, **contents(directory, summary))
+    (directory / "report.html").write_text(html)
