@@ -144,7 +144,7 @@ class _World:
         self._mappings: list[SqsMapping | StreamMapping] = [
             *(SqsMapping(stage, source, system.functions[source.function], functions, self._queues) for source in system.sqs_sources),
             *(
-                StreamMapping(stage, source, system.functions[source.function], functions, setting.stream_shards)
+                StreamMapping(stage, source, system.functions[source.function], functions, self._queues, setting.stream_shards)
                 for source in system.stream_sources
             ),
         ]

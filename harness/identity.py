@@ -107,6 +107,8 @@ def _required(service: str, operation: str, request: AWSPreparedRequest, account
     payload = msgspec.json.decode(body) if body[:1] in (b"{", "{") else {}
     if service == "sqs":
         return f"sqs:{name}", f"arn:aws:sqs:{REGION}:{account}:{str(payload.get('QueueUrl', '*')).rpartition('/')[2]}"
+    if service == "dynamodb-streams":
+        return f"dynamodb:{name}", str(payload.get("StreamArn") or payload.get("ShardIterator", "*")).partition("|")[0]
     if service == "dynamodb":
         index = f"/index/{payload['IndexName']}" if "IndexName" in payload else ""
         return f"dynamodb:{name}", f"arn:aws:dynamodb:{REGION}:{account}:table/{payload.get('TableName', '*')}{index}"

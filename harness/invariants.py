@@ -157,7 +157,7 @@ def _terminal_states_stay(evidence: Evidence) -> Found:
         assert state is not None
         for before, after in itertools.pairwise(history):
             was, became, key = before[state.status], after[state.status], after[state.file]
-            moved = any(before[name] != after[name] for name in (state.total, *state.counted))
+            moved = evidence.healed or any(before[name] != after[name] for name in (state.total, *state.counted))
             if was != state.processing and became != was and not (was != completed and became == state.processing and moved):
                 yield f"{key} was {was} and became {became}", key
 

@@ -1,7 +1,15 @@
 """Buries what is dead: a message that nobody could process is recorded as failed, so that its file still closes."""
 
-from pipeline.messages import BatchMessage, FileRef
+from typing import TYPE_CHECKING
+
+from pipeline.messages import BatchMessage, FileRef, StreamBatch
 from pipeline.state import GIVEN_UP, StateTable, decode_outcomes
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
+
+MOST_READS = 100
+"""Reads of a stream that look for a batch of it; one is enough but for AWS's empty answers."""
 
 
 def bury_batch(state: StateTable, batch: BatchMessage) -> None:
@@ -18,6 +26,39 @@ def bury_file(state: StateTable, ref: FileRef, event_id: str) -> None:
     if known and known.status == "PROCESSING" and known.event_id == event_id:
         for batch_id in range(1, known.total_batches + 1):
             _count(state, ref.file_id, batch_id)
+
+
+def bury_results(streams: "DynamoDBStreamsClient", state: StateTable, batch: StreamBatch) -> tuple[str, ...]:
+    """Lets the files close as FAILED whose last change, in these records of the stream, the aggregator could not process.
+
+    Returns their ids; files that are closed by now are not among them. Raises `ClientError` when the stream has forgotten the records,
+    which it does after 24 hours.
+    """
+    return tuple(file_id for file_id in _changed_files(streams, batch) if state.give_up_closing(file_id))
+
+
+def _changed_files(streams: "DynamoDBStreamsClient", batch: StreamBatch) -> list[str]:
+    """Ids of the files in a batch of the stream, in the order of their changes."""
+    found: dict[str, None] = {}
+    last = int(batch.end_sequence_number)
+    iterator = streams.get_shard_iterator(
+        StreamArn=batch.stream_arn,
+        ShardId=batch.shard_id,
+        ShardIteratorType="AT_SEQUENCE_NUMBER",
+        SequenceNumber=batch.start_sequence_number,
+    )["ShardIterator"]
+    for _ in range(MOST_READS):
+        answer = streams.get_records(ShardIterator=iterator)
+        for record in answer["Records"]:
+            number = int(record["dynamodb"]["SequenceNumber"])
+            if number <= last:
+                found[record["dynamodb"]["Keys"]["PK"]["S"].removeprefix("FILE#")] = None
+            if number >= last:
+                return list(found)
+        iterator = answer.get("NextShardIterator", "")
+        if not iterator:
+            return list(found)
+    raise RuntimeError(f"the stream did not show its records {batch.start_sequence_number} to {batch.end_sequence_number}")
 
 
 def _count(state: StateTable, file_id: str, batch_id: int) -> None:

@@ -9,14 +9,17 @@ from pipeline.failures import BadFile
 from pipeline.messages import FileRef
 from pipeline.results import BatchOutcome, FileResult
 from pipeline.settings import Settings
-from pipeline.state import StateTable, decode_outcomes
+from pipeline.state import UNCLOSED, StateTable, decode_outcomes
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
 def close_file(s3: "S3Client", state: StateTable, settings: Settings, file_id: str) -> None:
-    """Writes the result of a file whose batches are all counted, and its PDF if configured; does nothing for others."""
+    """Writes the result of a file whose batches are all counted, and its PDF if configured; does nothing for others.
+
+    The result of a file that was given up (`StateTable.give_up_closing`) says just that.
+    """
     found = state.read_file(file_id)
     if found is None:
         return
@@ -29,7 +32,7 @@ def close_file(s3: "S3Client", state: StateTable, settings: Settings, file_id: s
             state.count_completed(file_id, batch.batch_id, batch.npi_pages)
         return
     batches = tuple(_unspilled(s3, record.file, batch, key) for batch, key in stored)
-    verdict = results.judge(record.total_pages, batches, record.fault)
+    verdict = results.judge(record.total_pages, batches, UNCLOSED if record.unclosed else record.fault)
     pdf_key = _make_pdf(s3, record.file) if settings.pdf_mode == "original" and verdict.status != "FAILED" else ""
     result = FileResult(
         file_id=file_id,

@@ -57,7 +57,11 @@ def plan_batches(offsets: tuple[int, ...], batch_pages: int) -> list[PageRange]:
 
     Balance matters because the file is done when its longest batch is.
     """
-    count = -(-len(offsets) // batch_pages)
+    return split_pages(offsets, -(-len(offsets) // batch_pages))
+
+
+def split_pages(offsets: tuple[int, ...], count: int) -> list[PageRange]:
+    """Cuts pages into so many batches of the same size, but for one page."""
     bounds = [len(offsets) * index // count for index in range(count + 1)]
     return [PageRange(a + 1, offsets[a:b]) for a, b in itertools.pairwise(bounds)]
 
@@ -108,3 +112,36 @@ def decode_uploads(body: str) -> list[FileRef]:
         for record in notification.records
         if record.event_name.removeprefix("s3:").startswith("ObjectCreated:")
     ]
+
+
+class StreamBatch(msgspec.Struct, frozen=True, rename="camel"):
+    """Records of a stream, by their place: from one sequence number to another, in one shard."""
+
+    stream_arn: str
+    shard_id: str
+    start_sequence_number: str
+    end_sequence_number: str
+
+
+class Unclosed(msgspec.Struct, frozen=True, rename="camel"):
+    """Files whose results could not be written, kept for a redrive."""
+
+    unclosed_files: tuple[str, ...]
+
+    def encode(self) -> str:
+        return msgspec.json.encode(self).decode()
+
+
+class _AggregatorFailure(msgspec.Struct, rename="camel"):
+    unclosed_files: tuple[str, ...] = ()
+    batch: StreamBatch | None = msgspec.field(name="DDBStreamBatchInfo", default=None)
+
+
+def decode_aggregator_failure(body: str) -> StreamBatch | Unclosed:
+    """What Lambda sends to the on-failure destination of a stream ("Using Lambda with Amazon DynamoDB", example invocation record), or
+    what we made of it. Raises `msgspec.DecodeError` when `body` is neither.
+    """
+    failure = msgspec.json.decode(body, type=_AggregatorFailure)
+    if failure.batch is None and not failure.unclosed_files:
+        raise msgspec.ValidationError("neither a batch of a stream nor unclosed files")
+    return failure.batch or Unclosed(failure.unclosed_files)

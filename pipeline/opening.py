@@ -37,8 +37,12 @@ def open_file(s3: "S3Client", sqs: "SQSClient", state: StateTable, settings: Set
         fault=chain.broken or "",
         event_id=event_id,
     )
-    if known and (known.event_id != event_id or not (known.status == "PROCESSING" or known.failed_batches)):
-        return
+    if known:
+        if known.event_id != event_id or not (known.status == "PROCESSING" or known.failed_batches):
+            return
+        if known.total_pages != len(chain.offsets):  # another delivery found that the file is bad, or gone, and that stands
+            return
+        ranges = messages.split_pages(chain.offsets, known.total_batches)  # as it was recorded, if with other settings
     batches = [BatchMessage(ref, number, pages, chain.layout.big, chain.layout.order) for number, pages in enumerate(ranges, 1)]
     for start in range(0, len(batches), ENTRIES_PER_SEND):
         _send(sqs, settings.batch_queue_url, batches[start : start + ENTRIES_PER_SEND])

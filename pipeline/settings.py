@@ -18,7 +18,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     pdf_mode: "none" or "original".
     record_days: days after which DynamoDB may forget a file (TTL).
     parked_queues: ARN of a dead-letter queue -> URL of the queue that keeps its messages for a redrive.
-    file_dead_letters: ARN of the dead-letter queue of upload events; the others carry batches.
+    file_dead_letters, aggregator_failures: ARNs of the queues of upload events that died, and of results that could not be written;
+        the other dead letters are batches.
     """
 
     table_name: str
@@ -30,6 +31,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     record_days: int = 90
     parked_queues: dict[str, str] = {}
     file_dead_letters: str = ""
+    aggregator_failures: str = ""
     ocr: OcrOptions = OcrOptions()
 
 

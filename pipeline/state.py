@@ -26,6 +26,9 @@ Item = dict[str, Any]
 METADATA = "METADATA"
 GIVEN_UP = "not processed: every attempt failed, and its message is kept in the parked queue"
 """The reason of what was buried."""
+UNCLOSED = "not put together: every attempt to write its result failed, and a message is kept in the parked queue"
+"""The reason of a file whose batches are all counted, but which the aggregator could not close."""
+MOST_FAREWELLS = 5
 _CONDITION_FAILED = "ConditionalCheckFailedException"
 _to_dynamodb = TypeSerializer().serialize
 _from_dynamodb = TypeDeserializer().deserialize
@@ -45,6 +48,7 @@ class FileRecord(msgspec.Struct, frozen=True):
     created_at: int
     event_id: str
     failed_batch_ids: frozenset[int] = frozenset()
+    unclosed: bool = False
 
     @property
     def is_buried(self) -> bool:
@@ -178,16 +182,17 @@ class StateTable:
         )
 
     def read_file(self, file_id: str) -> tuple[FileRecord, tuple[tuple[BatchOutcome, str], ...]] | None:
-        """The file and its batches, each with the S3 key of its outcomes ("" when they stand in the item); consistent."""
-        record = None
-        batches: list[tuple[BatchOutcome, str]] = []
-        for item in self._query(file_id):
-            if item["SK"] == METADATA:
-                record = _file_record(item)
-            else:
-                batches.append((_batch_outcome(item), item.get("outcomeKey", "")))
-        if record is None:
+        """The file and its batches, each with the S3 key of its outcomes ("" when they stand in the item); consistent.
+
+        Without its batches when it was given up: they may be what the aggregator failed for.
+        """
+        items = {item["SK"]: item for item in self._query(file_id)}
+        if METADATA not in items:
             return None
+        record = _file_record(items.pop(METADATA))
+        if record.unclosed:
+            return record, ()
+        batches = [(_batch_outcome(item), item.get("outcomeKey", "")) for item in items.values()]
         return record, tuple(sorted(batches, key=lambda batch: batch[0].batch_id))
 
     def close_file(self, file_id: str, seen: FileRecord, verdict: Verdict, pdf_created: bool) -> bool:
@@ -212,6 +217,28 @@ class StateTable:
             },
         )
         return old is None
+
+    def give_up_closing(self, file_id: str) -> bool:
+        """Marks a file that the aggregator could not close, which wakes it once more, to say so. False when it is closed otherwise.
+
+        It is woken for that `MOST_FAREWELLS` times at most, if it fails again and again.
+        """
+        old = self._update(
+            file_id,
+            "ADD unclosed :one SET updatedAt = :now",
+            "#status = :processing AND remainingBatches = :none AND (attribute_not_exists(unclosed) OR unclosed < :most)",
+            {":one": 1, ":most": MOST_FAREWELLS, ":processing": "PROCESSING", ":none": 0, ":now": int(time.time())},
+        )
+        return old is None or bool(old.get("unclosed"))
+
+    def reopen(self, file_id: str) -> None:
+        """Lets the aggregator try again on a file that was given up."""
+        self._update(
+            file_id,
+            "SET #status = :processing, updatedAt = :now REMOVE unclosed",
+            "attribute_exists(unclosed)",
+            {":processing": "PROCESSING", ":now": int(time.time())},
+        )
 
     def _expiry(self, now: int) -> int:
         return now + self._record_days * 86_400
@@ -309,6 +336,7 @@ def _file_record(item: Item) -> FileRecord:
         created_at=int(item["createdAt"]),
         event_id=item["eventId"],
         failed_batch_ids=frozenset(map(int, item.get("failedBatchIds", ()))),
+        unclosed=bool(item.get("unclosed")),
     )
 
 

@@ -21,7 +21,10 @@ _POISON = "poison"
 
 
 class Gone(msgspec.Struct, frozen=True):
-    """A message that left a queue without having been processed: moved to a dead-letter queue, or expired."""
+    """A message that left a queue without having been processed: moved to a dead-letter queue, or expired.
+
+    Also records of a stream whose mapping gave them up; `queue` is then the mapping. `body`: what the message, or its records, said.
+    """
 
     queue: str
     action: Literal["redriven", "expired"]
@@ -87,6 +90,7 @@ class Queues:
         self._by_name = {arn.rpartition(":")[2]: queue for arn, queue in self.by_arn.items()}
         self.consumed = {source.queue_arn for source in system.sqs_sources}
         self.gone: list[Gone] = []
+        self._records: dict[str, str] = {}
         stage.wire.observe("sqs", self._on_call)
 
     def received_nothing(self, queue: Queue, caller: str, seconds: float) -> None:
@@ -94,6 +98,11 @@ class Queues:
         name = queue.arn.rpartition(":")[2]
         call = Call(t=self._kernel.now, caller=caller, service="sqs", operation="ReceiveMessage", target=name, seconds=seconds)
         self._recorder.record(call)
+
+    def gave_up(self, mapping: str, message: str, records: str) -> None:
+        """Takes note of records of a stream, whose place (not they themselves) was sent to an on-failure destination by this message."""
+        self._records[message] = records
+        self.gone.append(Gone(mapping, "redriven", records))
 
     def _on_call(self, exchange: Exchange) -> None:
         request = msgspec.json.decode(exchange.body)
@@ -199,7 +208,7 @@ class Queues:
         moved = list(itertools.takewhile(lambda message: message.id not in target.live, reversed(target.moto._messages)))
         for message in reversed(moved):
             self._record(queue, "redriven", message.id)
-            self.gone.append(Gone(queue.logical_id, "redriven", message.body))
+            self.gone.append(Gone(queue.logical_id, "redriven", self._records.get(message.id, message.body)))
             queue.live.discard(message.id)
             self._came(target, "sent", message.id)
 
@@ -224,7 +233,7 @@ class Queues:
         queue.moto.deleted_messages.update(message.all_receipt_handles)
         queue.live.discard(message.id)
         self._record(queue, "expired", message.id)
-        self.gone.append(Gone(queue.logical_id, "expired", message.body))
+        self.gone.append(Gone(queue.logical_id, "expired", self._records.get(message.id, message.body)))
 
     def _record(self, queue: Queue, action: str, message: str) -> None:
         self._recorder.record(Message(t=self._kernel.now, queue=queue.logical_id, action=action, message=message))

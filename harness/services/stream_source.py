@@ -17,6 +17,7 @@ import msgspec
 from harness.kernel import Kernel, Signal
 from harness.services import filters
 from harness.services.lambda_service import ENVELOPE_BYTES, PAYLOAD_BYTES, LambdaService, Throttled
+from harness.services.queues import Queues
 from harness.stage import Stage
 from harness.template import Function, StreamSource, require
 from harness.wire import Exchange
@@ -33,13 +34,13 @@ WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "Tr
 
 
 class StreamMapping:
-    def __init__(self, stage: Stage, source: StreamSource, function: Function, service: LambdaService, shards: int) -> None:
+    def __init__(self, stage: Stage, source: StreamSource, function: Function, service: LambdaService, queues: Queues, shards: int) -> None:
         required = dict.fromkeys(REQUIRED, source.stream_arn) | {"dynamodb:ListStreams": "*"}
         if source.on_failure:
             required["sqs:SendMessage"] = source.on_failure
         require(function, source.logical_id, required)
         self._kernel, self._cloud, self._latencies, self._dice = stage.kernel, stage.cloud, stage.latencies, stage.dice
-        self._source, self._function, self._service = source, function, service
+        self._source, self._function, self._service, self._queues = source, function, service, queues
         self._table = source.stream_arn.partition(":table/")[2].partition("/")[0]
         self._matches = filters.matcher(source.filters)
         self._written = Signal(stage.kernel)
@@ -135,15 +136,16 @@ class StreamMapping:
         body = {
             "requestContext": {"functionArn": self._function.arn, "condition": "RetryAttemptsExhausted"},
             "DDBStreamBatchInfo": {
+                "shardId": self._shard.id,
                 "streamArn": self._source.stream_arn,
                 "batchSize": len(records),
                 "startSequenceNumber": records[0]["dynamodb"]["SequenceNumber"],
                 "endSequenceNumber": records[-1]["dynamodb"]["SequenceNumber"],
             },
         }
-        self._cloud.sqs.send_message(
-            QueueUrl=self._cloud.queue_url(self._source.on_failure), MessageBody=msgspec.json.encode(body).decode()
-        )
+        url = self._cloud.queue_url(self._source.on_failure)
+        sent = self._cloud.sqs.send_message(QueueUrl=url, MessageBody=msgspec.json.encode(body).decode())
+        self._queues.gave_up(self._source.logical_id, sent["MessageId"], json.dumps([record["dynamodb"] for record in records]))
 
     @property
     def batch_size(self) -> int:

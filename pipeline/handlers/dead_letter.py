@@ -1,4 +1,5 @@
-"""What could not be processed -> recorded as FAILED, so that every file still closes. Source: both dead-letter queues.
+"""What could not be processed -> recorded as FAILED, so that every file still closes. Source: the dead-letter queues, and the queue that
+Lambda tells of stream records which the aggregator failed for.
 
 The message itself goes on to the parked queue, from where it can be redriven after a fix.
 """
@@ -23,10 +24,21 @@ PROCESSOR = LoggingBatchProcessor(EventType.SQS)
 
 
 def bury(record: SQSRecord) -> None:
+    body = record.body
     try:
         if record.event_source_arn == SETTINGS.file_dead_letters:
             for ref in messages.decode_uploads(record.body):
                 burying.bury_file(STATE, ref, event_id(record))
+        elif record.event_source_arn == SETTINGS.aggregator_failures:
+            failure = messages.decode_aggregator_failure(body)
+            if isinstance(failure, messages.Unclosed):  # redriven
+                for file_id in failure.unclosed_files:
+                    STATE.reopen(file_id)
+                return
+            buried = burying.bury_results(clients.streams(), STATE, failure)
+            if not buried:
+                return
+            body = messages.Unclosed(buried).encode()  # in a day the stream will have forgotten which they were
         else:
             burying.bury_batch(STATE, messages.decode_batch(record.body))
     except msgspec.DecodeError as error:
@@ -34,7 +46,7 @@ def bury(record: SQSRecord) -> None:
         logger.error("a message that is not ours", extra={"message_id": record.message_id, "error": str(error)})
     clients.sqs().send_message(
         QueueUrl=SETTINGS.parked_queues[record.event_source_arn],
-        MessageBody=record.body,
+        MessageBody=body,
         MessageAttributes={EVENT_ID: {"DataType": "String", "StringValue": event_id(record)}},
     )
 

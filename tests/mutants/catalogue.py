@@ -85,6 +85,13 @@ MUTANTS = (
         parameters={"MaxReceives": "2"},
     ),
     Mutant(
+        name="failures of the aggregator not handled",
+        changes={
+            "pipeline/handlers/dead_letter.py": (("buried = burying.bury_results(clients.streams(), STATE, failure)", "buried = ()"),)
+        },
+        parameters={"AggregatorRetries": "1"},
+    ),
+    Mutant(
         name="removal by TTL taken for completion",
         changes={
             "template.yaml": (

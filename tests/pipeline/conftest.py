@@ -16,6 +16,7 @@ class World:
 
     def __init__(self) -> None:
         self.s3, self.sqs, self.dynamodb = boto3.client("s3"), boto3.client("sqs"), boto3.client("dynamodb")
+        self.streams = boto3.client("dynamodbstreams")
         self.s3.create_bucket(Bucket="documents")
         self.s3.put_bucket_versioning(Bucket="documents", VersioningConfiguration={"Status": "Enabled"})
         self.dynamodb.create_table(
@@ -23,6 +24,7 @@ class World:
             BillingMode="PAY_PER_REQUEST",
             AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("PK", "SK")],
             KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
+            StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
         )
         self.queue = self.sqs.create_queue(QueueName="batches")["QueueUrl"]
         self.settings = Settings(table_name="NPI_Processing", batch_queue_url=self.queue)
@@ -51,6 +53,13 @@ class World:
     def metadata(self, ref: FileRef) -> dict:
         (item,) = [item for item in self.items(ref) if item["SK"] == "METADATA"]
         return item
+
+    def changes(self) -> tuple[str, str, list[dict]]:
+        """ARN and shard of the table's stream, and its records."""
+        arn = self.streams.list_streams(TableName="NPI_Processing")["Streams"][0]["StreamArn"]
+        shard = self.streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"][0]["ShardId"]
+        iterator = self.streams.get_shard_iterator(StreamArn=arn, ShardId=shard, ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
+        return arn, shard, self.streams.get_records(ShardIterator=iterator)["Records"]
 
     def items(self, ref: FileRef) -> list[dict]:
         return list(self.state._query(ref.file_id))

@@ -3,11 +3,13 @@
 import json
 
 import msgspec
+import pytest
 from PIL import Image
 
 from pipeline import burying, closing, opening, reading
-from pipeline.messages import BatchMessage, PageRange
+from pipeline.messages import BatchMessage, PageRange, StreamBatch, decode_aggregator_failure
 from pipeline.results import BatchOutcome, PageOutcome
+from pipeline.state import MOST_FAREWELLS, UNCLOSED
 from tests import builders
 
 
@@ -143,3 +145,54 @@ def test_a_redriven_event_sends_again_what_failed_and_a_duplicate_does_not(world
     assert world.sent() == []
     opening.open_file(world.s3, world.sqs, world.state, world.settings, ref, "event")
     assert len(world.sent()) == 1
+
+
+def failure_of(world, ref) -> StreamBatch:
+    """What Lambda tells of the latest change of a file's METADATA, when the aggregator has failed for it too often."""
+    arn, shard, records = world.changes()
+    key = f"FILE#{ref.file_id}"
+    number = next(record["dynamodb"]["SequenceNumber"] for record in reversed(records) if record["dynamodb"]["Keys"]["PK"]["S"] == key)
+    info = {"shardId": shard, "startSequenceNumber": number, "endSequenceNumber": number, "streamArn": arn, "batchSize": 1}
+    body = {"requestContext": {"condition": "RetryAttemptsExhausted"}, "version": "1.0", "DDBStreamBatchInfo": info}
+    return decode_aggregator_failure(json.dumps(body))
+
+
+def test_a_file_that_cannot_be_put_together_is_closed_as_failed_and_heals(world) -> None:
+    """A batch's item makes the aggregator fail, until somebody mends it."""
+    ref, other = two_batches(world), world.upload(b"another")
+    world.state.create_file(other, total_pages=1, total_batches=1, fault="", event_id="event")
+    finish(world, ref, 1)
+    finish(world, ref, 2)
+    broken = {"PK": {"S": f"FILE#{ref.file_id}"}, "SK": {"S": "BATCH#1"}}
+    sound = world.dynamodb.get_item(TableName="NPI_Processing", Key=broken)["Item"]
+    world.dynamodb.put_item(TableName="NPI_Processing", Item={**sound, "outcomes": {"S": "no JSON"}})
+    with pytest.raises(msgspec.DecodeError):
+        close(world, ref.file_id)
+
+    assert burying.bury_results(world.streams, world.state, failure_of(world, ref)) == (ref.file_id,)
+    result = close(world, ref.file_id)
+    assert (result["status"], result["reason"]) == ("FAILED", UNCLOSED)
+    assert world.metadata(ref)["status"] == "FAILED"
+    assert world.metadata(other)["status"] == "PROCESSING"
+    assert burying.bury_results(world.streams, world.state, failure_of(world, ref)) == (ref.file_id,)  # told of twice: kept twice
+
+    world.dynamodb.put_item(TableName="NPI_Processing", Item=sound)
+    world.state.reopen(ref.file_id)
+    assert close(world, ref.file_id)["status"] == "COMPLETED"
+    assert burying.bury_results(world.streams, world.state, failure_of(world, ref)) == ()
+
+
+def test_the_aggregator_is_woken_a_few_times_to_say_that_it_failed_and_then_no_more(world) -> None:
+    ref = world.upload(b"no tiff")
+    world.state.create_file(ref, total_pages=0, total_batches=0, fault="no TIFF", event_id="event")
+    changes = []
+    for _ in range(MOST_FAREWELLS + 3):
+        assert burying.bury_results(world.streams, world.state, failure_of(world, ref)) == (ref.file_id,)
+        changes.append(len(world.changes()[2]))
+    assert changes[-1] == changes[MOST_FAREWELLS - 1] == MOST_FAREWELLS + 1
+
+
+@pytest.mark.parametrize("body", ["{}", '{"unclosedFiles": []}', "no JSON", '{"DDBStreamBatchInfo": {"shardId": "s"}}'])
+def test_what_is_no_failure_of_the_aggregator_is_told_apart(body: str) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        decode_aggregator_failure(body)

@@ -1,5 +1,6 @@
 """The controller's work: repeated at any point it opens a file once, and a duplicate event does nothing."""
 
+import msgspec
 import pytest
 from PIL import Image
 
@@ -12,8 +13,6 @@ def pages(count: int) -> bytes:
 
 
 def open_file(world, ref, event: str = "event-1", batch_pages: int = 10) -> None:
-    import msgspec
-
     settings = msgspec.structs.replace(world.settings, batch_pages=batch_pages)
     opening.open_file(world.s3, world.sqs, world.state, settings, ref, event)
 
@@ -47,6 +46,22 @@ def test_another_event_about_the_same_upload_does_nothing(world) -> None:
     open_file(world, ref)
     world.sent()
     open_file(world, ref, event="a duplicate of S3")
+    assert world.sent() == []
+
+
+def test_a_redelivery_after_the_settings_changed_sends_the_batches_that_were_recorded(world) -> None:
+    ref = world.upload(pages(5))
+    open_file(world, ref, batch_pages=2)
+    first = world.sent()
+    open_file(world, ref, batch_pages=10)
+    assert sorted(world.sent()) == sorted(first)
+
+
+def test_a_file_that_was_recorded_as_gone_is_not_opened_by_a_slower_delivery(world) -> None:
+    """One delivery of the event found nothing to read; another had read the pages before the file was deleted."""
+    ref = world.upload(pages(1))
+    world.state.create_file(ref, total_pages=0, total_batches=0, fault="gone", event_id="event-1")
+    open_file(world, ref)
     assert world.sent() == []
 
 

@@ -55,7 +55,9 @@ def test_a_thousand_hostile_runs_break_no_invariant(hostile: Explorer) -> None:
     assert wrong(list(hostile.attempts(hostile.seeds(0, EXPLORED_SEEDS)))) == []
 
 
-@pytest.mark.parametrize("parameters", [{"MaxReceives": "1"}, {"MaxReceives": "2"}, {"BatchPages": "1"}], ids=str)
+@pytest.mark.parametrize(
+    "parameters", [{"MaxReceives": "1"}, {"MaxReceives": "2"}, {"BatchPages": "1"}, {"AggregatorRetries": "1"}], ids=str
+)
 def test_hostile_runs_heal_by_a_redrive(parameters: dict[str, str]) -> None:
     explorer = Explorer(rig(sample_files(), parameters=parameters, redrive=True), scenario.load("hostile"), quiet)
     assert wrong(list(explorer.attempts(explorer.seeds(0, CI_SEEDS // 2)))) == []

@@ -16,7 +16,7 @@ from harness.places import Place
 from harness.randomness import Randomness
 from harness.recorder import Call
 from harness.stage import Stage
-from pipeline.messages import BatchMessage, FileRef, PageRange
+from pipeline.messages import BatchMessage, FileRef, PageRange, StreamBatch
 from tests import builders
 from tests.builders import CONFIG, PROJECT
 
@@ -44,13 +44,23 @@ def statements() -> list[tuple[str, int, str]]:
 
 
 def dead_letters(stage: Stage) -> None:
-    """What reached the dead-letter queues: a batch of an unknown file, and something that is no event."""
+    """What reached the dead-letter queues: a batch of an unknown file, something that is no event, the place of a record of the stream."""
     ref = FileRef("gone", "uploads/gone.tif", 10, "etag")
     for queue, body in (
         ("BatchDeadLetterQueue", BatchMessage(ref, 1, PageRange(1, (8,))).encode()),
         ("FileDeadLetterQueue", "no event"),
     ):
-        stage.cloud.sqs.send_message(QueueUrl=stage.cloud.queue_url(stage.cloud.system.queues[queue]), MessageBody=body)
+        send(stage, queue, body)
+    stage.kernel.sleep(20.0)
+    (source,) = stage.cloud.system.stream_sources
+    shard = stage.cloud.moto_table(stage.cloud.system.tables["StateTable"]).stream_shard
+    number = shard.items[0].to_json()["dynamodb"]["SequenceNumber"]
+    place = StreamBatch(source.stream_arn, shard.id, number, number)
+    send(stage, "AggregatorFailureQueue", msgspec.json.encode({"DDBStreamBatchInfo": place}).decode())
+
+
+def send(stage: Stage, queue: str, body: str) -> None:
+    stage.cloud.sqs.send_message(QueueUrl=stage.cloud.queue_url(stage.cloud.system.queues[queue]), MessageBody=body)
 
 
 def whole_job(folder: Path, document: template.Resource) -> Emulation:
