@@ -55,6 +55,15 @@ def test_a_thousand_hostile_runs_break_no_invariant(hostile: Explorer) -> None:
     assert wrong(list(hostile.attempts(hostile.seeds(0, EXPLORED_SEEDS)))) == []
 
 
+@pytest.mark.parametrize(("seeds", "rate"), [(1, 0.15), pytest.param(10, 0.3, marks=pytest.mark.slow)])
+def test_each_kind_of_fault_alone_is_survived_at_a_high_rate(hostile: Explorer, seeds: int, rate: float) -> None:
+    """No other fault is there to excuse what it does."""
+    kinds = scenario.load("hostile").faults.items()
+    alone = [Scenario(kind, {kind: msgspec.structs.replace(fault, rate=rate)}) for kind, fault in kinds]
+    trials = list(hostile.attempts(Case(seed, weather) for weather in alone for seed in range(seeds)))
+    assert wrong(trials) == []
+
+
 @pytest.mark.parametrize(
     "parameters", [{"MaxReceives": "1"}, {"MaxReceives": "2"}, {"BatchPages": "1"}, {"AggregatorRetries": "1"}], ids=str
 )
