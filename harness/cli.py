@@ -224,7 +224,10 @@ def _carry_out(config: Config, files: list[inputs.InputFile], options: Options, 
 def _report(directory: Path) -> None:
     from reports import pages
 
-    pages.write(directory)
+    try:
+        pages.write(directory)
+    except (KeyError, ValueError, FileNotFoundError) as error:
+        raise UsageError(f"the files in {directory} are damaged, or of another version: run it again ({error})") from error
 
 
 def _paths(paths: list[Path] | None, sample: bool, config: Config) -> list[Path]:

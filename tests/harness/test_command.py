@@ -86,6 +86,15 @@ def blank_file(folder: Path) -> Path:
     return path
 
 
+def test_a_damaged_run_has_no_report_and_one_line_says_so(tmp_path: Path) -> None:
+    explored = '{"kind": "explore", "strokes": {}, "places": {}, "emulationsByStrokes": {"0": 1}}'
+    for text in ("no JSON", explored):
+        (tmp_path / "summary.json").write_text(text)
+        done = harness("report", tmp_path)
+        assert (done.returncode, len(done.stderr.strip().splitlines())) == (2, 1), done.stderr
+        assert f"the files in {tmp_path} are damaged" in done.stderr
+
+
 def test_an_exploration_tells_what_it_tried(tmp_path: Path) -> None:
     done = harness("explore", blank_file(tmp_path), "--seeds", 4, "--jobs", 1, "--out", tmp_path / "out")
     assert done.returncode == 0, done.stdout + done.stderr
