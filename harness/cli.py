@@ -55,7 +55,7 @@ def run(
         _parameters(config, chosen, parameter or []),
         seed=seed,
         compute=_compute(compute),
-        latencies=latency.load(latencies),
+        latencies=latencies,
         cpu_factor=cpu_factor,
         faults=scenario.load(faults),
     )
@@ -201,10 +201,23 @@ def _config(template: Path | None) -> Config:
     return configs.load(template.resolve().parent if template else Path.cwd())
 
 
-def _options(config: Config, template: Path | None, parameters: dict[str, str], **chosen: Any) -> Options:
+def _options(
+    config: Config,
+    template: Path | None,
+    parameters: dict[str, str],
+    latencies: Path | None = None,
+    compute: ComputeKind = "recorded",
+    **chosen: Any,
+) -> Options:
     """Options with what a command does not let its user choose."""
-    usual: dict[str, Any] = {"compute": "recorded", "latencies": latency.load(), "ledger": config.root / ".harness" / "ledger.sqlite"}
-    return Options(template=template or config.root / config.template, parameters=parameters, **(usual | chosen))
+    return Options(
+        template=template or config.root / config.template,
+        parameters=parameters,
+        compute=compute,
+        latencies=latency.load(latencies),
+        ledger=config.root / ".harness" / "ledger.sqlite",
+        **chosen,
+    )
 
 
 def _carry_out(config: Config, files: list[inputs.InputFile], options: Options, out: Path) -> None:

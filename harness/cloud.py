@@ -179,9 +179,7 @@ def deployed(template: Template, seed: int) -> Iterator[Cloud]:
 
 
 def _mended(resource: dict[str, Any], kept: dict[str, Any]) -> dict[str, Any]:
-    """A resource as moto can create it: no dependencies on what is not deployed, no notifications (they are emulated), no code of
-    functions (the harness loads it itself).
-    """
+    """A resource as moto can create it: no dependencies on what is not deployed, no notifications (they are emulated)."""
     mended: dict[str, Any] = json.loads(json.dumps(resource))
     depends = mended.pop("DependsOn", [])
     depends = [depends] if isinstance(depends, str) else depends
@@ -189,6 +187,4 @@ def _mended(resource: dict[str, Any], kept: dict[str, Any]) -> dict[str, Any]:
         mended["DependsOn"] = remaining
     if resource["Type"] == "AWS::S3::Bucket":
         mended.get("Properties", {}).pop("NotificationConfiguration", None)
-    if resource["Type"] == "AWS::Lambda::Function":
-        mended["Properties"]["Code"] = {"ZipFile": ""}
     return mended

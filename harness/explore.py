@@ -7,6 +7,7 @@ import gc
 import multiprocessing
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from itertools import islice
@@ -44,7 +45,7 @@ class Trial(msgspec.Struct, frozen=True):
 
     case: Case
     strokes: Strokes
-    places: dict[str, dict[str, int]]
+    places: dict[str, Counter[str]]
     opportunities: dict[str, int]
     violations: list[Violation]
     invocations: int
@@ -177,15 +178,14 @@ def _by_kind(strokes: Sequence[tuple[str, int]]) -> Strokes:
     return found
 
 
-def _places(struck: Sequence[Stroke]) -> dict[str, dict[str, int]]:
+def _places(struck: Sequence[Stroke]) -> dict[str, Counter[str]]:
     """Strokes of each fault by what they struck: a function's call of a service, a function, a queue, a mapping, or an upload."""
-    found: dict[str, dict[str, int]] = {}
+    found: dict[str, Counter[str]] = {}
     for stroke in struck:
         if stroke.fault in OF_UPLOADS:
             place = "uploads"
         else:
             name, _, call = stroke.where.partition(" ")
             place = f"{name} {call}" if "." in call else name.partition("/")[0]  # a number of an environment or message says nothing here
-        counts = found.setdefault(stroke.fault, {})
-        counts[place] = counts.get(place, 0) + 1
+        found.setdefault(stroke.fault, Counter())[place] += 1
     return found

@@ -237,9 +237,10 @@ def _completed_files_are_not_read(evidence: Evidence) -> Found:
     }
     began = {event.request: event.start for event in evidence.events(Invocation)}
     computing = {event.request for event in evidence.events(Compute)}
-    for call in evidence.events(Call):
+    reads = (call for call in evidence.events(Call) if call.operation == "GetObject" and call.request in computing)
+    for call in reads:
         key = call.target.partition("/")[2]
-        if call.operation == "GetObject" and call.request in computing and key in completed and began[call.request] > completed[key]:
+        if key in completed and began[call.request] > completed[key]:
             yield f"{key} was completed at {completed[key]:.3f} s and read once more by an invocation of {began[call.request]:.3f} s", key
 
 

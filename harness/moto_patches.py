@@ -9,7 +9,7 @@ import json
 import pickle
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
@@ -202,28 +202,27 @@ class _Later:
         return getattr(self._make(), name)
 
 
-def _dynamodb_whole_checks() -> Any:
-    """Two checks of an update expression are made for each of the expressions nested in it, and each time for all that it holds.
+def _dynamodb_overlaps() -> Any:
+    return _checked_whole(validators.OverlappingPathsValidator, validators.OverlappingPathsValidator.check_for_overlapping_paths)
+
+
+def _dynamodb_action_counts() -> Any:
+    return _checked_whole(validators.ActionCountValidator, validators.ActionCountValidator.verify_action_counts)
+
+
+def _checked_whole(kind: type, check: Callable[[Any, Any], Any]) -> Any:
+    """A check of an update expression is made for each of the expressions nested in it, and each time for all that it holds.
 
     What holds for all actions together holds for any part of them; where it does not, moto finds the words for it.
     """
-    stack = ExitStack()
-    for kind, check in (
-        (validators.OverlappingPathsValidator, validators.OverlappingPathsValidator.check_for_overlapping_paths),
-        (validators.ActionCountValidator, validators.ActionCountValidator.verify_action_counts),
-    ):
-        stack.enter_context(mock.patch.object(kind, "traverse", _checked_whole(check)))
-    return stack
 
-
-def _checked_whole(check: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     def traverse(validator: Any, root: Any) -> Any:
         try:
             return check(validator, root)
         except Exception:
             return DepthFirstTraverser.traverse(validator, root)
 
-    return traverse
+    return mock.patch.object(kind, "traverse", traverse)
 
 
 def _kms_keys() -> Any:
@@ -319,7 +318,8 @@ PATCHES: dict[str, Callable[[], Any]] = {
     "dynamodb expressions": _dynamodb_expressions,
     "dynamodb expression copies": _dynamodb_expression_copies,
     "dynamodb expression walks": _dynamodb_expression_walks,
-    "dynamodb whole checks": _dynamodb_whole_checks,
+    "dynamodb overlaps": _dynamodb_overlaps,
+    "dynamodb action counts": _dynamodb_action_counts,
     "kms keys": _kms_keys,
     "json requests": _json_requests,
     "json templates": _json_templates,

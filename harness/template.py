@@ -214,7 +214,8 @@ def _replace_code(path: Path, document: Resource, resource: Resource) -> Path:
     uri = properties.get("CodeUri", shared.get("CodeUri", "."))
     if not isinstance(uri, str):
         raise UsageError(f"the template {path} has a function whose CodeUri is not a local folder; give it one")
-    properties["CodeUri"] = {"Bucket": "code", "Key": "code.zip"}
+    properties.pop("CodeUri", None)
+    properties["InlineCode"] = "# elsewhere"
     return (path.parent / uri).resolve()
 
 

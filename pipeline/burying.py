@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from pipeline.messages import BatchMessage, FileRef, StreamBatch
-from pipeline.state import GIVEN_UP, StateTable, decode_outcomes
+from pipeline.state import GIVEN_UP, StateTable, decode_outcomes, file_id_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodbstreams import DynamoDBStreamsClient
@@ -52,7 +52,7 @@ def _changed_files(streams: "DynamoDBStreamsClient", batch: StreamBatch) -> list
         for record in answer["Records"]:
             number = int(record["dynamodb"]["SequenceNumber"])
             if number <= last:
-                found[record["dynamodb"]["Keys"]["PK"]["S"].removeprefix("FILE#")] = None
+                found[file_id_of(record["dynamodb"]["Keys"]["PK"]["S"])] = None
             if number >= last:
                 return list(found)
         iterator = answer.get("NextShardIterator", "")

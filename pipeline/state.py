@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Item = dict[str, Any]
 
 METADATA = "METADATA"
+_PREFIX = "FILE#"
 GIVEN_UP = "not processed: every attempt failed, and its message is kept in the parked queue"
 """The reason of what was buried."""
 UNCLOSED = "not put together: every attempt to write its result failed, and a message is kept in the parked queue"
@@ -300,8 +301,13 @@ def decode_outcomes(text: str | bytes) -> tuple[PageOutcome, ...]:
     return msgspec.json.decode(text, type=tuple[PageOutcome, ...])
 
 
+def file_id_of(partition_key: str) -> str:
+    """The file that an item with this PK is about."""
+    return partition_key.removeprefix(_PREFIX)
+
+
 def _key(file_id: str, sort_key: str) -> Item:
-    return {"PK": f"FILE#{file_id}", "SK": sort_key}
+    return {"PK": f"{_PREFIX}{file_id}", "SK": sort_key}
 
 
 def _batch_key(batch_id: int) -> str:

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
 from reports import plots
 
 
@@ -15,7 +13,7 @@ def contents(directory: Path, summary: Mapping[str, Any]) -> dict[str, Any]:
     by_strokes = {int(strokes): trials for strokes, trials in summary["emulationsByStrokes"].items()}
     return {
         "struck": sum(summary["strokes"].values()),
-        "places": Markup(plots.strokes_by_place(summary["places"])) if any(summary["places"].values()) else "",  # noqa: S704 our own SVG
-        "per_emulation": Markup(plots.strokes_per_emulation(by_strokes)),  # noqa: S704
+        "places": plots.strokes_by_place(summary["places"]) if any(summary["places"].values()) else "",
+        "per_emulation": plots.strokes_per_emulation(by_strokes),
         "stories": [path.read_text() for path in stories],
     }

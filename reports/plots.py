@@ -1,10 +1,11 @@
-"""The pictures of a run or an exploration, as SVG text to stand inside a page."""
+"""The pictures of a run or an exploration, as SVG to stand inside a page."""
 
 import io
 from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
 import numpy as np
+from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
@@ -22,7 +23,7 @@ mpl.rcParams.update({"svg.hashsalt": "report", "svg.fonttype": "none", "font.siz
 Steps = Mapping[str, Sequence[tuple[float, int]]]
 
 
-def over_time(spans: tuple[Span, ...], depths: Steps) -> str:
+def over_time(spans: tuple[Span, ...], depths: Steps) -> Markup:
     """Concurrency of the functions and depth of the queues over virtual time."""
     figure = Figure(figsize=(9, 4.6), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True)
@@ -34,7 +35,7 @@ def over_time(spans: tuple[Span, ...], depths: Steps) -> str:
     return _svg(figure)
 
 
-def file_ways(ways: Sequence[FileWay]) -> str:
+def file_ways(ways: Sequence[FileWay]) -> Markup:
     """Each file from upload to result: cold starts pale, running handlers full, waiting white. The slowest files."""
     shown = sorted(ways, key=lambda way: way.finished - way.uploaded)[-SLOWEST:]
     functions = sorted({span.function for way in shown for span in way.spans})
@@ -56,7 +57,7 @@ def file_ways(ways: Sequence[FileWay]) -> str:
     return _svg(figure)
 
 
-def page_seconds(pages: Sequence[float]) -> str:
+def page_seconds(pages: Sequence[float]) -> Markup:
     """How long OCR of a page takes."""
     figure = Figure(figsize=(9, 2.2), layout="constrained")
     axes = figure.subplots()
@@ -67,7 +68,7 @@ def page_seconds(pages: Sequence[float]) -> str:
     return _svg(figure)
 
 
-def strokes_by_place(places: Mapping[str, Mapping[str, int]]) -> str:
+def strokes_by_place(places: Mapping[str, Mapping[str, int]]) -> Markup:
     """How often each fault struck what; empty where it never did."""
     faults = sorted(places)
     struck = sorted({place for counts in places.values() for place in counts})
@@ -88,7 +89,7 @@ def strokes_by_place(places: Mapping[str, Mapping[str, int]]) -> str:
     return _svg(figure)
 
 
-def strokes_per_emulation(trials: Mapping[int, int]) -> str:
+def strokes_per_emulation(trials: Mapping[int, int]) -> Markup:
     """Emulations by the number of faults that struck in them."""
     figure = Figure(figsize=(9, 2.2), layout="constrained")
     axes = figure.subplots()
@@ -120,8 +121,8 @@ def _short(key: str) -> str:
     return name if len(name) <= 34 else f"{name[:16]}...{name[-15:]}"
 
 
-def _svg(figure: Figure) -> str:
+def _svg(figure: Figure) -> Markup:
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     text = buffer.getvalue()
-    return text[text.index("<svg") :]
+    return Markup(text[text.index("<svg") :])  # noqa: S704 our own

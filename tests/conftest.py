@@ -7,8 +7,7 @@ import pytest
 
 from tests import builders
 
-PROJECT = Path(__file__).parent.parent
-SHARED_CORPORA = PROJECT.parent / "shared" / "corpora"
+SHARED_CORPORA = builders.PROJECT.parent / "shared" / "corpora"
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -9,7 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from pipeline import clients, closing, settings
 from pipeline.handlers.batches import LoggingBatchProcessor
-from pipeline.state import StateTable
+from pipeline.state import StateTable, file_id_of
 
 SETTINGS = settings.load()
 STATE = StateTable(clients.dynamodb(), SETTINGS.table_name, SETTINGS.record_days)
@@ -18,8 +18,7 @@ PROCESSOR = LoggingBatchProcessor(EventType.DynamoDBStreams)
 
 def close_file(record: DynamoDBRecord) -> None:
     assert record.dynamodb is not None
-    file_id = record.dynamodb.keys["PK"].removeprefix("FILE#")
-    closing.close_file(clients.s3(), STATE, SETTINGS, file_id)
+    closing.close_file(clients.s3(), STATE, SETTINGS, file_id_of(record.dynamodb.keys["PK"]))
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:

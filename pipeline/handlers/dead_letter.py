@@ -24,31 +24,38 @@ PROCESSOR = LoggingBatchProcessor(EventType.SQS)
 
 
 def bury(record: SQSRecord) -> None:
-    body = record.body
+    parked = record.body
     try:
         if record.event_source_arn == SETTINGS.file_dead_letters:
             for ref in messages.decode_uploads(record.body):
                 burying.bury_file(STATE, ref, event_id(record))
         elif record.event_source_arn == SETTINGS.aggregator_failures:
-            failure = messages.decode_aggregator_failure(body)
-            if isinstance(failure, messages.Unclosed):  # redriven
-                for file_id in failure.unclosed_files:
-                    STATE.reopen(file_id)
-                return
-            buried = burying.bury_results(clients.streams(), STATE, failure)
-            if not buried:
-                return
-            body = messages.Unclosed(buried).encode()  # in a day the stream will have forgotten which they were
+            parked = bury_results(record.body)
         else:
             burying.bury_batch(STATE, messages.decode_batch(record.body))
     except msgspec.DecodeError as error:
         # Belongs to no file. It is kept in the parked queue like the others, for a person to look at.
         logger.error("a message that is not ours", extra={"message_id": record.message_id, "error": str(error)})
-    clients.sqs().send_message(
-        QueueUrl=SETTINGS.parked_queues[record.event_source_arn],
-        MessageBody=body,
-        MessageAttributes={EVENT_ID: {"DataType": "String", "StringValue": event_id(record)}},
-    )
+    if parked:
+        clients.sqs().send_message(
+            QueueUrl=SETTINGS.parked_queues[record.event_source_arn],
+            MessageBody=parked,
+            MessageAttributes={EVENT_ID: {"DataType": "String", "StringValue": event_id(record)}},
+        )
+
+
+def bury_results(body: str) -> str:
+    """What is to be parked of a failure of the aggregator: the ids of its files, since in a day the stream will have forgotten them.
+
+    Nothing is ("") when all are closed. A redriven one lets the aggregator try again.
+    """
+    failure = messages.decode_aggregator_failure(body)
+    if isinstance(failure, messages.Unclosed):
+        for file_id in failure.unclosed_files:
+            STATE.reopen(file_id)
+        return ""
+    buried = burying.bury_results(clients.streams(), STATE, failure)
+    return messages.Unclosed(buried).encode() if buried else ""
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:

@@ -125,7 +125,7 @@ def test_changed_bytes_of_real_files_are_survived(prober: Prober, shared_corpora
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "RGB", "RGBA", "CMYK", "I;16", "F"])
-def test_the_largest_page_allowed_fits_into_a_worker(prober: Prober, mode: str) -> None:
+def test_the_largest_page_allowed_fits_into_a_worker(mode: str) -> None:
     """120 million pixels, compressed to next to nothing: a decompression bomb that is just let in."""
     from PIL import Image
 
@@ -147,7 +147,7 @@ def test_a_bomb_of_more_pixels_is_refused_before_it_is_decoded(prober: Prober) -
     assert report.seconds < 1
 
 
-def test_a_chain_of_a_million_pages_is_cut(prober: Prober) -> None:
+def test_a_chain_of_a_million_pages_is_cut() -> None:
     links = [*range(1, tiff.MAX_PAGES + 5), -1]
     found = tiff.read_chain(reader(data := builders.ifd_chain(links)), len(data))
     assert len(found.offsets) == tiff.MAX_PAGES
