@@ -1,6 +1,6 @@
 """The kernel alone: process switches a second."""
 
-from harness.kernel import Kernel
+from harness.engine.kernel import Kernel
 
 PROCESSES, SLEEPS = 1_000, 100
 

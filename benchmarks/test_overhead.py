@@ -10,8 +10,8 @@ from pathlib import Path
 import boto3
 from moto import mock_aws
 
-from harness.cloud import CREDENTIALS
-from harness.stage import Stage
+from harness.cloud.deployment import CREDENTIALS
+from harness.services.stage import Stage
 from tests.conformance.tunnel import Tunnel
 
 ROUNDS, CALLS = 5, 40

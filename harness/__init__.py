@@ -1,6 +1,17 @@
 """The wind tunnel: runs any SAM template of S3, SQS, DynamoDB Streams and Lambda, with its real handlers, in virtual time.
 
-template (SAM file -> resources) -> cloud (moto, deployed) -> kernel (clock, event loop, processes) driving services (Lambda, event
-sources, S3 notifications) -> recorder (what happened) -> result files. Knows nothing of the application that it runs but what
-[tool.harness] of pyproject.toml says.
+Its rooms, from the top floor down; an import only ever goes down:
+
+commands     what a person types and sees
+exploration  the search for what breaks
+runs         one run, and what it leaves
+services     AWS's behaviour over time: event sources, Lambda, events of S3
+compute      how long code takes, and the sandbox that it runs in
+bill         what AWS counts when it bills
+cloud        moto with the template deployed, and the wire that every request takes
+faults       what breaks, and when
+engine       clock, event loop, randomness; no AWS word in it
+
+recorder, config, errors and region are the ground that all stand on. Of the application that it runs it knows what [tool.harness]
+of pyproject.toml says, and nothing else.
 """

@@ -7,10 +7,12 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont, TiffImagePlugin
 
 from fixtures import corpus
-from harness import config, inputs, latency
-from harness import run as runs
+from harness import config
+from harness.cloud import latency
 from harness.faults.scenario import CALM, Scenario
-from harness.rig import ComputeKind, Options, quiet
+from harness.runs import inputs
+from harness.runs import run as runs
+from harness.runs.rig import ComputeKind, Options, quiet
 from pipeline.documents import PageFile
 from pipeline.page_text import PageText, Word
 from pipeline.tiff import Layout, read_chain

@@ -1,1 +1,4 @@
-"""What can break: scenarios say how often, dice decide when, and each stroke is recorded so that it can be repeated or left out."""
+"""What breaks: scenarios, the dice that decide when a fault strikes, and what AWS then answers.
+
+Must never know what becomes of the system because of it.
+"""

@@ -8,8 +8,8 @@ import hashlib
 import struct
 from collections import Counter
 
+from harness.engine.kernel import Kernel
 from harness.faults.scenario import Fault, Scenario
-from harness.kernel import Kernel
 from harness.recorder import Recorder, Stroke
 
 _PARTS = 2.0**64

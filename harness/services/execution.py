@@ -12,14 +12,14 @@ from typing import Any, cast
 
 import msgspec
 
-from harness.cloud import ACCOUNT, CREDENTIALS
-from harness.compute import Policy, argument, cpu_clock, vcpu_share
+from harness.cloud.deployment import ACCOUNT, CREDENTIALS
+from harness.cloud.template import Function
+from harness.compute.policies import Policy, argument, cpu_clock, vcpu_share
+from harness.compute.sandbox import CodeBase, Sandbox
 from harness.config import RecordedFunction
-from harness.environment import CodeBase, Sandbox
 from harness.recorder import Compute, Log, Recorder
 from harness.region import REGION
-from harness.stage import Stage
-from harness.template import Function
+from harness.services.stage import Stage
 
 
 class Host(msgspec.Struct, frozen=True):

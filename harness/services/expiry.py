@@ -7,7 +7,7 @@ cost, and appear in the stream as REMOVE by the principal dynamodb.amazonaws.com
 import time
 from collections.abc import Callable
 
-from harness.stage import Stage
+from harness.services.stage import Stage
 
 SCAN_SECONDS = 3600.0
 """Between two looks at a table; AWS documents no rate."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from harness.kernel import Kernel
+from harness.engine.kernel import Kernel
 from harness.services.execution import Environment
 
 

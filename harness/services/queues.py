@@ -11,11 +11,11 @@ from typing import Any, Literal
 
 import msgspec
 
-from harness import moto_mended
-from harness.kernel import Kernel, Signal
+from harness.cloud import moto_mended
+from harness.cloud.wire import Exchange
+from harness.engine.kernel import Kernel, Signal
 from harness.recorder import Call, Message
-from harness.stage import Stage
-from harness.wire import Exchange
+from harness.services.stage import Stage
 
 _POISON = "poison"
 

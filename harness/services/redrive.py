@@ -5,7 +5,7 @@ In AWS that is StartMessageMoveTask, or "Start DLQ redrive" in the console (SQS 
 
 from typing import Any
 
-from harness.cloud import Cloud
+from harness.cloud.deployment import Cloud
 from harness.services.queues import Queue, Queues
 from harness.services.sqs_source import RECEIVE_LIMIT
 

@@ -9,12 +9,12 @@ import json
 from collections.abc import Callable
 from urllib.parse import quote_plus
 
-from harness.addresses import bucket_and_key
-from harness.cloud import ACCOUNT
+from harness.cloud.addresses import bucket_and_key
+from harness.cloud.deployment import ACCOUNT
+from harness.cloud.template import Notification
+from harness.cloud.wire import Exchange
 from harness.region import REGION
-from harness.stage import Stage
-from harness.template import Notification
-from harness.wire import Exchange
+from harness.services.stage import Stage
 
 EVENTS = {
     "PutObject": "ObjectCreated:Put",

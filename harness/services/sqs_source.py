@@ -9,14 +9,14 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from harness.cloud.template import Function, SqsSource, require
+from harness.engine.kernel import Signal
 from harness.errors import UsageError
-from harness.kernel import Signal
 from harness.region import REGION
 from harness.services import filters
 from harness.services.lambda_service import ENVELOPE_BYTES, PAYLOAD_BYTES, LambdaService, Throttled
 from harness.services.queues import Queues
-from harness.stage import Stage
-from harness.template import Function, SqsSource, require
+from harness.services.stage import Stage
 
 STARTING_LANES, IDLE_LANES = 5, 2
 LANES_PER_MINUTE = 300

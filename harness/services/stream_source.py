@@ -14,13 +14,13 @@ from typing import Any
 
 import msgspec
 
-from harness.kernel import Kernel, Signal
+from harness.cloud.template import Function, StreamSource, require
+from harness.cloud.wire import Exchange
+from harness.engine.kernel import Kernel, Signal
 from harness.services import filters
 from harness.services.lambda_service import ENVELOPE_BYTES, PAYLOAD_BYTES, LambdaService, Throttled
 from harness.services.queues import Queues
-from harness.stage import Stage
-from harness.template import Function, StreamSource, require
-from harness.wire import Exchange
+from harness.services.stage import Stage
 
 POLL_SECONDS = 0.25
 """Each shard is polled about four times a second ("Using Lambda with Amazon DynamoDB")."""

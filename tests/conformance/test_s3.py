@@ -80,7 +80,7 @@ def test_only_the_configured_kinds_of_event_are_told(tunnel: Tunnel) -> None:
 @row("S3 user guide, Amazon S3 Event Notifications")
 def test_events_come_some_time_after_the_upload(tunnel: Tunnel) -> None:
     """Events are typically delivered within seconds: the delay is drawn for each, so two may overtake one another."""
-    from harness.latency import load
+    from harness.cloud.latency import load
 
     tunnel.run(bucket(), PRINT, *(put(f"{number}", at=0.01 * number) for number in range(30)), latencies=load())
     keys = [int(record["s3"]["object"]["key"]) for record in told(tunnel)]

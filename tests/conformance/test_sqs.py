@@ -3,8 +3,9 @@
 import pytest
 from botocore.exceptions import ClientError
 
-from harness import metering, moto_mended
-from harness.stage import Stage
+from harness.bill import meter
+from harness.cloud import moto_mended
+from harness.services.stage import Stage
 from tests.conformance.test_sqs_source import OK
 from tests.conformance.tunnel import Tunnel, queue, row, send
 
@@ -193,7 +194,7 @@ def test_each_64_kb_of_payload_is_one_request(tunnel: Tunnel, size: int, request
 
     client(tunnel, act)
     calls = [call for call in tunnel.calls("SendMessage") + tunnel.calls("ReceiveMessage") if call.service == "sqs"]
-    assert [metering.sqs_requests(call) for call in calls] == [requests, requests, 1]
+    assert [meter.sqs_requests(call) for call in calls] == [requests, requests, 1]
 
 
 @row(QUOTAS)

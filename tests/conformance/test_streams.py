@@ -2,7 +2,7 @@
 
 import json
 
-from harness.clock import EPOCH
+from harness.engine.clock import EPOCH
 from tests.conformance.tunnel import Tunnel, gaps, row, running, stream, wait, write
 
 USING = "Lambda developer guide, Using AWS Lambda with Amazon DynamoDB"

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from harness import template as templates
-from harness.compute import Outcome
-from harness.emulation import Client, Emulation, Setting, emulate
-from harness.environment import CodeBase
+from harness.cloud import template as templates
+from harness.cloud.latency import Distribution
+from harness.compute.policies import Outcome
+from harness.compute.sandbox import CodeBase
 from harness.faults import scenario
-from harness.latency import Distribution
-from harness.places import Place
 from harness.recorder import Call, Invocation, Log, Message, Throttle
-from harness.stage import Stage
+from harness.runs.emulation import Client, Emulation, Setting, emulate
+from harness.runs.places import Place
+from harness.services.stage import Stage
 
 MILLISECOND = {"default": Distribution(median_ms=1.0, sigma=0.0)}
 """Every call and every event takes exactly one millisecond."""

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import msgspec
 
-from harness import config, inputs, latency
-from harness.explore import Case, Explorer
+from harness import config
+from harness.cloud import latency
+from harness.exploration.explorer import Case, Explorer
 from harness.faults import scenario
-from harness.rig import Options, Rig, quiet
+from harness.runs import inputs
+from harness.runs.rig import Options, Rig, quiet
 from tests import builders
 from tests.mutants.catalogue import Mutant
 

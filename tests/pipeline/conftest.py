@@ -4,7 +4,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from harness.cloud import CREDENTIALS
+from harness.cloud.deployment import CREDENTIALS
 from pipeline.messages import BatchMessage, FileRef, PageRange
 from pipeline.settings import Settings
 from pipeline.state import StateTable

@@ -6,12 +6,13 @@ import msgspec
 import pytest
 from PIL import Image
 
-from harness import inputs, latency
-from harness.explore import Case, Explorer, Trial
+from harness.cloud import latency
+from harness.exploration.explorer import Case, Explorer, Trial
 from harness.faults import scenario
 from harness.faults.scenario import Scenario
-from harness.invariants import Violation
-from harness.rig import Options, Rig, quiet
+from harness.runs import inputs
+from harness.runs.invariants import Violation
+from harness.runs.rig import Options, Rig, quiet
 from tests import builders
 
 CI_SEEDS = 20

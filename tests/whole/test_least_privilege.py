@@ -7,15 +7,16 @@ import msgspec
 import pytest
 from PIL import Image
 
-from harness import clients, inputs, latency, template
-from harness.compute import Modelled
-from harness.emulation import Emulation, Setting, emulate
-from harness.environment import CodeBase
+from harness.cloud import latency, template
+from harness.compute.policies import Modelled
+from harness.compute.sandbox import CodeBase
+from harness.engine.randomness import Randomness
 from harness.errors import UsageError
-from harness.places import Place
-from harness.randomness import Randomness
 from harness.recorder import Call
-from harness.stage import Stage
+from harness.runs import clients, inputs
+from harness.runs.emulation import Emulation, Setting, emulate
+from harness.runs.places import Place
+from harness.services.stage import Stage
 from pipeline.messages import BatchMessage, FileRef, PageRange, StreamBatch
 from tests import builders
 from tests.builders import CONFIG, PROJECT

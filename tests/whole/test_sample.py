@@ -7,8 +7,8 @@ from pathlib import Path
 import pikepdf
 import pytest
 
-from harness import run as runs
 from harness.recorder import Invocation, Log
+from harness.runs import run as runs
 from tests import builders
 
 

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from harness import backends, perfetto
-from harness import run as runs
-from harness.environment import Sandbox
+from harness.cloud import backends
+from harness.compute.sandbox import Sandbox
 from harness.faults import scenario
 from harness.recorder import Log
+from harness.runs import perfetto
+from harness.runs import run as runs
 from reports import pages
 from tests import builders
 

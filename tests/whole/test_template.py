@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from harness import template
+from harness.cloud import template
 from tests import builders
 
 

@@ -2,11 +2,11 @@
 
 import pytest
 
+from harness.engine.kernel import Kernel
 from harness.errors import UsageError
 from harness.faults import scenario
 from harness.faults.dice import Dice
 from harness.faults.scenario import KINDS, PRESETS
-from harness.kernel import Kernel
 from harness.recorder import Recorder, Stroke
 
 

@@ -1,0 +1,231 @@
+"""The wire between every AWS client and moto: each call takes virtual time and happens at one exact virtual moment.
+
+A hook on botocore's `before-send`, in the place of moto's own, charges the caller's compute, draws the latency, lets the kernel move on,
+and then hands the request to moto. Calls of concurrent invocations therefore interleave in the order of virtual time.
+Observers are told of each call after it happened; that is how queues and streams learn of new work.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import botocore.handlers
+import msgspec
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.exceptions import ConnectionClosedError
+from moto.core.botocore_stubber import MockRawResponse
+from moto.core.models import botocore_stubber
+
+from harness.cloud import backends
+from harness.cloud.addresses import bucket_and_key
+from harness.cloud.identity import Identity
+from harness.cloud.latency import Latencies
+from harness.engine.kernel import Kernel
+from harness.faults import refusals
+from harness.faults.dice import Dice
+from harness.faults.distortions import Distortions
+from harness.recorder import Call, Recorder
+
+_FOR_EVER_SECONDS = 1e9
+
+
+class RealEndpoint(Exception):
+    """A request to somewhere that moto does not stand for. Nothing is ever sent there."""
+
+
+class Caller(Protocol):
+    """An execution environment, making a call: `settle` tells how long its compute until now takes, `resumed` that it goes on."""
+
+    id: str
+    name: str
+    request_id: str
+    identity: Identity
+    ended_by: str
+
+    def settle(self, operation: str) -> float: ...
+
+    def resumed(self) -> None: ...
+
+
+class Exchange(msgspec.Struct, frozen=True):
+    """A call with its answer, for observers. `body` is the request's payload as sent, `answer` the response's."""
+
+    caller: str
+    service: str
+    operation: str
+    status: int
+    url: str
+    body: Any
+    headers: dict[str, str]
+    answer: bytes
+
+
+Observer = Callable[[Exchange], None]
+
+
+class Wire:
+    def __init__(self, kernel: Kernel, latencies: Latencies, recorder: Recorder, dice: Dice) -> None:
+        self._kernel, self._latencies, self._recorder, self._dice = kernel, latencies, recorder, dice
+        self._refusals, self._distortions = refusals.Refusals(dice), Distortions(dice)
+        self._observers: dict[str, list[Observer]] = {}
+
+    def observe(self, service: str, observer: Observer) -> None:
+        """Calls `observer` after every successful call of a service; it must not block."""
+        self._observers.setdefault(service, []).append(observer)
+
+    @contextmanager
+    def connected(self) -> Iterator[None]:
+        """For as long as this lasts, every client made anywhere in the process is on the wire."""
+        # botocore asks every handler of the event, also after one has answered: moto's own must give way, or calls happen twice.
+        handlers: Any = botocore.handlers.BUILTIN_HANDLERS
+        place = handlers.index(("before-send", botocore_stubber))
+        handlers[place] = ("before-send", self._on_request)
+        try:
+            yield
+        finally:
+            handlers[place] = ("before-send", botocore_stubber)
+
+    def _on_request(self, event_name: str, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+        service, operation = event_name.split(".")[1:]
+        process = self._kernel.current
+        if process is None:
+            return _response(request, *self._ask(service, request))[0]
+        caller: Any = process.scope
+        sent = _payload_bytes(request)
+        seconds = self._latencies.draw(service, operation) + self._latencies.transfer(service, operation, sent)
+        self._kernel.sleep(seconds + (caller.settle(operation) if caller is not None else 0.0))
+        name = caller.name if caller is not None else process.name
+        where = f"{name} {service}.{operation}"
+        if caller is not None:
+            refused = self._refusal(caller, where, service, operation, request)
+            answered = refused or self._distortions.perform(where, service, operation, request, lambda: self._ask(service, request))
+        else:
+            answered = self._ask(service, request)
+        response, answer = _response(request, *answered)
+        if response.status_code < 300:  # at the moment of the change, not when the caller hears of it
+            exchange = Exchange(name, service, operation, response.status_code, request.url, request.body, dict(response.headers), answer)
+            for observer in self._observers.get(service, ()):
+                observer(exchange)
+        killed = caller is not None and self._dice.strike("killed_after_call", where)
+        lost = caller is not None and self._dice.strike("answer_lost", where)
+        if not killed and not lost and (transfer := self._latencies.transfer(service, operation, len(answer))):
+            seconds += transfer
+            self._kernel.sleep(transfer)
+        self._record(name, caller, service, operation, request, response, answer, seconds)
+        if killed:
+            self._kernel.die()
+        if caller is not None:
+            caller.resumed()
+        if lost:
+            raise ConnectionClosedError(endpoint_url=request.url)
+        return response
+
+    def _ask(self, service: str, request: AWSPreparedRequest) -> refusals.Answer:
+        answered = backends.answer(service, request)
+        if answered is None:
+            raise RealEndpoint(f"a request to {urlsplit(request.url).netloc} was refused: this cloud is in the process itself")
+        status, headers, body = answered
+        return status, headers, body.encode() if isinstance(body, str) else bytes(body)
+
+    def _refusal(self, caller: Any, where: str, service: str, operation: str, request: AWSPreparedRequest) -> refusals.Answer | None:
+        """How the service refuses an environment's call, if it does; the environment may also end here, or wait for ever."""
+        if self._dice.strike("killed_before_call", where):
+            self._kernel.die()
+        if self._dice.strike("out_of_memory", where):
+            caller.ended_by = "Runtime exited with error: signal: killed"
+            self._kernel.die()
+        if self._dice.strike("hangs", where):
+            self._kernel.sleep(_FOR_EVER_SECONDS)
+        try:
+            if refused := self._refusals.next(caller.id, where, service, operation, request):
+                return refused
+        except ConnectionClosedError:
+            caller.resumed()
+            raise
+        if denied := caller.identity.may_call(service, operation, request):
+            status, code = {"s3": (403, "AccessDenied"), "sqs": (400, "AccessDenied")}.get(service, (400, "AccessDeniedException"))
+            return refusals.answer(service, status, code, denied)
+        return None
+
+    def _record(
+        self,
+        name: str,
+        caller: Any,
+        service: str,
+        operation: str,
+        request: AWSPreparedRequest,
+        response: AWSResponse,
+        answer: bytes,
+        seconds: float,
+    ) -> None:
+        target, items = _subject(service, request, answer)
+        self._recorder.record(
+            Call(
+                t=self._kernel.now,
+                caller=name,
+                service=service,
+                operation=operation,
+                target=target,
+                status=response.status_code,
+                error=_error_of(service, response.status_code, answer),
+                seconds=seconds,
+                sent_bytes=_payload_bytes(request),
+                received_bytes=len(answer),
+                items=items,
+                request=caller.request_id if caller is not None else "",
+            )
+        )
+
+
+def _response(request: AWSPreparedRequest, status: int, headers: Any, body: bytes) -> tuple[AWSResponse, bytes]:
+    return AWSResponse(request.url, status, headers, MockRawResponse(body)), body
+
+
+def _payload_bytes(request: AWSPreparedRequest) -> int:
+    """Bytes of the request's body; of one that is sent in signed chunks, those of the payload itself."""
+    length = request.headers.get("X-Amz-Decoded-Content-Length") or request.headers.get("Content-Length") or 0
+    return int(length)
+
+
+def _subject(service: str, request: AWSPreparedRequest, answer: bytes) -> tuple[str, tuple[int, ...]]:
+    """What the call is about (queue, table, object) and the sizes of the messages or items that it carries."""
+    if service == "s3":
+        return "/".join(bucket_and_key(request.url)), ()
+    body = request.body
+    if not isinstance(body, str | bytes) or not body.startswith((b"{", "{")[isinstance(body, str)]):  # type: ignore[arg-type]
+        return "", ()
+    payload = msgspec.json.decode(body)
+    if service == "sqs":
+        queue = str(payload.get("QueueUrl", "")).rpartition("/")[2]
+        if "Entries" in payload:
+            return queue, tuple(len(entry.get("MessageBody", "")) for entry in payload["Entries"])
+        if "MessageBody" in payload:
+            return queue, (len(payload["MessageBody"]),)
+        messages = msgspec.json.decode(answer).get("Messages", []) if answer else []
+        return queue, tuple(len(message["Body"]) for message in messages)
+    if service == "dynamodb":
+        return str(payload.get("TableName", "")), tuple(
+            len(msgspec.json.encode(item)) for item in _items(payload, msgspec.json.decode(answer) if answer else {})
+        )
+    return "", ()
+
+
+def _items(payload: dict[str, Any], answer: dict[str, Any]) -> list[Any]:
+    if "Item" in payload:
+        return [payload["Item"]]
+    if "Items" in answer:
+        return list(answer["Items"])
+    return [answer["Item"]] if "Item" in answer else []
+
+
+def _error_of(service: str, status: int, answer: bytes) -> str:
+    """The error code of a refused call; "" for one that succeeded."""
+    if status < 300:
+        return ""
+    if service == "s3":
+        return answer.partition(b"<Code>")[2].partition(b"</Code>")[0].decode() or str(status)
+    try:
+        return str(msgspec.json.decode(answer).get("__type", status)).rpartition("#")[2]
+    except msgspec.DecodeError:
+        return str(status)

@@ -1,0 +1,116 @@
+"""What was measured once: CPU seconds and values of recorded calls, the handlers' own compute between calls, and their imports.
+
+A recorded call is found by content: the function's code (and all of the application's that it imports), the versions of the libraries
+that it names, and the arguments that decide its result. The file lies in .harness/ beside the project, readable by its owner
+only: what it holds of a user's documents is as private as they are.
+"""
+
+import ast
+import hashlib
+import importlib.metadata
+import os
+import sqlite3
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+import msgspec
+
+from harness.compute.sandbox import CodeBase
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A recorded call: CPU seconds at one vCPU, and its value (msgpack), or the error it raised ("module:Class" and message)."""
+
+    cpu: float
+    value: bytes
+    error: str = ""
+
+
+class Ledger:
+    """A SQLite file, or memory when `path` is None."""
+
+    def __init__(self, path: Path | None) -> None:
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        self._db = sqlite3.connect(path or ":memory:")
+        self._db.executescript(
+            "CREATE TABLE IF NOT EXISTS calls (key BLOB PRIMARY KEY, cpu REAL, value BLOB, error TEXT) WITHOUT ROWID;"
+            "CREATE TABLE IF NOT EXISTS segments (code TEXT, label TEXT, cpu REAL, PRIMARY KEY (code, label));"
+        )
+        self._calls: dict[bytes, Entry] = {}
+
+    def call(self, key: bytes) -> Entry | None:
+        if key not in self._calls:
+            row = self._db.execute("SELECT cpu, value, error FROM calls WHERE key = ?", (key,)).fetchone()
+            if row is None:
+                return None
+            self._calls[key] = Entry(*row)
+        return self._calls[key]
+
+    def keep_call(self, key: bytes, entry: Entry) -> None:
+        """Keeps it unless it is known: a run at the same time may have measured it first, and what is kept never changes."""
+        with self._db:
+            self._db.execute("INSERT OR IGNORE INTO calls VALUES (?, ?, ?, ?)", (key, entry.cpu, entry.value, entry.error))
+
+    def segments(self, code: str) -> dict[str, float]:
+        """CPU seconds between two calls of a handler with this code, by label."""
+        return dict(self._db.execute("SELECT label, cpu FROM segments WHERE code = ?", (code,)).fetchall())
+
+    def keep_segments(self, code: str, segments: Mapping[str, float]) -> None:
+        """Keeps those that are not known yet: what was measured first stays, so that runs can be repeated exactly."""
+        with self._db:
+            self._db.executemany("INSERT OR IGNORE INTO segments VALUES (?, ?, ?)", [(code, label, cpu) for label, cpu in segments.items()])
+
+    def close(self) -> None:
+        self._db.close()
+
+
+@cache
+def fingerprint(module: str, code: CodeBase, versions: tuple[str, ...] = ()) -> str:
+    """Names the code of a module with all of the application's modules that it imports, and versions of distributions."""
+    hasher = hashlib.blake2b(digest_size=12)
+    for name, source in sorted(_sources(module, code).items()):
+        hasher.update(f"{name}\0".encode() + source)
+    for distribution in versions:
+        hasher.update(f"{distribution}={_version(distribution)}\0".encode())
+    return hasher.hexdigest()
+
+
+def _sources(module: str, code: CodeBase) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name in found or not code.owns(name) or (path := _file_of(name, code)) is None:
+            continue
+        found[name] = path.read_bytes()
+        parent = name.rpartition(".")[0]
+        if parent:
+            waiting.append(parent)
+        for node in ast.walk(ast.parse(found[name])):
+            if isinstance(node, ast.Import):
+                waiting += [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                waiting += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return found
+
+
+def _file_of(name: str, code: CodeBase) -> Path | None:
+    path: list[str] | None = None
+    spec = None
+    parts = name.split(".")
+    for count in range(1, len(parts) + 1):
+        spec = code.find_spec(".".join(parts[:count]), path)
+        if spec is None:
+            return None
+        path = list(spec.submodule_search_locations or [])
+    return Path(spec.origin) if spec is not None and spec.origin else None
+
+
+def _version(distribution: str) -> str:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return "none"

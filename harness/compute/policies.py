@@ -1,0 +1,266 @@
+"""How much compute a handler is charged: measured, recorded or modelled.
+
+Between two AWS calls a handler computes; each such *segment* is charged when the next call is made. Functions named in
+[tool.harness] are charged on their own, since they are most of it. CPU seconds are those of one vCPU, which Lambda gives at 1,769 MB;
+less memory makes them longer, more does not make one thread faster.
+"""
+
+import hashlib
+import inspect
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, get_type_hints
+
+import msgspec
+import numpy as np
+
+from harness.cloud.deployment import CREDENTIALS
+from harness.cloud.template import Function
+from harness.compute.ledger import Entry, Ledger, fingerprint
+from harness.compute.sandbox import CodeBase
+from harness.config import RecordedFunction
+
+MB_PER_VCPU = 1769
+"""AWS Lambda developer guide, "Configure Lambda function memory": at 1,769 MB a function has one vCPU."""
+
+MODELLED_SEGMENT_SECONDS = 0.002
+MODELLED_INIT_SECONDS = 0.55
+"""Of this repository's handlers, measured on a 2020s server core; for modelled runs, which must be the same everywhere."""
+
+PENDING_BYTES = 2**30
+"""Arguments of calls to be recorded that are held at once, at most; then they are recorded before the rehearsal goes on."""
+
+
+def cpu_clock() -> float:
+    """CPU seconds of this process and of its finished children."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
+
+
+def vcpu_share(memory: int) -> float:
+    """The part of a vCPU that one thread of a function with this memory (MB) gets."""
+    return min(1.0, memory / MB_PER_VCPU)
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What a recorded function did: CPU seconds, and its value or the error to raise."""
+
+    cpu: float
+    value: object = None
+    error: Exception | None = None
+
+
+class Policy(Protocol):
+    """Decides what compute costs. Seconds are at one vCPU."""
+
+    def segment(self, function: Function, label: str, measured: float) -> float: ...
+
+    def init(self, function: Function) -> float: ...
+
+    def call(self, spec: RecordedFunction, original: Callable[..., Any], args: Any, kwargs: Any) -> Outcome: ...
+
+
+class Measured:
+    """The CPU time of this very run, on this machine."""
+
+    def __init__(self) -> None:
+        self._init: dict[str, float] = {}
+
+    def segment(self, function: Function, label: str, measured: float) -> float:
+        return measured
+
+    def init(self, function: Function) -> float:
+        if function.handler not in self._init:
+            self._init[function.handler] = measure_init(function)
+        return self._init[function.handler]
+
+    def call(self, spec: RecordedFunction, original: Callable[..., Any], args: Any, kwargs: Any) -> Outcome:
+        return measure(original, args, kwargs)
+
+
+class Modelled:
+    """Distributions of [tool.harness]; no function that it names is run at all."""
+
+    def __init__(self, generator: np.random.Generator) -> None:
+        self._generator = generator
+        self._values: dict[Callable[..., Any], object] = {}
+
+    def segment(self, function: Function, label: str, measured: float) -> float:
+        return MODELLED_SEGMENT_SECONDS
+
+    def init(self, function: Function) -> float:
+        return MODELLED_INIT_SECONDS
+
+    def call(self, spec: RecordedFunction, original: Callable[..., Any], args: Any, kwargs: Any) -> Outcome:
+        model = spec.modelled
+        cpu = model.median_seconds * float(np.exp(model.sigma * self._generator.standard_normal()))
+        if original not in self._values:
+            self._values[original] = _stand_in(spec, original)
+        return Outcome(cpu, self._values[original])
+
+
+class Pending(msgspec.Struct, frozen=True):
+    """A call that must be recorded: run in a process of its own it needs no simulator."""
+
+    key: bytes
+    original: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
+class Recorded:
+    """What the ledger holds. In a rehearsal, what it lacks is collected instead."""
+
+    def __init__(self, ledger: Ledger, code: CodeBase) -> None:
+        self._ledger, self._code = ledger, code
+        self._fingerprints: dict[str, str] = {}
+        self._segments: dict[str, dict[str, float]] = {}
+        self._samples: dict[str, dict[str, list[float]]] = {}
+        self._typical: dict[str, float] = {}
+        self._returns: dict[Callable[..., Any], Any] = {}
+        self.pending: dict[bytes, Pending] = {}
+        self._pending_bytes = 0
+        self.incomplete = False
+        self.variables: dict[str, str] = {}
+        """Environment variables under which the pending calls are to be run."""
+
+    @property
+    def full(self) -> bool:
+        """Whether as much is pending as may be held in memory."""
+        return self._pending_bytes > PENDING_BYTES
+
+    def segment(self, function: Function, label: str, measured: float) -> float:
+        code = self._code_of(function)
+        known = self._segments[code].get(label)
+        if known is not None:
+            return known
+        self._samples.setdefault(code, {}).setdefault(label, []).append(measured)
+        if code not in self._typical:
+            self.incomplete = True
+            return measured
+        return self._typical[code]
+
+    def init(self, function: Function) -> float:
+        code = self._code_of(function)
+        if "init" not in self._segments[code]:
+            self._ledger.keep_segments(code, {"init": measure_init(function)})
+            self._segments[code] |= self._ledger.segments(code)
+        return self._segments[code]["init"]
+
+    def call(self, spec: RecordedFunction, original: Callable[..., Any], args: Any, kwargs: Any) -> Outcome:
+        key = self._key(spec, original, args, kwargs)
+        entry = self._ledger.call(key)
+        if entry is None:
+            self.incomplete = True
+            if key not in self.pending:
+                self.pending[key] = Pending(key, original, args, kwargs)
+                self._pending_bytes += _weight(args)
+            self.variables = self.variables or dict(os.environ)
+            return Outcome(spec.modelled.median_seconds, _stand_in(spec, original))
+        if entry.error:
+            return Outcome(entry.cpu, error=_revive(entry.error, entry.value))
+        if original not in self._returns:
+            self._returns[original] = msgspec.msgpack.Decoder(get_type_hints(original)["return"])
+        return Outcome(entry.cpu, self._returns[original].decode(entry.value))
+
+    def learn(self) -> None:
+        """Keeps the segments of a rehearsal that was complete: the median of each."""
+        for code, samples in self._samples.items():
+            self._ledger.keep_segments(code, {label: statistics.median(values) for label, values in samples.items()})
+
+    def _code_of(self, function: Function) -> str:
+        if function.handler not in self._fingerprints:
+            module = function.handler.rpartition(".")[0]
+            code = self._fingerprints[function.handler] = f"{function.handler}@{fingerprint(module, self._code)}"
+            self._segments[code] = self._ledger.segments(code)
+            between = [cpu for label, cpu in self._segments[code].items() if label != "init"]
+            if between:
+                self._typical[code] = statistics.median(between)
+        return self._fingerprints[function.handler]
+
+    def _key(self, spec: RecordedFunction, original: Callable[..., Any], args: Any, kwargs: Any) -> bytes:
+        if spec.function not in self._fingerprints:
+            self._fingerprints[spec.function] = fingerprint(spec.module, self._code, spec.versions)
+        parts = [spec.function, self._fingerprints[spec.function]]
+        parts += [argument(path, original, args, kwargs) for path in spec.key]
+        return hashlib.blake2b(msgspec.msgpack.encode(parts), digest_size=20).digest()
+
+
+def argument(path: str, original: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    """An argument of a call, or an attribute of one: "options.page_timeout"."""
+    bound = inspect.signature(original).bind(*args, **kwargs)
+    bound.apply_defaults()
+    name, *attributes = path.split(".")
+    value = bound.arguments[name]
+    for attribute in attributes:
+        value = getattr(value, attribute)
+    return value
+
+
+def _stand_in(spec: RecordedFunction, original: Callable[..., Any]) -> object:
+    """The modelled value, as the type that the function returns."""
+    return msgspec.convert(spec.modelled.value, get_type_hints(original)["return"])
+
+
+def measure(original: Callable[..., Any], args: Any, kwargs: Any) -> Outcome:
+    """Calls the function and measures its CPU time, children included."""
+    began = cpu_clock()
+    try:
+        value = original(*args, **kwargs)
+    except Exception as error:
+        return Outcome(cpu_clock() - began, error=error)
+    return Outcome(cpu_clock() - began, value)
+
+
+def to_entry(outcome: Outcome) -> Entry:
+    if outcome.error is None:
+        return Entry(outcome.cpu, msgspec.msgpack.encode(outcome.value))
+    kind = type(outcome.error)
+    return Entry(outcome.cpu, str(outcome.error).encode(), f"{kind.__module__}:{kind.__qualname__}")
+
+
+def measure_init(function: Function, runs: int = 3) -> float:
+    """CPU seconds of importing a handler in a fresh interpreter: the median of `runs`."""
+    module = function.handler.rpartition(".")[0]
+    script = f"import importlib, time; began = time.process_time(); importlib.import_module({module!r}); print(time.process_time() - began)"
+    taken = []
+    for _ in range(runs):
+        done = subprocess.run(  # noqa: S603 the script is ours, the module's name the template's
+            [sys.executable, "-c", script],
+            cwd=function.code,
+            env=_plain_environment(function.environment),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise RuntimeError(f"the handler {function.handler} cannot be imported: {done.stderr.strip().splitlines()[-1]}")
+        taken.append(float(done.stdout))
+    return statistics.median(taken)
+
+
+def _plain_environment(variables: Mapping[str, str]) -> dict[str, str]:
+    return {"PATH": "/usr/bin:/bin", **CREDENTIALS, **variables}
+
+
+def _revive(error: str, message: bytes) -> Exception:
+    """The recorded error, of the class that the running environment knows."""
+    module, _, name = error.partition(":")
+    kind = getattr(sys.modules.get(module), name, RuntimeError)
+    return kind(message.decode()) if isinstance(kind, type) and issubclass(kind, Exception) else RuntimeError(message.decode())
+
+
+def _weight(value: object) -> int:
+    """Bytes that a call's arguments hold, roughly."""
+    if isinstance(value, bytes | str):
+        return len(value)
+    if isinstance(value, tuple | list):
+        return sum(map(_weight, value))
+    if isinstance(value, msgspec.Struct):
+        return sum(_weight(getattr(value, name)) for name in value.__struct_fields__)
+    return 8

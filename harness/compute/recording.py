@@ -1,0 +1,57 @@
+"""Records, on all cores, the calls that a rehearsal found missing in the ledger.
+
+The processes are forked, so they have the calls' arguments and code as they stand, and each runs one call at a time: what is
+measured is the CPU time of one thread, as a worker would take it. A call that kills its process (a crash in a decoder's C code) is
+recorded as just that.
+"""
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+
+from harness.compute.ledger import Entry, Ledger
+from harness.compute.policies import Pending, measure, to_entry
+
+CRASHED = Entry(0.0, b"the process crashed while it ran this call", "builtins:RuntimeError")
+
+_waiting: list[Pending] = []
+
+
+def record(ledger: Ledger, pending: Sequence[Pending], variables: Mapping[str, str], tell: Callable[[int], None]) -> None:
+    """Runs the calls and keeps what they gave; `tell` is given the number done so far. `variables`: the functions' environment."""
+    _waiting[:] = pending
+    left = dict.fromkeys(range(len(pending)))
+    for index, entry in _all(list(left), variables):
+        ledger.keep_call(pending[index].key, entry)
+        del left[index]
+        tell(len(pending) - len(left))
+    for index in list(left):  # one of them crashed and took the others' processes along: each gets one of its own
+        entries = dict(_all([index], variables))
+        ledger.keep_call(pending[index].key, entries.get(index, CRASHED))
+        del left[index]
+        tell(len(pending) - len(left))
+    _waiting.clear()
+
+
+def _all(indices: list[int], variables: Mapping[str, str]) -> Iterator[tuple[int, Entry]]:
+    """The entries of these calls as they are done, until one crashes."""
+    context = multiprocessing.get_context("fork")
+    workers = min(len(indices), os.cpu_count() or 1)
+    with ProcessPoolExecutor(workers, context, _prepare, (dict(variables),)) as pool:
+        running = {pool.submit(_record_one, index): index for index in indices}
+        try:
+            for done in as_completed(running):
+                yield running[done], done.result()
+        except BrokenProcessPool:
+            return
+
+
+def _prepare(variables: dict[str, str]) -> None:
+    os.environ.update(variables)
+
+
+def _record_one(index: int) -> Entry:
+    call = _waiting[index]
+    return to_entry(measure(call.original, call.args, call.kwargs))

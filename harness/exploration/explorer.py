@@ -1,0 +1,191 @@
+"""Exploration: many emulations with faults, on all cores, in search of one that breaks an invariant; that one is then made small.
+
+A *trial* is one emulation with its faults and what was found. Trials do not depend on one another: a seed decides one completely.
+"""
+
+import gc
+import multiprocessing
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from itertools import islice
+
+import msgspec
+
+from harness.exploration.timeline import timeline
+from harness.faults.scenario import CALM, Fault, Scenario
+from harness.recorder import Invocation, Stroke
+from harness.runs.invariants import Violation
+from harness.runs.rig import Progress, Results, Rig, quiet
+
+KILLS = ("killed_before_call", "killed_after_call")
+OF_UPLOADS = frozenset({"late_event", "duplicate_event", "overwritten", "removed"})
+"""Faults that strike an upload, whose key says where."""
+SHRINK_TRIALS, SHRINK_SECONDS = 400, 120.0
+"""Emulations and real seconds spent on making a failure small, at most."""
+_QUEUED_PER_PROCESS = 4
+
+Strokes = dict[str, list[int]]
+"""Opportunities at which faults struck, by kind."""
+
+
+class Case(msgspec.Struct, frozen=True):
+    """What a trial is to do."""
+
+    seed: int
+    scenario: Scenario
+
+
+class Trial(msgspec.Struct, frozen=True):
+    """What came of a case. `places`: how often each fault struck what; `opportunities`: how many each fault of the scenario had;
+    `seconds`: virtual and real; `digest`: names the run, see `Recorder.digest`.
+    """
+
+    case: Case
+    strokes: Strokes
+    places: dict[str, Counter[str]]
+    opportunities: dict[str, int]
+    violations: list[Violation]
+    invocations: int
+    seconds: tuple[float, float]
+    digest: str = ""
+    error: str = ""
+
+    @property
+    def failed(self) -> bool:
+        return bool(self.violations or self.error)
+
+
+class Explorer:
+    """Tries cases on a rig. The calm run and the compute of everything are recorded first, in this process, so that trials only replay."""
+
+    def __init__(self, rig: Rig, scenario: Scenario, progress: Progress, expected: Results | None = None) -> None:
+        """`expected`: the results that are right, when those of a calm run on this rig are not to be trusted."""
+        self._rig, self._scenario = rig, scenario
+        calm = rig.results(rig.emulate(CALM, rig.options.seed, progress))
+        self._expected: Results = calm if expected is None else expected
+        if "overwritten" in scenario.faults:  # its uploads are other files, and are recorded once for all trials
+            everything = Scenario("all overwritten", {"overwritten": Fault(rate=1.0, seconds=(0.0, 0.0))})
+            rig.emulate(everything, rig.options.seed, progress)
+
+    def seeds(self, first: int, count: int) -> Iterator[Case]:
+        """A case for each seed."""
+        return (Case(seed, self._scenario) for seed in range(first, first + count))
+
+    def crash_points(self, pairs: bool) -> Iterator[Case]:
+        """A case for every place where an invocation can be killed: before and after each of its API calls, of all invocations.
+
+        With `pairs`, also for every second such place after each first one, in the run that the first one leads to.
+        """
+        seed = self._rig.options.seed
+        calm = self.attempt(Case(seed, _killed({})))
+        for kind in KILLS:
+            for number in range(1, calm.opportunities[kind] + 1):
+                single = Case(seed, _killed({kind: [number]}))
+                yield single
+                if pairs:
+                    yield from self._second_crashes(single, kind, number)
+
+    def _second_crashes(self, single: Case, kind: str, number: int) -> Iterator[Case]:
+        after = self.attempt(single)
+        for second in KILLS:
+            # Before call n and after call n - 1 are other moments; the two counts run alike, but for the call that was killed before.
+            for later in range(number + 1 if second == kind else number, after.opportunities[second] + 1):
+                yield Case(single.seed, _killed(_by_kind([(kind, number), (second, later)])))
+
+    def attempt(self, case: Case) -> Trial:
+        """One trial, here and now."""
+        began = time.perf_counter()
+        try:
+            emulation = self._rig.emulate(case.scenario, case.seed, quiet)
+            _, _, violations = self._rig.check(emulation, self._expected)
+        except Exception as error:  # whatever breaks the emulator itself is a finding too
+            return Trial(case, {}, {}, {}, [], 0, (0.0, time.perf_counter() - began), error=f"{type(error).__name__}: {error}")
+        events = emulation.recorder.events
+        struck = [event for event in events if isinstance(event, Stroke)]
+        strokes = _by_kind([(stroke.fault, stroke.number) for stroke in struck])
+        invocations = sum(isinstance(event, Invocation) for event in events)
+        seconds = (emulation.ended, time.perf_counter() - began)
+        digest = emulation.recorder.digest()
+        return Trial(case, strokes, _places(struck), emulation.opportunities, violations, invocations, seconds, digest)
+
+    def attempts(self, cases: Iterator[Case], jobs: int | None = None) -> Iterator[Trial]:
+        """The trials of all cases, on `jobs` processes (all cores by default), in the order in which they are done."""
+        jobs = jobs or os.cpu_count() or 1
+        if jobs == 1:
+            yield from map(self.attempt, cases)
+            return
+        global _here  # forked processes have the explorer as it stands
+        _here = self
+        gc.freeze()  # what the processes inherit is never looked through for garbage, and so stays shared
+        with ProcessPoolExecutor(jobs, multiprocessing.get_context("fork")) as pool:
+            try:
+                running = {pool.submit(_attempt, case) for case in islice(cases, jobs * _QUEUED_PER_PROCESS)}
+                while running:
+                    done, running = wait(running, return_when=FIRST_COMPLETED)
+                    running |= {pool.submit(_attempt, case) for case in islice(cases, len(done))}
+                    yield from (future.result() for future in done)
+            finally:
+                pool.shutdown(cancel_futures=True)
+                gc.unfreeze()
+
+    def shrink(self, failed: Trial, tell: Callable[[int], None] = lambda done: None) -> Trial:
+        """The same failure with the fewest faults found: none of those left can be left out alone."""
+        wanted = {violation.invariant for violation in failed.violations}
+        strokes = [(kind, number) for kind, numbers in failed.strokes.items() for number in numbers]
+        best, tried, ends = failed, 0, time.monotonic() + SHRINK_SECONDS
+        size = max(1, len(strokes) // 2)
+        while size and tried < SHRINK_TRIALS and time.monotonic() < ends:
+            start, shorter = 0, False
+            while start < len(strokes) and tried < SHRINK_TRIALS and time.monotonic() < ends:
+                fewer = strokes[:start] + strokes[start + size :]
+                trial = self.attempt(Case(failed.case.seed, failed.case.scenario.only(_by_kind(fewer))))
+                tried += 1
+                tell(tried)
+                if (failed.error and trial.error) or wanted & {violation.invariant for violation in trial.violations}:
+                    strokes, best, shorter = fewer, trial, True
+                else:
+                    start += size
+            if not shorter or size > len(strokes):
+                size = min(size // 2, len(strokes))
+        return best
+
+    def story(self, trial: Trial) -> list[str]:
+        """What happened in a trial, in lines to read."""
+        emulation = self._rig.emulate(trial.case.scenario, trial.case.seed, quiet)
+        return timeline(emulation, trial.violations)
+
+
+_here: Explorer | None = None
+
+
+def _attempt(case: Case) -> Trial:
+    assert _here is not None
+    return _here.attempt(case)
+
+
+def _killed(strokes: Strokes) -> Scenario:
+    """A scenario of nothing but these kills; both kinds are in it, so that their opportunities are counted."""
+    return Scenario("crash points", {kind: Fault(only=tuple(strokes.get(kind, ()))) for kind in KILLS})
+
+
+def _by_kind(strokes: Sequence[tuple[str, int]]) -> Strokes:
+    found: Strokes = {}
+    for kind, number in strokes:
+        found.setdefault(kind, []).append(number)
+    return found
+
+
+def _places(struck: Sequence[Stroke]) -> dict[str, Counter[str]]:
+    """Strokes of each fault by what they struck: a function's call of a service, a function, a queue, a mapping, or an upload."""
+    found: dict[str, Counter[str]] = {}
+    for stroke in struck:
+        if stroke.fault in OF_UPLOADS:
+            place = "uploads"
+        else:
+            name, _, call = stroke.where.partition(" ")
+            place = f"{name} {call}" if "." in call else name.partition("/")[0]  # a number of an environment or message says nothing here
+        found.setdefault(stroke.fault, Counter())[place] += 1
+    return found

@@ -1,0 +1,97 @@
+"""What an exploration found: numbers for summary.json, and for each failure a folder with its scenario and its story."""
+
+import shlex
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from harness.exploration.explorer import Explorer, Trial
+from harness.runs import out_folder
+
+MOST_FAILURES = 10
+"""Failures that are shrunk and written; more are counted only."""
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """A trial that broke an invariant, as found and as small as it could be made."""
+
+    found: Trial
+    small: Trial
+    folder: Path
+    command: str
+
+
+class Findings:
+    """Takes in trials as they are done."""
+
+    def __init__(self, out: Path, command: list[str]) -> None:
+        """`command`: how `harness run` is called for the same inputs and parameters, without seed and faults."""
+        self._out, self._command = out, command
+        self.trials, self.invocations, self.virtual_seconds, self.cpu_seconds = 0, 0, 0.0, 0.0
+        self.strokes: Counter[str] = Counter()
+        self.places: dict[str, Counter[str]] = {}
+        self.faults_struck: Counter[int] = Counter()
+        self.violated: Counter[str] = Counter()
+        self.failed: list[Trial] = []
+        self.failures: list[Failure] = []
+
+    def add(self, trial: Trial) -> None:
+        self.trials += 1
+        self.invocations += trial.invocations
+        self.virtual_seconds += trial.seconds[0]
+        self.cpu_seconds += trial.seconds[1]
+        struck = {kind: len(numbers) for kind, numbers in trial.strokes.items()}
+        self.strokes.update(struck)
+        self.faults_struck[sum(struck.values())] += 1
+        for kind, places in trial.places.items():
+            self.places.setdefault(kind, Counter()).update(places)
+        if trial.failed:
+            self.failed.append(trial)
+            self.violated.update({violation.invariant for violation in trial.violations} or {trial.error})
+
+    def write_failure(self, explorer: Explorer, found: Trial, small: Trial) -> Failure:
+        """Writes scenario and story of a failure that was made small."""
+        folder = self._out / "failures" / f"{len(self.failures) + 1}-seed-{small.case.seed}"
+        folder.mkdir(parents=True)
+        (folder / "scenario.toml").write_text(small.case.scenario.toml())
+        story = explorer.story(small) if not small.error else [small.error]
+        (folder / "timeline.txt").write_text("\n".join(story) + "\n")
+        words = [*self._command, "--seed", str(small.case.seed), "--faults", str(folder / "scenario.toml")]
+        failure = Failure(found, small, folder, shlex.join(words))
+        self.failures.append(failure)
+        return failure
+
+    def numbers(self, scenario: str, kinds: Iterable[str], real_seconds: float) -> dict[str, Any]:
+        """What goes into summary.json. `kinds`: of faults that could strike, also where none did."""
+        return {
+            "kind": "explore",
+            "scenario": scenario,
+            "trials": self.trials,
+            "failed": len(self.failed),
+            "violated": dict(self.violated),
+            "strokes": dict(self.strokes.most_common()),
+            "places": {kind: dict(self.places.get(kind, Counter()).most_common()) for kind in sorted({*kinds, *self.places})},
+            "emulationsByStrokes": {str(count): trials for count, trials in sorted(self.faults_struck.items())},
+            "invocations": self.invocations,
+            "virtualSeconds": round(self.virtual_seconds, 3),
+            "emulationSeconds": round(self.cpu_seconds, 3),
+            "realSeconds": round(real_seconds, 3),
+            "failures": [
+                {
+                    "seed": failure.small.case.seed,
+                    "invariants": sorted({violation.invariant for violation in failure.small.violations}) or [failure.small.error],
+                    "faults": failure.small.strokes,
+                    "found": sum(map(len, failure.found.strokes.values())),
+                    "replay": failure.command,
+                }
+                for failure in self.failures
+            ],
+        }
+
+
+def prepare(out: Path) -> None:
+    """An empty folder for an exploration, see `out_folder.prepare`. Raises `UsageError`."""
+    out_folder.prepare(out, "exploration", ("summary.json", "report.html"), "failures")

@@ -1,0 +1,141 @@
+"""Everything about a system and its inputs that stays the same from one emulation to the next: load once, emulate often.
+
+With recorded compute an emulation is rehearsed until the ledger holds all it needs; the emulation itself then computes nothing and is
+the same every time.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from harness.cloud import template
+from harness.compute import recording
+from harness.runs import clients, invariants
+from harness.compute.policies import Measured, Modelled, Policy, Recorded
+from harness.config import Config
+from harness.runs.emulation import Emulation, Setting, emulate
+from harness.compute.sandbox import CodeBase
+from harness.errors import UsageError
+from harness.faults.scenario import CALM, Scenario
+from harness.runs.inputs import InputFile
+from harness.runs.invariants import Violation
+from harness.cloud.latency import Distribution
+from harness.compute.ledger import Ledger
+from harness.runs.places import Place
+from harness.engine.randomness import Randomness
+
+ComputeKind = Literal["measured", "recorded", "modelled"]
+Results = dict[str, list[dict[str, Any]]]
+
+BINARY_SUFFIXES = (".pdf",)
+"""Results of these kinds stand beside the JSON results and are not read."""
+MOST_REHEARSALS = 8
+"""A handler that asks for other work at every rehearsal is not a function of its inputs, and cannot be recorded."""
+
+
+class Progress(Protocol):
+    """Shows how far a long step is; a context that gives a function to tell the number done."""
+
+    def __call__(self, title: str, total: int) -> AbstractContextManager[Callable[[int], None]]: ...
+
+
+def quiet(title: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
+    """A `Progress` that shows nothing."""
+    return nullcontext(lambda done: None)
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What a user chooses. `parameters` are the template's; `ledger` is where recorded compute is kept;
+    `cpu_factor`: how many times longer a Lambda vCPU takes than this machine's core; `faults`: what breaks;
+    `aftermath`: virtual seconds that the run goes on at least, for what happens long after all is done;
+    `redrive`: at the end what was given up is given back, with nothing broken any more.
+    """
+
+    template: Path
+    parameters: dict[str, str]
+    seed: int
+    compute: ComputeKind
+    latencies: dict[str, Distribution]
+    ledger: Path
+    cpu_factor: float = 1.0
+    faults: Scenario = CALM
+    aftermath: float = 0.0
+    redrive: bool = False
+
+
+class Rig:
+    """Raises `UsageError` for a template or configuration that is wrong."""
+
+    def __init__(self, config: Config, inputs: Sequence[InputFile], options: Options) -> None:
+        if config.result is None or not config.inputs or not config.results:
+            raise UsageError("pyproject.toml has no [tool.harness] with inputs, results and result: say where files go and results appear")
+        self.config, self.options, self.fields = config, options, config.result
+        self.template = template.load(options.template, options.parameters)
+        uploads = Place.parse(config.inputs)
+        self.keys = [uploads.prefix + file.name for file in inputs]
+        self._setting = Setting(
+            template=self.template,
+            clients=[*clients.of_files(inputs, uploads, self.template), lambda stage: stage.kernel.sleep(options.aftermath)],
+            results=Place.parse(config.results),
+            seed=options.seed,
+            latencies=options.latencies,
+            recorded=config.record,
+            stream_shards=config.stream_shards,
+            cpu_factor=options.cpu_factor,
+        )
+        handlers = [resource["Properties"]["Handler"] for resource in self.template.functions()]
+        self._code = CodeBase(list(self.template.code.values()), handlers)
+
+    def emulate(self, faults: Scenario, seed: int, progress: Progress) -> Emulation:
+        """Runs the system on the inputs."""
+        setting = msgspec.structs.replace(self._setting, faults=faults, seed=seed, redrive=self.options.redrive and faults is not CALM)
+        if self.options.compute == "recorded":
+            ledger = Ledger(self.options.ledger)
+            try:
+                return self._recorded(setting, ledger, progress)
+            finally:
+                ledger.close()
+        policy: Policy = Measured() if self.options.compute == "measured" else Modelled(Randomness(seed).stream("compute"))
+        return self._once(setting, policy, progress)
+
+    def results(self, emulation: Emulation) -> Results:
+        """Decoded JSON results by the key of the upload that they are about; "_key" is their own."""
+        return by_upload(emulation.results, self.fields.key)
+
+    def check(self, emulation: Emulation, expected: Results | None) -> tuple[Results, list[str], list[Violation]]:
+        """(results, names of the invariants checked, violations). `expected`: results of a calm run, if there are any."""
+        results = self.results(emulation)
+        evidence = invariants.Evidence(emulation, self.keys, results, self.fields, self.config.state, expected, self.options.redrive)
+        return results, *invariants.check(evidence)
+
+    def _recorded(self, setting: Setting, ledger: Ledger, progress: Progress) -> Emulation:
+        for _ in range(MOST_REHEARSALS):
+            policy = Recorded(ledger, self._code)
+            emulation = self._once(setting, policy, progress, lambda policy=policy: policy.full)  # type: ignore[misc]
+            if not policy.incomplete:
+                return emulation
+            if policy.pending:
+                unit = setting.recorded[0].unit if setting.recorded else "call"
+                with progress(f"Recording {unit}s", len(policy.pending)) as tell:
+                    recording.record(ledger, list(policy.pending.values()), policy.variables, tell)
+            else:
+                policy.learn()
+        raise UsageError("the recorded functions of [tool.harness] are called with other arguments at every run: use --compute measured")
+
+    def _once(self, setting: Setting, policy: Policy, progress: Progress, should_stop: Callable[[], bool] = lambda: False) -> Emulation:
+        with progress("Emulating", len(setting.clients)) as tell:
+            return emulate(setting, self._code, policy, tell, should_stop)
+
+
+def by_upload(objects: Mapping[str, bytes], key_field: str) -> Results:
+    """Decoded JSON results by the key of the upload that they are about; "_key" is their own."""
+    results: Results = {}
+    for key, body in sorted(objects.items()):
+        if key.endswith(BINARY_SUFFIXES):
+            continue
+        result = {**msgspec.json.decode(body), "_key": key}
+        results.setdefault(result[key_field], []).append(result)
+    return results

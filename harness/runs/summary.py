@@ -1,0 +1,168 @@
+"""A run in numbers: the JSON object of summary.json, computed from what was recorded and nothing else."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from harness.bill import meter
+from harness.config import ResultFields
+from harness.runs.emulation import Emulation
+from harness.runs.invariants import Violation
+from harness.recorder import AnyEvent, Call, Compute, Invocation, Message, Result, Stroke, Throttle, Upload
+
+Numbers = dict[str, Any]
+
+
+def summarize(
+    emulation: Emulation,
+    results: Mapping[str, Sequence[Mapping[str, Any]]],
+    fields: ResultFields,
+    *,
+    seed: int,
+    compute: str,
+    cpu_factor: float,
+    parameters: Mapping[str, str],
+    faults: str,
+    checked: Sequence[str],
+    violations: Sequence[Violation],
+    real_seconds: float,
+    before_redrive: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+) -> Numbers:
+    """`results`: decoded results by the key of their upload."""
+    events = emulation.recorder.events
+    ended = _ended(events)
+    single = [found[0] for found in results.values() if found]
+    counts = _counts(results, fields)
+    pages = sum(result[fields.pages] for result in single)
+    return {
+        "kind": "run",
+        "seed": seed,
+        "compute": compute,
+        "cpuFactor": cpu_factor,
+        "parameters": dict(parameters),
+        "faults": {"scenario": faults, "strokes": dict(Counter(event.fault for event in events if isinstance(event, Stroke)))},
+        "files": {
+            "total": sum(isinstance(event, Upload) for event in events),
+            **counts,
+        },
+        **(
+            {"redrive": {"messages": emulation.redriven, "before": _counts(before_redrive, fields), "after": counts}}
+            if before_redrive is not None
+            else {}
+        ),
+        "pages": {
+            "total": pages,
+            "npi": sum(len(result[fields.npi_pages]) for result in single),
+            "errors": sum(len(result[fields.page_errors]) for result in single),
+        },
+        "virtualSeconds": round(ended, 6),
+        "realSeconds": round(real_seconds, 3),
+        "throughput": {
+            "filesPerSecond": round(len(single) / ended, 6) if ended else 0,
+            "pagesPerSecond": round(pages / ended, 6) if ended else 0,
+        },
+        "fileLatency": _quantiles(list(file_latencies(emulation, results).values())),
+        "ocr": _ocr(events),
+        "billedRequests": {"sqs": sum(meter.sqs_requests(call) for call in events if isinstance(call, Call) and call.service == "sqs")},
+        "invocations": _invocations(events),
+        "queues": _queues(events),
+        "invariants": {
+            "checked": list(checked),
+            "violations": [{"invariant": found.invariant, "detail": found.detail} for found in violations],
+        },
+        "traceDigest": emulation.recorder.digest(),
+    }
+
+
+def _counts(results: Mapping[str, Sequence[Mapping[str, Any]]], fields: ResultFields) -> dict[str, int]:
+    """Results by status."""
+    statuses = Counter(found[0][fields.status] for found in results.values() if found)
+    return {"completed": statuses[fields.completed], "partial": statuses[fields.partial], "failed": statuses[fields.failed]}
+
+
+def file_latencies(emulation: Emulation, results: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, float]:
+    """Virtual seconds from an upload to its latest result, by the upload's key."""
+    uploaded = {event.key: event.t for event in emulation.recorder.events if isinstance(event, Upload)}
+    written = {event.key: event.t for event in emulation.recorder.events if isinstance(event, Result)}
+    latencies = {}
+    for key, found in results.items():
+        times = [written[result["_key"]] for result in found if result["_key"] in written]
+        if times and key in uploaded:
+            latencies[key] = max(times) - uploaded[key]
+    return latencies
+
+
+def _ended(events: Sequence[AnyEvent]) -> float:
+    return max((event.t for event in events if isinstance(event, Invocation | Result | Message | Upload)), default=0.0)
+
+
+def _quantiles(values: Sequence[float]) -> Numbers:
+    if not values:
+        return {"p50": 0.0, "p95": 0.0, "p99": 0.0}
+    low, middle, high = np.quantile(np.array(values), (0.5, 0.95, 0.99))
+    return {"p50": round(float(low), 6), "p95": round(float(middle), 6), "p99": round(float(high), 6)}
+
+
+def _ocr(events: Sequence[AnyEvent]) -> Numbers:
+    seconds = [event.cpu for event in events if isinstance(event, Compute)]
+    total = sum(seconds)
+    return {
+        "pages": len(seconds),
+        "cpuSeconds": round(total, 6),
+        "cpuSecondsPerPage": round(total / len(seconds), 6) if seconds else 0,
+    }
+
+
+def _invocations(events: Sequence[AnyEvent]) -> Numbers:
+    by_function: dict[str, list[Invocation]] = defaultdict(list)
+    throttles: Counter[str] = Counter()
+    for event in events:
+        if isinstance(event, Invocation):
+            by_function[event.function].append(event)
+        elif isinstance(event, Throttle):
+            throttles[event.function] += 1
+    return {
+        function: {
+            "count": len(by_function[function]),
+            "errors": sum(event.outcome == "error" for event in by_function[function]),
+            "failedRecords": sum(event.failed_records for event in by_function[function]),
+            "timeouts": sum(event.outcome == "timeout" for event in by_function[function]),
+            "throttles": throttles[function],
+            "coldStarts": sum(event.cold for event in by_function[function]),
+            "durationP50": _quantiles([event.duration for event in by_function[function]])["p50"],
+            "durationP95": _quantiles([event.duration for event in by_function[function]])["p95"],
+            "billedMs": sum(event.billed_ms for event in by_function[function]),
+        }
+        for function in sorted({*by_function, *throttles})
+    }
+
+
+def _queues(events: Sequence[AnyEvent]) -> Numbers:
+    """maxDepth: most messages waiting at once to be received for the first time."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    depth: Counter[str] = Counter()
+    deepest: Counter[str] = Counter()
+    oldest: dict[str, float] = defaultdict(float)
+    for event in events:
+        if not isinstance(event, Message):
+            continue
+        counts[event.queue][event.action] += 1
+        if event.action == "sent":
+            depth[event.queue] += 1
+            deepest[event.queue] = max(deepest[event.queue], depth[event.queue])
+        elif event.action == "received":
+            depth[event.queue] -= event.receives == 1
+            oldest[event.queue] = max(oldest[event.queue], event.age)
+    return {
+        queue: {
+            "sent": counts[queue]["sent"],
+            "received": counts[queue]["received"],
+            "deleted": counts[queue]["deleted"],
+            "redriven": counts[queue]["redriven"],
+            "maxDepth": deepest[queue],
+            "maxAgeSeconds": oldest[queue],
+        }
+        for queue in sorted(counts)
+    }
