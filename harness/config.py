@@ -41,21 +41,51 @@ class RecordedFunction(msgspec.Struct, frozen=True, kw_only=True):
         return self.function.partition(":")[2]
 
 
-class ResultFields(msgspec.Struct, frozen=True, kw_only=True):
-    """Names of a result's fields, and of the values of its status."""
+class Words(msgspec.Struct, frozen=True, kw_only=True):
+    """What the application calls things, in tables, reports and the keys of summary.json. Nouns are (singular, plural).
 
-    key: str
-    status: str
-    pages: str
-    npi_pages: str
-    page_errors: str
-    reason: str
-    completed: str
-    partial: str
-    failed: str
+    input: what is put in; unit: what an input is made of, as its result counts it. marked: label of the units that a result names
+    (say "late items"), marked_as what they are ("late"), marked_key their key in summary.json; unread: what units with errors are.
+    work: what the recorded functions do.
+    """
+
+    system: str = "Wind tunnel"
+    input: tuple[str, str] = ("input", "inputs")
+    unit: tuple[str, str] = ("unit", "units")
+    marked: str = "marked"
+    marked_as: str = "marked"
+    marked_key: str = "marked"
+    unread: str = "with errors"
+    work: str = "recorded calls"
+
+
+class ResultFields(msgspec.Struct, frozen=True, kw_only=True):
+    """Names of a result's fields, and of the values of its status; "" where results have no such field.
+
+    key: the upload that a result is about; units: how many units it has; marked: the list of those that are marked (1-based);
+    errors: the list of those that failed, each an object with its number in `error_unit`; findings: objects with a `finding_type`.
+    """
+
+    key: str = ""
+    status: str = ""
+    units: str = ""
+    marked: str = ""
+    errors: str = ""
+    reason: str = ""
+    completed: str = "COMPLETED"
+    partial: str = "PARTIAL"
+    failed: str = "FAILED"
     findings: str = "findings"
     finding_type: str = "type"
-    error_page: str = "page"
+    error_unit: str = ""
+
+    def named(self) -> tuple[str, ...]:
+        """The fields that every result should have."""
+        return tuple(name for name in (self.key, self.status, self.units, self.marked, self.errors, self.reason) if name)
+
+
+_FORMER = {"pages": "units", "npi_pages": "marked", "page_errors": "errors", "error_page": "error_unit"}
+"""Names of [tool.harness.result] before it was free of one application's words; they are still read."""
 
 
 class StateFields(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,42 +102,52 @@ class StateFields(msgspec.Struct, frozen=True, kw_only=True):
     remaining: str
 
 
-class Sample(msgspec.Struct, frozen=True):
-    files: int
-    seed: int
+class Sample(msgspec.Struct, frozen=True, kw_only=True):
+    """`make`: "module:function" of (folder, files, seed, tell), which makes `files` inputs with truth."""
+
+    make: str = ""
+    files: int = 12
+    seed: int = 7
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """See the comments in pyproject.toml. `inputs` and `results` are "<logical id of a bucket>/<prefix>".
+    """See the comments in pyproject.toml. `inputs` and `results` are "<logical id of a bucket>/<prefix>" or that of a queue.
 
-    root: the project's folder. stream_shards: shards of a table's stream; DynamoDB has one for each partition of the table.
+    root: the project's folder; source: the file that says all this, None when there is none. stream_shards: shards of a table's
+    stream; DynamoDB has one for each partition of the table.
     """
 
     root: Path = Path()
+    source: Path | None = None
 
     template: str = "template.yaml"
     inputs: str = ""
     results: str = ""
     input_suffixes: tuple[str, ...] = ()
     stream_shards: int = 1
-    sample: Sample = Sample(12, 7)
+    sample: Sample = Sample()
     parameters: dict[str, str] = {}
-    result: ResultFields | None = None
+    words: Words = Words()
+    result: ResultFields = ResultFields()
     state: StateFields | None = None
     record: tuple[RecordedFunction, ...] = ()
 
 
 def load(directory: Path) -> Config:
-    """The configuration of the project that `directory` lies in, else of the one that this package lies in. Raises `UsageError`."""
-    for folder in (directory, *directory.parents, Path(__file__).parent.parent):
+    """The configuration of the project that `directory` lies in; without one nothing is known of the system. Raises `UsageError`."""
+    for folder in (directory, *directory.parents):
         file = folder / "pyproject.toml"
-        if file.is_file():
-            tables = tomllib.loads(file.read_text())
-            section = tables.get("tool", {}).get("harness")
+        if not file.is_file():
+            continue
+        try:
+            section = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("harness")
             if section is None:
                 continue
-            try:
-                return msgspec.structs.replace(msgspec.convert(section, Config), root=folder)
-            except msgspec.ValidationError as error:
-                raise UsageError(f"{file}: [tool.harness] is wrong: {error}") from error
-    return Config()
+            result = section.get("result", {})
+            section["result"] = {_FORMER.get(name, name): value for name, value in result.items()}
+            return msgspec.structs.replace(msgspec.convert(section, Config), root=folder, source=file)
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise UsageError(f"{file} is not TOML: {error}") from error
+        except (msgspec.ValidationError, AttributeError) as error:
+            raise UsageError(f"{file}: [tool.harness] is wrong: {error}") from error
+    return Config(root=directory)

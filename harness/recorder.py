@@ -38,7 +38,9 @@ class Call(Event, frozen=True, kw_only=True, tag="call"):
 
 
 class Invocation(Event, frozen=True, kw_only=True, tag="invocation"):
-    """An invocation that ended at `t`. Seconds; memory in MB; `outcome`: success, error, timeout or killed."""
+    """An invocation that ended at `t`. Seconds; memory in MB; `outcome`: success, error, timeout or killed;
+    init_failed: the handler could not be imported.
+    """
 
     function: str
     request: str
@@ -55,6 +57,7 @@ class Invocation(Event, frozen=True, kw_only=True, tag="invocation"):
     failed_records: int = 0
     logged_bytes: int = 0
     compute: float = 0.0
+    init_failed: bool = False
 
 
 class Throttle(Event, frozen=True, kw_only=True, tag="throttle"):

@@ -15,5 +15,5 @@ def contents(directory: Path, summary: Mapping[str, Any]) -> dict[str, Any]:
         "struck": sum(summary["strokes"].values()),
         "places": plots.strokes_by_place(summary["places"]) if any(summary["places"].values()) else "",
         "per_emulation": plots.strokes_per_emulation(by_strokes),
-        "stories": [path.read_text() for path in stories],
+        "stories": [path.read_text(encoding="utf-8") for path in stories],
     }

@@ -20,7 +20,7 @@ KINDS: Mapping[str, tuple[str, Contents]] = {
 
 def write(directory: Path) -> None:
     """Writes report.html into a folder with a summary.json. Raises `ValueError` or `KeyError` when its files lack something."""
-    summary = json.loads((directory / "summary.json").read_text())
+    summary = json.loads((directory / "summary.json").read_text(encoding="utf-8"))
     template, contents = KINDS[summary["kind"]]
     loader = jinja2.PackageLoader("reports", ".")
     environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined)
@@ -28,4 +28,4 @@ def write(directory: Path) -> None:
         html = environment.get_template(template).render(summary, **contents(directory, summary))
     except jinja2.UndefinedError as missing:
         raise ValueError(str(missing)) from missing
-    (directory / "report.html").write_text(html)
+    (directory / "report.html").write_text(html, encoding="utf-8")

@@ -1,6 +1,7 @@
 """The pictures of a run or an exploration, as SVG to stand inside a page."""
 
 import io
+import warnings
 from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
@@ -18,7 +19,15 @@ COLORS = ("#2f6f9f", "#d1752c", "#4c8c4a", "#8a5aa8", "#b0413e", "#6b6b6b", "#b5
 SLOWEST = 25
 """Files shown in the picture of where a file's time went."""
 
-mpl.rcParams.update({"svg.hashsalt": "report", "svg.fonttype": "none", "font.size": 9, "font.family": "sans-serif"})
+mpl.rcParams.update(
+    {
+        "svg.hashsalt": "report",
+        "svg.fonttype": "none",
+        "font.size": 9,
+        "font.family": "sans-serif",
+        "text.parse_math": False,  # a dollar in a name is a dollar
+    }
+)
 
 Steps = Mapping[str, Sequence[tuple[float, int]]]
 
@@ -58,12 +67,12 @@ def file_ways(ways: Sequence[FileWay]) -> Markup:
 
 
 def page_seconds(pages: Sequence[float]) -> Markup:
-    """How long OCR of a page takes."""
+    """How long each recorded call takes."""
     figure = Figure(figsize=(9, 2.2), layout="constrained")
     axes = figure.subplots()
     axes.hist(pages, bins=40, color=COLORS[0])
-    axes.set_xlabel("CPU seconds of a page at one vCPU")
-    axes.set_ylabel("pages")
+    axes.set_xlabel("CPU seconds of a recorded call at one vCPU")
+    axes.set_ylabel("calls")
     _tidy(axes)
     return _svg(figure)
 
@@ -123,6 +132,8 @@ def _short(key: str) -> str:
 
 def _svg(figure: Figure) -> Markup:
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    with warnings.catch_warnings():  # the browser's font has the letters that this machine's lacks
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
     text = buffer.getvalue()
     return Markup(text[text.index("<svg") :])  # noqa: S704 our own

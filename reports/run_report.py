@@ -11,9 +11,15 @@ from reports.page_ranges import ranges
 
 def contents(directory: Path, summary: Mapping[str, Any]) -> dict[str, Any]:
     """What the page shows beside summary.json, from files.json and trace.jsonl of the run's folder."""
-    files = json.loads((directory / "files.json").read_text())
+    files = json.loads((directory / "files.json").read_text(encoding="utf-8"))
     recorded = trace.read(directory, {line["resultKey"]: line["uploadKey"] for line in files})
+    words = summary["words"]
     return {
+        "put": summary[words["input"][1]],
+        "counted": summary.get(words["unit"][1]),
+        "latency": summary[f"{words['input'][0]}Latency"],
+        "rate": summary["throughput"][f"{words['unit'][1]}PerSecond"],
+        "work": summary[words["work"].lower().replace(" ", "_")],
         "files_found": [_row(line) for line in files],
         "over_time": plots.over_time(recorded.spans, recorded.depths),
         "file_ways": plots.file_ways(recorded.ways) if recorded.ways else "",
@@ -22,5 +28,5 @@ def contents(directory: Path, summary: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _row(line: dict[str, Any]) -> dict[str, Any]:
-    share = 100 * len(line["npiPages"]) / line["pages"] if line["pages"] else 0
-    return line | {"npi_pages": ranges(line["npiPages"]), "percentage": share, "remarks": line["reason"] or ", ".join(line["found"])}
+    share = 100 * len(line["marked"]) / line["units"] if line["units"] else 0
+    return line | {"marked": ranges(line["marked"]), "percentage": share, "remarks": line["reason"] or ", ".join(line["found"])}

@@ -46,7 +46,7 @@ def read(directory: Path, finished: dict[str, str]) -> Trace:
     uploads: dict[str, float] = {}
     results: dict[str, float] = {}
     pages: list[float] = []
-    with (directory / "trace.jsonl").open() as lines:
+    with (directory / "trace.jsonl").open(encoding="utf-8") as lines:
         for line in lines:
             event: Event = json.loads(line)
             match event["event"]:

@@ -27,13 +27,14 @@ from moto.moto_api._internal import mock_random
 from moto.s3.models import s3_backends
 from moto.sqs.models import sqs_backends
 
-from harness.cloud import botocore_patches, moto_mended, moto_patches
+from harness.cloud import botocore_patches, moto_mended, moto_patches, scope
 from harness.cloud import template as templates
 from harness.cloud.template import System, Template
+from harness.errors import UsageError
 from harness.region import REGION
 
 ACCOUNT = "123456789012"
-STACK = "npi"
+STACK = "system"
 
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7WINDTUN",
@@ -99,21 +100,36 @@ class Cloud:
             if key.startswith(prefix):
                 yield key, entry.value
 
+    def _create(self, formation: Any, **stack: Any) -> None:
+        """Raises `UsageError` when moto cannot create the stack."""
+        try:
+            formation.create_stack(**stack)
+        except Exception as error:
+            raise UsageError(f"the template cannot be deployed: {type(error).__name__}: {' '.join(str(error).split())}") from error
+
     def _deploy(self, template: Template) -> System:
         document = template.document
         resources = document["Resources"]
-        kept = {key: value for key, value in resources.items() if value["Type"] not in _CREATED_ELSEWHERE}
-        deployed = {**document, "Resources": {key: _mended(value, kept) for key, value in kept.items()}}
+        kept = {
+            key: value for key, value in resources.items() if value["Type"] not in _CREATED_ELSEWHERE and scope.is_deployed(value["Type"])
+        }
+        deployed = {
+            **{key: value for key, value in document.items() if key != "Outputs"},
+            "Resources": {key: _mended(value, kept) for key, value in kept.items()},
+        }
         formation = self.client("cloudformation")
         with redirect_stdout(io.StringIO()), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            formation.create_stack(
+            self._create(
+                formation,
                 StackName=STACK,
                 TemplateBody=json.dumps(deployed),
                 Capabilities=["CAPABILITY_IAM"],
                 Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in template.parameters.items()],
             )
             stack = cloudformation_backends[ACCOUNT][REGION].get_stack(STACK)
+            conditions = stack.resource_map.lazy_condition_map
+            resources = {key: value for key, value in resources.items() if conditions.get(value.get("Condition"), True)}
             resolved = {key: clean_json(value, stack.resource_map) for key, value in resources.items()}
         physical = {
             logical_id: resource.physical_resource_id

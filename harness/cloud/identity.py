@@ -19,6 +19,9 @@ from harness.region import REGION
 
 Statement = Mapping[str, Any]
 
+ALL_ALLOWED: tuple[Statement, ...] = ({"Effect": "Allow", "Action": "*", "Resource": "*"},)
+"""Of a role that stands outside of the template: what it allows is not known."""
+
 _LOGS = {"Effect": "Allow", "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"], "Resource": "*"}
 MANAGED_POLICIES: dict[str, list[Statement]] = {
     "AWSLambdaBasicExecutionRole": [_LOGS],

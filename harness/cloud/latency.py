@@ -49,10 +49,10 @@ class Latencies:
 
 def load(file: Path | None = None) -> dict[str, Distribution]:
     """The harness's table, entries of `file` replacing its own. Raises `UsageError`."""
-    table = _parse(resources.files("harness.cloud").joinpath("latency.toml").read_text(), "latency.toml")
+    table = _parse(resources.files("harness.cloud").joinpath("latency.toml").read_text(encoding="utf-8"), "latency.toml")
     if file is not None:
         try:
-            table |= _parse(file.read_text(), str(file))
+            table |= _parse(file.read_text(encoding="utf-8"), str(file))
         except OSError as error:
             raise UsageError(f"cannot read the latencies {file}: {error.strerror}") from error
     return table

@@ -18,7 +18,8 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
-from harness.cloud.identity import Identity, of_role
+from harness.cloud import packages, scope
+from harness.cloud.identity import ALL_ALLOWED, Identity, of_role
 from harness.errors import UsageError
 from harness.region import REGION
 
@@ -36,11 +37,17 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     arn: str
     handler: str
     code: Path
+    layers: tuple[Path, ...] = ()
     memory: int
     timeout: int
     environment: dict[str, str]
     identity: Identity
     reserved: int | None = None
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Where its modules come from: its own code first, then its layers."""
+        return self.code, *self.layers
 
 
 def require(function: Function, source: str, needed: dict[str, str]) -> None:
@@ -111,12 +118,18 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Template(msgspec.Struct, frozen=True, kw_only=True):
-    """A translated template: CloudFormation, where it came from, and the values of its parameters."""
+    """A translated template: CloudFormation, where it came from, and the values of its parameters.
+
+    code: logical id of a function -> folder of its code; layers: that of a layer -> folder of its Python modules; notes: what of the
+    template is not emulated, and whether that matters.
+    """
 
     path: Path
     document: Resource
     parameters: dict[str, str]
     code: dict[str, Path]
+    layers: dict[str, Path] = {}
+    notes: tuple[str, ...] = ()
 
     def functions(self) -> list[Resource]:
         """The functions, as CloudFormation has them."""
@@ -126,27 +139,29 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
 def load(path: Path, parameters: dict[str, str]) -> Template:
     """Translates a SAM file. Raises `UsageError` for a file or parameter that is wrong."""
     try:
-        document = yaml_parse(path.read_text())
+        document = yaml_parse(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"cannot read the template {path}: {error.strerror}") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UsageError(f"the template {path} is not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(document, dict) or "Resources" not in document:
+    if not isinstance(document, dict) or not isinstance(document.get("Resources"), dict):
         raise UsageError(f"the template {path} has no Resources")
-    _check_parameters(path, document.get("Parameters", {}), parameters)
-    code = {}
-    for logical_id, resource in document["Resources"].items():
-        if resource.get("Type") == "AWS::Serverless::Function":
-            code[logical_id] = _replace_code(path, document, resource)
+    declared = document.get("Parameters") or {}
+    _check_parameters(path, declared, parameters)
+    values = {name: str(entry["Default"]) for name, entry in declared.items() if "Default" in entry} | parameters
+    code, layers, external = packages.local(path, document, values)
     try:
         with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
             translated = Translator({}, Parser(), boto_session=boto3.Session(region_name=REGION)).translate(document, parameters)
     except InvalidDocumentException as error:
-        raise UsageError(f"the template {path} is no valid SAM: {error.message}") from error
-    defaults = {name: str(entry["Default"]) for name, entry in document.get("Parameters", {}).items() if "Default" in entry}
-    values = defaults | parameters
+        causes = "; ".join(cause.message for cause in error.causes) or error.message
+        raise UsageError(f"the template {path} is no valid SAM: {causes}") from error
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"the template {path} is no valid SAM: {type(error).__name__}: {error}") from error
     plain = json.loads(json.dumps(translated, default=str))
-    return Template(path=path, document=_mapped(plain, plain.get("Mappings", {}), values), parameters=values, code=code)
+    mapped = _mapped(plain, plain.get("Mappings", {}), values)
+    notes = (*external, *scope.notes(mapped["Resources"]))
+    return Template(path=path, document=mapped, parameters=values, code=code, layers=layers, notes=notes)
 
 
 def describe(template: Template, resolved: dict[str, Resource], physical: dict[str, str], arns: dict[str, str]) -> System:
@@ -154,12 +169,13 @@ def describe(template: Template, resolved: dict[str, Resource], physical: dict[s
 
     `resolved`: the resources with their references replaced; `physical`: their physical ids; `arns`: ARNs of functions, queues, roles.
     """
+    resolved = {logical_id: resource for logical_id, resource in resolved.items() if resource is not None}
     roles = {
         arns[logical_id]: of_role(resource, arns[logical_id].split(":")[4]) for logical_id, resource in _of_type(resolved, "AWS::IAM::Role")
     }
     functions = {
         logical_id: _function(
-            logical_id, resource["Properties"], physical[logical_id], arns[logical_id], template, roles[resource["Properties"]["Role"]]
+            logical_id, resource["Properties"], physical[logical_id], arns[logical_id], template, roles.get(resource["Properties"]["Role"])
         )
         for logical_id, resource in _of_type(resolved, "AWS::Lambda::Function")
     }
@@ -168,6 +184,7 @@ def describe(template: Template, resolved: dict[str, Resource], physical: dict[s
     mappings = [
         (logical_id, resource["Properties"], names[resource["Properties"]["FunctionName"]])
         for logical_id, resource in _of_type(resolved, "AWS::Lambda::EventSourceMapping")
+        if "EventSourceArn" in resource["Properties"]
     ]
     return System(
         functions=functions,
@@ -190,6 +207,10 @@ def describe(template: Template, resolved: dict[str, Resource], physical: dict[s
 
 
 def _check_parameters(path: Path, declared: Resource, given: dict[str, str]) -> None:
+    lacking = [name for name, entry in declared.items() if "Default" not in entry and name not in given]
+    if lacking:
+        options = " ".join(f"--parameter {name}=VALUE" for name in lacking)
+        raise UsageError(f"the template {path} has parameters without a default: give {options}")
     for name, value in given.items():
         if name not in declared:
             raise UsageError(f"the template {path} has no parameter {name}; it has {', '.join(sorted(declared)) or 'none'}")
@@ -205,18 +226,6 @@ def _check_parameters(path: Path, declared: Resource, given: dict[str, str]) -> 
             low, high = parameter.get("MinValue", number), parameter.get("MaxValue", number)
             if not low <= number <= high:
                 raise UsageError(f"parameter {name} is {value}; it must lie between {low} and {high}")
-
-
-def _replace_code(path: Path, document: Resource, resource: Resource) -> Path:
-    """Takes CodeUri, a local folder, out of the template (moto needs none of it) and returns the folder."""
-    properties = resource["Properties"]
-    shared = document.get("Globals", {}).get("Function", {})
-    uri = properties.get("CodeUri", shared.get("CodeUri", "."))
-    if not isinstance(uri, str):
-        raise UsageError(f"the template {path} has a function whose CodeUri is not a local folder; give it one")
-    properties.pop("CodeUri", None)
-    properties["InlineCode"] = "# elsewhere"
-    return (path.parent / uri).resolve()
 
 
 def _mapped(node: Any, mappings: Resource, values: dict[str, str]) -> Any:
@@ -235,7 +244,7 @@ def _of_type(resources: dict[str, Resource], kind: str) -> Iterator[tuple[str, R
     return ((logical_id, resource) for logical_id, resource in resources.items() if resource["Type"] == kind)
 
 
-def _function(logical_id: str, properties: Resource, name: str, arn: str, template: Template, identity: Identity) -> Function:
+def _function(logical_id: str, properties: Resource, name: str, arn: str, template: Template, identity: Identity | None) -> Function:
     reserved = properties.get("ReservedConcurrentExecutions")
     return Function(
         logical_id=logical_id,
@@ -243,10 +252,11 @@ def _function(logical_id: str, properties: Resource, name: str, arn: str, templa
         arn=arn,
         handler=properties["Handler"],
         code=template.code.get(logical_id, template.path.parent.resolve()),
+        layers=packages.layers_of(properties, template.layers),
         memory=int(properties.get("MemorySize", 128)),
         timeout=int(properties.get("Timeout", 3)),
         environment={key: str(value) for key, value in properties.get("Environment", {}).get("Variables", {}).items()},
-        identity=identity,
+        identity=identity or Identity(arn.split(":")[4], ALL_ALLOWED),
         reserved=None if reserved is None else int(reserved),
     )
 

@@ -1,5 +1,6 @@
-"""What a person sees of a command: a progress bar on a terminal, a table of what came of a run."""
+"""What a person sees of a command: progress, and, a table of what came of a run."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,40 +9,67 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
+from harness.config import Words
 from harness.exploration.findings import Failure
 from harness.runs.run import FileLine
+from harness.runs.summary import work_key
 from reports.page_ranges import ranges
 
 MOST_ROWS = 40
+SECONDS_BETWEEN_LINES = 10.0
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
 
 
 class Screen:
-    """Standard output for results, standard error for progress (nothing there when it is no terminal)."""
+    """Standard output for results, standard error for progress: a bar on a terminal, else a line now and then."""
 
     def __init__(self) -> None:
-        self._out = Console(highlight=False)
-        self._err = Console(stderr=True)
+        self._out = _Console(highlight=False)
+        self._err = _Console(stderr=True, highlight=False)
 
     @contextmanager
     def progress(self, title: str, total: int) -> Iterator[Callable[[int], None]]:
         if not self._err.is_terminal:
-            yield lambda _: None
+            yield self._lines(title, total)
             return
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=self._err, transient=True, redirect_stdout=False, redirect_stderr=False) as bar:
             task = bar.add_task(title, total=total)
             yield lambda done: bar.update(task, completed=done)
 
+    def _lines(self, title: str, total: int) -> Callable[[int], None]:
+        """Says how far it is when the last line is some time ago."""
+        began = said = time.monotonic()
+
+        def tell(done: int) -> None:
+            nonlocal said
+            now = time.monotonic()
+            if now - said >= SECONDS_BETWEEN_LINES:
+                said = now
+                of = f" of {total}" if total else ""
+                self._err.print(f"{title}: {done}{of} after {now - began:.0f} s", markup=False, soft_wrap=True)
+
+        return tell
+
     def say(self, text: str) -> None:
         self._out.print(text, markup=False, soft_wrap=True)
 
     def run(self, numbers: Mapping[str, Any], files: Sequence[FileLine], out: Path) -> None:
-        """The files with what was found in them, then the headline numbers."""
-        self._out.print(_files(files))
+        """The inputs with what was found in them, then the headline numbers."""
+        words = Words(**numbers["words"])
+        if files:
+            self._out.print(_files(files, words))
         if len(files) > MOST_ROWS:
-            self.say(f"... and {len(files) - MOST_ROWS} more files in {out / 'results'}")
-        self._out.print(_headline(numbers))
+            self.say(f"... and {len(files) - MOST_ROWS} more {words.input[1]} in {out / 'results'}")
+        self._out.print(_headline(numbers, words))
+        for note in numbers["notes"]:
+            self.say(f"Note: {note}")
         for violation in numbers["invariants"]["violations"]:
             self.say(f"VIOLATED: {violation['invariant']}: {violation['detail']}")
         self.say(f"Results: {out / 'results'}   Report: {out / 'report.html'}   Numbers: {out / 'summary.json'}")
@@ -74,33 +102,45 @@ class Screen:
         self.say(f"Report: {out / 'report.html'}")
 
 
-def _files(files: Sequence[FileLine]) -> Table:
+def _files(files: Sequence[FileLine], words: Words) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("file", "status", "pages", "NPI pages", "remarks"):
-        table.add_column(title, justify="right" if title == "pages" else "left", overflow="fold")
+    for title in (words.input[0], "status", words.unit[1], words.marked, "remarks"):
+        table.add_column(title, justify="right" if title == words.unit[1] else "left", overflow="fold")
     for line in files[:MOST_ROWS]:
         remarks = line.reason or ", ".join(line.found)
-        table.add_row(line.name, line.status, str(line.pages), ranges(line.npi_pages) or "-", remarks)
+        cells = (line.name, line.status, str(line.units), ranges(line.marked) or "-", remarks)
+        table.add_row(*(Text(cell) for cell in cells))  # a name may look like markup
     return table
 
 
-def _headline(numbers: Mapping[str, Any]) -> Table:
+def _headline(numbers: Mapping[str, Any], words: Words) -> Table:
+    (one_input, inputs), (one_unit, units) = words.input, words.unit
     table = Table(box=None, show_header=False, pad_edge=False)
-    files, pages, ocr = numbers["files"], numbers["pages"], numbers["ocr"]
-    latency, throughput = numbers["fileLatency"], numbers["throughput"]
+    put, counted, work = numbers[inputs], numbers.get(units), numbers[work_key(words)]
+    latency, throughput = numbers[f"{one_input}Latency"], numbers["throughput"]
     invocations = numbers["invocations"].values()
+    without = put["total"] - sum(put[status] for status in ("completed", "partial", "failed"))
+    failed_records = sum(entry["failedRecords"] for entry in invocations)
+    of_units = f", {throughput[f'{units}PerSecond']:.2f} {units}/s" if counted else ""
     rows = {
-        "files": f"{files['total']}: {files['completed']} completed, {files['partial']} partial, {files['failed']} failed",
-        "pages": f"{pages['total']}: {pages['npi']} with NPI, {pages['errors']} could not be read",
+        inputs: f"{put['total']}: {put['completed']} completed, {put['partial']} partial, {put['failed']} failed"
+        + (f", {without} without a result" if without else ""),
+        units: f"{counted['total']}: {counted[words.marked_key]} {words.marked_as}, {counted['errors']} {words.unread}" if counted else "",
         "virtual time": f"{numbers['virtualSeconds']:.1f} s (emulated in {numbers['realSeconds']:.1f} s)",
-        "throughput": f"{throughput['filesPerSecond']:.2f} files/s, {throughput['pagesPerSecond']:.2f} pages/s",
-        "upload to result": f"p50 {latency['p50']:.1f} s, p95 {latency['p95']:.1f} s, p99 {latency['p99']:.1f} s",
-        "OCR": f"{ocr['cpuSeconds']:.1f} CPU s, {ocr['cpuSecondsPerPage']:.2f} s a page",
+        "throughput": f"{throughput[f'{inputs}PerSecond']:.2f} {inputs}/s{of_units}",
+        "input to result": f"p50 {latency['p50']:.1f} s, p95 {latency['p95']:.1f} s, p99 {latency['p99']:.1f} s",
+        words.work: f"{work['cpuSeconds']:.1f} CPU s, {work[f'cpuSecondsPer{one_unit.capitalize()}']:.2f} s a {one_unit}"
+        if work["cpuSeconds"]
+        else "",
         "invocations": f"{sum(entry['count'] for entry in invocations)}, {sum(entry['coldStarts'] for entry in invocations)} cold, "
         f"{sum(entry['errors'] + entry['timeouts'] for entry in invocations)} failed, "
+        f"{f'{failed_records:,} records handed back, ' if failed_records else ''}"
         f"{sum(entry['billedMs'] for entry in invocations) / 1000:.1f} s billed",
         "invariants": f"{len(numbers['invariants']['checked'])} checked, {len(numbers['invariants']['violations'])} violated",
     }
+    if not numbers["hasResults"]:
+        rows |= {inputs: f"{put['total']} put in; this system has no place for results", "throughput": "", "input to result": ""}
     for name, value in rows.items():
-        table.add_row(f"[bold]{name}[/bold]", value)
+        if value:
+            table.add_row(f"[bold]{name}[/bold]", value)
     return table

@@ -67,9 +67,13 @@ class Ledger:
         self._db.close()
 
 
-@cache
 def fingerprint(module: str, code: CodeBase, versions: tuple[str, ...] = ()) -> str:
     """Names the code of a module with all of the application's modules that it imports, and versions of distributions."""
+    return _fingerprint(module, code, code.folders, versions)
+
+
+@cache
+def _fingerprint(module: str, code: CodeBase, folders: tuple[str, ...], versions: tuple[str, ...]) -> str:
     hasher = hashlib.blake2b(digest_size=12)
     for name, source in sorted(_sources(module, code).items()):
         hasher.update(f"{name}\0".encode() + source)

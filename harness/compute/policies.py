@@ -24,6 +24,7 @@ from harness.cloud.template import Function
 from harness.compute.ledger import Entry, Ledger, fingerprint
 from harness.compute.sandbox import CodeBase
 from harness.config import RecordedFunction
+from harness.errors import UsageError
 
 MB_PER_VCPU = 1769
 """AWS Lambda developer guide, "Configure Lambda function memory": at 1,769 MB a function has one vCPU."""
@@ -75,9 +76,9 @@ class Measured:
         return measured
 
     def init(self, function: Function) -> float:
-        if function.handler not in self._init:
-            self._init[function.handler] = measure_init(function)
-        return self._init[function.handler]
+        if function.logical_id not in self._init:
+            self._init[function.logical_id] = measure_init(function)
+        return self._init[function.logical_id]
 
     def call(self, spec: RecordedFunction, original: Callable[..., Any], args: Any, kwargs: Any) -> Outcome:
         return measure(original, args, kwargs)
@@ -174,14 +175,15 @@ class Recorded:
             self._ledger.keep_segments(code, {label: statistics.median(values) for label, values in samples.items()})
 
     def _code_of(self, function: Function) -> str:
-        if function.handler not in self._fingerprints:
-            module = function.handler.rpartition(".")[0]
-            code = self._fingerprints[function.handler] = f"{function.handler}@{fingerprint(module, self._code)}"
+        if function.logical_id not in self._fingerprints:
+            module = function.handler.replace("/", ".").rpartition(".")[0]
+            with self._code.within(function.folders):
+                code = self._fingerprints[function.logical_id] = f"{function.handler}@{fingerprint(module, self._code)}"
             self._segments[code] = self._ledger.segments(code)
             between = [cpu for label, cpu in self._segments[code].items() if label != "init"]
             if between:
                 self._typical[code] = statistics.median(between)
-        return self._fingerprints[function.handler]
+        return self._fingerprints[function.logical_id]
 
     def _key(self, spec: RecordedFunction, original: Callable[..., Any], args: Any, kwargs: Any) -> bytes:
         if spec.function not in self._fingerprints:
@@ -226,21 +228,22 @@ def to_entry(outcome: Outcome) -> Entry:
 
 def measure_init(function: Function, runs: int = 3) -> float:
     """CPU seconds of importing a handler in a fresh interpreter: the median of `runs`."""
-    module = function.handler.rpartition(".")[0]
+    module = function.handler.replace("/", ".").rpartition(".")[0]
     script = f"import importlib, time; began = time.process_time(); importlib.import_module({module!r}); print(time.process_time() - began)"
     taken = []
     for _ in range(runs):
         done = subprocess.run(  # noqa: S603 the script is ours, the module's name the template's
             [sys.executable, "-c", script],
             cwd=function.code,
-            env=_plain_environment(function.environment),
+            env=_plain_environment({"PYTHONPATH": os.pathsep.join(map(str, function.folders)), **function.environment}),
             capture_output=True,
             text=True,
             check=False,
         )
         if done.returncode:
-            raise RuntimeError(f"the handler {function.handler} cannot be imported: {done.stderr.strip().splitlines()[-1]}")
-        taken.append(float(done.stdout))
+            told = (done.stderr.strip() or "it says nothing").splitlines()[-1]
+            raise UsageError(f"the handler {function.handler} of {function.logical_id} cannot be imported on its own: {told}")
+        taken.append(float(done.stdout.split()[-1]))
     return statistics.median(taken)
 
 

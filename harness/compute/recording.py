@@ -13,6 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 
 from harness.compute.ledger import Entry, Ledger
 from harness.compute.policies import Pending, measure, to_entry
+from harness.engine import interrupt
 
 CRASHED = Entry(0.0, b"the process crashed while it ran this call", "builtins:RuntimeError")
 
@@ -46,9 +47,15 @@ def _all(indices: list[int], variables: Mapping[str, str]) -> Iterator[tuple[int
                 yield running[done], done.result()
         except BrokenProcessPool:
             return
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in list(getattr(pool, "_processes", {}).values()):
+                process.terminate()
+            raise
 
 
 def _prepare(variables: dict[str, str]) -> None:
+    interrupt.ignore()  # and so in programs that a call starts: one that is ended by it would be recorded as failing
     os.environ.update(variables)
 
 

@@ -35,13 +35,27 @@ class CodeBase(importlib.abc.MetaPathFinder):
     """The application's own modules: what lies in the functions' code folders, but for what this process runs itself."""
 
     def __init__(self, folders: Sequence[Path], handlers: Sequence[str]) -> None:
-        self._paths = [str(folder) for folder in dict.fromkeys(folders)]
+        self._all = self.folders = tuple(str(folder) for folder in dict.fromkeys(folders))
         names = {handler.partition(".")[0] for handler in handlers}
         for folder in folders:
             found = {entry.stem for entry in folder.glob("*.py")} | {entry.parent.name for entry in folder.glob("*/__init__.py")}
             names |= {name for name in found if name not in sys.modules}
         self.names = frozenset(names)
         _CachedLoader.compiled.clear()
+
+    @contextmanager
+    def within(self, folders: Sequence[Path]) -> Iterator[None]:
+        """Imports come from these folders only: functions may have modules of the same name."""
+        kept = self.choose(folders)
+        try:
+            yield
+        finally:
+            self.folders = kept
+
+    def choose(self, folders: Sequence[Path] | None) -> tuple[str, ...]:
+        """From now on imports come from these folders, from all of them for None; returns those of before."""
+        kept, self.folders = self.folders, tuple(map(str, folders)) if folders is not None else self._all
+        return kept
 
     def owns(self, module: str) -> bool:
         return module.partition(".")[0] in self.names
@@ -51,7 +65,7 @@ class CodeBase(importlib.abc.MetaPathFinder):
     ) -> importlib.machinery.ModuleSpec | None:
         if not self.owns(fullname):
             return None
-        spec = importlib.machinery.PathFinder.find_spec(fullname, path or self._paths, target)
+        spec = importlib.machinery.PathFinder.find_spec(fullname, path or list(self.folders), target)
         if spec is not None and type(spec.loader) is importlib.machinery.SourceFileLoader:
             spec.loader = _CachedLoader(spec.loader.name, spec.loader.path)
         return spec
@@ -77,8 +91,8 @@ def take_modules(code: CodeBase) -> dict[str, ModuleType]:
 class Sandbox:
     """What an environment has to itself. `enter` and `leave` put it in place and away (see `kernel.Scope`)."""
 
-    def __init__(self, code: CodeBase, variables: Mapping[str, str]) -> None:
-        self._code = code
+    def __init__(self, code: CodeBase, variables: Mapping[str, str], folders: Sequence[Path]) -> None:
+        self._code, self._folders = code, folders
         self._modules: dict[str, ModuleType] = {}
         self._known = 0
         self._variables = {os.fsencode(name): os.fsencode(value) for name, value in variables.items()}
@@ -93,6 +107,7 @@ class Sandbox:
         self._host_folder, tempfile.tempdir = tempfile.tempdir, self._tmp
         boto3.DEFAULT_SESSION, self._boto_session = self._boto_session, boto3.DEFAULT_SESSION
         sys.modules.update(self._modules)
+        self._code.choose(self._folders)
         self._known = len(sys.modules)
 
     def leave(self) -> None:
@@ -100,6 +115,7 @@ class Sandbox:
         environ._data = self._host_variables
         tempfile.tempdir = self._host_folder
         boto3.DEFAULT_SESSION, self._boto_session = self._boto_session, boto3.DEFAULT_SESSION
+        self._code.choose(None)
         if len(sys.modules) == self._known:
             for name in self._modules:
                 sys.modules.pop(name, None)
@@ -115,7 +131,7 @@ class Sandbox:
 
     def load(self, handler: str) -> Any:
         """Imports the handler "module.function" in this sandbox, which must be entered."""
-        module, _, name = handler.rpartition(".")
+        module, _, name = handler.replace("/", ".").rpartition(".")
         return getattr(importlib.import_module(module), name)
 
     def discard(self) -> None:

@@ -14,11 +14,13 @@ from itertools import islice
 
 import msgspec
 
+from harness.engine import interrupt
 from harness.exploration.timeline import timeline
-from harness.faults.scenario import CALM, Fault, Scenario
+from harness.faults.scenario import Fault, Scenario
 from harness.recorder import Invocation, Stroke
 from harness.runs.invariants import Violation
-from harness.runs.rig import Progress, Results, Rig, quiet
+from harness.runs.results import Results
+from harness.runs.rig import Progress, Rig, quiet
 
 KILLS = ("killed_before_call", "killed_after_call")
 OF_UPLOADS = frozenset({"late_event", "duplicate_event", "overwritten", "removed"})
@@ -64,7 +66,7 @@ class Explorer:
     def __init__(self, rig: Rig, scenario: Scenario, progress: Progress, expected: Results | None = None) -> None:
         """`expected`: the results that are right, when those of a calm run on this rig are not to be trusted."""
         self._rig, self._scenario = rig, scenario
-        calm = rig.results(rig.emulate(CALM, rig.options.seed, progress))
+        calm = rig.calm(progress)
         self._expected: Results = calm if expected is None else expected
         if "overwritten" in scenario.faults:  # its uploads are other files, and are recorded once for all trials
             everything = Scenario("all overwritten", {"overwritten": Fault(rate=1.0, seconds=(0.0, 0.0))})
@@ -101,6 +103,8 @@ class Explorer:
         try:
             emulation = self._rig.emulate(case.scenario, case.seed, quiet)
             _, _, violations = self._rig.check(emulation, self._expected)
+            if emulation.interrupted:
+                raise KeyboardInterrupt
         except Exception as error:  # whatever breaks the emulator itself is a finding too
             return Trial(case, {}, {}, {}, [], 0, (0.0, time.perf_counter() - began), error=f"{type(error).__name__}: {error}")
         events = emulation.recorder.events
@@ -120,7 +124,7 @@ class Explorer:
         global _here  # forked processes have the explorer as it stands
         _here = self
         gc.freeze()  # what the processes inherit is never looked through for garbage, and so stays shared
-        with ProcessPoolExecutor(jobs, multiprocessing.get_context("fork")) as pool:
+        with ProcessPoolExecutor(jobs, multiprocessing.get_context("fork"), interrupt.ignore) as pool:
             try:
                 running = {pool.submit(_attempt, case) for case in islice(cases, jobs * _QUEUED_PER_PROCESS)}
                 while running:

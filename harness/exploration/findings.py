@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 
 from harness.exploration.explorer import Explorer, Trial
-from harness.runs import out_folder
+from harness.runs.out_folder import Kind
 
+KIND = Kind("exploration", ("summary.json", "report.html"), "failures")
 MOST_FAILURES = 10
 """Failures that are shrunk and written; more are counted only."""
 
@@ -56,9 +57,9 @@ class Findings:
         """Writes scenario and story of a failure that was made small."""
         folder = self._out / "failures" / f"{len(self.failures) + 1}-seed-{small.case.seed}"
         folder.mkdir(parents=True)
-        (folder / "scenario.toml").write_text(small.case.scenario.toml())
+        (folder / "scenario.toml").write_text(small.case.scenario.toml(), encoding="utf-8")
         story = explorer.story(small) if not small.error else [small.error]
-        (folder / "timeline.txt").write_text("\n".join(story) + "\n")
+        (folder / "timeline.txt").write_text("\n".join(story) + "\n", encoding="utf-8")
         words = [*self._command, "--seed", str(small.case.seed), "--faults", str(folder / "scenario.toml")]
         failure = Failure(found, small, folder, shlex.join(words))
         self.failures.append(failure)
@@ -90,8 +91,3 @@ class Findings:
                 for failure in self.failures
             ],
         }
-
-
-def prepare(out: Path) -> None:
-    """An empty folder for an exploration, see `out_folder.prepare`. Raises `UsageError`."""
-    out_folder.prepare(out, "exploration", ("summary.json", "report.html"), "failures")

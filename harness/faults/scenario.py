@@ -92,10 +92,10 @@ CALM = Scenario()
 def load(name: str) -> Scenario:
     """The preset of this name, else the scenario in this file. Raises `UsageError`."""
     if name in PRESETS:
-        return parse(resources.files("harness.faults").joinpath(f"{name}.toml").read_text(), name)
+        return parse(resources.files("harness.faults").joinpath(f"{name}.toml").read_text(encoding="utf-8"), name)
     path = Path(name)
     try:
-        return parse(path.read_text(), str(path))
+        return parse(path.read_text(encoding="utf-8"), str(path))
     except OSError as error:
         raise UsageError(f"--faults {name} is neither a preset ({', '.join(PRESETS)}) nor a file: {error.strerror}") from error
 

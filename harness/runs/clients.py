@@ -64,7 +64,7 @@ def _uploader(file: InputFile, place: Place) -> Client:
 
 def _sender(file: InputFile, place: Place) -> Client:
     def send(stage: Stage) -> None:
-        body = file.path.read_text()
+        body = file.path.read_text(encoding="utf-8")
         stage.cloud.sqs.send_message(QueueUrl=stage.cloud.queue_url(stage.cloud.system.queues[place.resource]), MessageBody=body)
         stage.recorder.record(Upload(t=stage.kernel.now, key=file.name, size=len(body)))
 

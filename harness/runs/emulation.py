@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from harness.cloud import deployment as clouds
-from harness.engine import memory
+from harness.engine import interrupt, memory
 from harness.cloud.addresses import bucket_and_key
 from harness.engine.clock import virtual_time
 from harness.compute.policies import Policy
@@ -66,6 +66,7 @@ class Emulation(msgspec.Struct, frozen=True):
     redriven: int
     ended: float
     finished: bool
+    interrupted: bool = False
 
 
 Client = Callable[[Stage], None]
@@ -118,7 +119,8 @@ def emulate(
         stack.enter_context(memory.thrifty())
         world = _World(setting, stage, functions, tell, should_stop)
         world.start()
-        kernel.run()
+        with interrupt.stopped_by(world.interrupt):
+            kernel.run()
         return world.outcome()
 
 
@@ -156,6 +158,7 @@ class _World:
         self._last_work = 0.0
         self._gauges: tuple[object, ...] = ()
         self._finished = False
+        self._interrupted = False
         stage.wire.observe("s3", self._on_object)
         stage.wire.observe("sqs", self._on_message)
 
@@ -167,6 +170,11 @@ class _World:
         for client in self._setting.clients:
             self._kernel.spawn("client", lambda client=client: self._serve(client))  # type: ignore[misc]
         self._kernel.spawn("watch", self._watch)
+
+    def interrupt(self) -> None:
+        """Somebody wants it to end now."""
+        self._interrupted = True
+        self._kernel.stop()
 
     def outcome(self) -> Emulation:
         return Emulation(
@@ -183,6 +191,7 @@ class _World:
             redriven=self._redriven,
             ended=self._last_work,
             finished=self._finished,
+            interrupted=self._interrupted,
         )
 
     def _wake_streams(self) -> None:
@@ -226,6 +235,7 @@ class _World:
         """Once a virtual second in which something happens: takes the gauges, and ends the run when there is nothing left to do."""
         while True:
             self._gauge()
+            self._tell(len(self._results))  # a sign of life, also where nothing comes of anything
             idle = self._is_idle()
             if idle and self._setting.redrive and self._given_up is None:
                 self._start_redrive()

@@ -16,6 +16,7 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from harness.config import ResultFields, StateFields
 from harness.runs.emulation import Emulation
+from harness.runs.results import Outcome, Results
 from harness.recorder import Call, Compute, Invocation, Message, Result, Stroke
 
 Item = dict[str, Any]
@@ -38,11 +39,12 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
 
     emulation: Emulation
     uploads: Sequence[str]
-    results: Mapping[str, Sequence[Mapping[str, Any]]]
+    results: Results
     fields: ResultFields
     state: StateFields | None = None
-    expected: Mapping[str, Sequence[Mapping[str, Any]]] | None = None
+    expected: Results | None = None
     healed: bool = False
+    has_results: bool = True
 
     def events(self, kind: type) -> Iterator[Any]:
         return (event for event in self.emulation.recorder.events if isinstance(event, kind))
@@ -99,10 +101,25 @@ def _finished(evidence: Evidence) -> Found:
 
 
 def _one_result_each(evidence: Evidence) -> Found:
-    for key in evidence.uploads:
+    for key in evidence.uploads if evidence.has_results else ():
         count, versions = len(evidence.results.get(key, ())), evidence.versions[key] or 1
         if count != versions and not (count < versions and evidence.is_destroyed(key)):
             yield f"{key} was put {versions} times and has {count} results", key
+
+
+def _results_have_their_fields(evidence: Evidence) -> Found:
+    """Each field that some results lack, once, with how many lack it."""
+    lacking = Counter(name for _, result in _each_result(evidence) for name in result.missing)
+    for name, count in sorted(lacking.items()):
+        key, example = next((key, result) for key, result in _each_result(evidence) if name in result.missing)
+        yield f"{count} results have no field {name} of its kind, {example.stored} first: correct [tool.harness.result] or the system", key
+
+
+def _handlers_can_be_imported(evidence: Evidence) -> Found:
+    """Each function whose initialisation failed, once, with the error."""
+    failed = {event.function: event.error for event in evidence.events(Invocation) if event.init_failed}
+    for function, error in failed.items():
+        yield (f"the handler of {function} cannot be imported: {error}",)
 
 
 def _queues_are_empty(evidence: Evidence) -> Found:
@@ -120,22 +137,24 @@ def _no_message_lost(evidence: Evidence) -> Found:
             yield (f"{queue}: {came} messages came, {gone} were deleted, redriven or expired, {leftover.messages} are left",)
 
 
-def _pages_in_range(evidence: Evidence) -> Found:
+def _marked_in_range(evidence: Evidence) -> Found:
     fields = evidence.fields
+    if not (fields.units and fields.marked):
+        return
     for key, result in _each_result(evidence):
-        pages = list(result[fields.npi_pages])
-        total = result[fields.pages]
-        if pages != sorted(set(pages)) or not all(1 <= page <= total for page in pages):
-            yield f"{key}: {fields.npi_pages} is {pages} of {total} pages", key
+        marked = list(result.marked)
+        total = result.units
+        if marked != sorted(set(marked)) or not all(1 <= number <= total for number in marked):
+            yield f"{key}: {fields.marked} is {marked} of {total}", key
 
 
 def _status_agrees(evidence: Evidence) -> Found:
     fields = evidence.fields
     for key, result in _each_result(evidence):
-        errors, status = len(result[fields.page_errors]), result[fields.status]
+        errors, status = len(result.errors), result.status
         if status == fields.completed and errors:
-            yield f"{key} is {status} with {errors} page errors", key
-        if status != fields.completed and not result[fields.reason]:
+            yield f"{key} is {status} with {errors} errors", key
+        if fields.reason and fields.status and status != fields.completed and not result.reason:
             yield f"{key} is {status} without a reason", key
 
 
@@ -179,26 +198,23 @@ def _table_and_results_agree(evidence: Evidence) -> Found:
         assert state is not None
         last = history[-1]
         if last[state.status] != state.processing:
-            closed[last[state.file]].append((last[state.status], [int(page) for page in last[fields.npi_pages]]))
+            closed[last[state.file]].append((last[state.status], [int(number) for number in last.get(fields.marked, ())]))
     for key in evidence.uploads if state else ():
-        told = sorted((result[fields.status], list(result[fields.npi_pages])) for result in evidence.results.get(key, ()))
+        told = sorted((result.status, list(result.marked)) for result in evidence.results.get(key, ()))
         if told != sorted(closed[key]):
             yield f"{key}: the table says {sorted(closed[key])}, the results {told}", key
 
 
 def _results_are_those_of_a_calm_run(evidence: Evidence) -> Found:
-    for key in evidence.uploads if evidence.expected is not None else ():
-        assert evidence.expected is not None
-        wanted = _essence(evidence.expected[key][0], evidence.fields)
+    for key, (wanted, *_) in (evidence.expected or {}).items():
         for result in evidence.results.get(key, ()):
-            found = _essence(result, evidence.fields)
-            if found == wanted:
+            if _essence(result) == _essence(wanted):
                 continue
-            if difference := _difference(found, wanted, evidence.fields):
+            if difference := _difference(result, wanted, evidence.fields):
                 yield f"{key}: {difference}", key
             elif not evidence.is_destroyed(key) and (evidence.healed or not evidence.is_gone(key, "redriven")):
                 yield (
-                    f"{key} is {result[evidence.fields.status]}, but nothing about it was given up: {result[evidence.fields.reason]}",
+                    f"{key} is {result.status}, but nothing about it was given up: {result.reason}",
                     key,
                 )
 
@@ -212,16 +228,33 @@ def _nothing_is_given_up_without_a_cause(evidence: Evidence) -> Found:
                 yield (f"a message of {gone.queue} was given up though nothing struck who received it",)
 
 
+def _nothing_fails_for_ever(evidence: Evidence) -> Found:
+    """A message that always fails, and that nothing catches, is tried until its queue forgets it."""
+    struck = any(stroke.fault not in HARMLESS for stroke in evidence.events(Stroke))
+    expired = {(event.queue, event.message) for event in evidence.events(Message) if event.action == "expired"}
+    if struck or not expired:
+        return
+    received = Counter((event.queue, event.message) for event in evidence.events(Message) if event.action == "received")
+    for queue, message in sorted(expired):
+        if times := received[queue, message]:
+            yield (
+                f"message {message} of {queue} was received {times:,} times, never succeeded and expired: no dead-letter queue "
+                f"catches it (give {queue} a RedrivePolicy)",
+            )
+
+
 def _work_is_not_repeated(evidence: Evidence) -> Found:
-    pages = sum(result[evidence.fields.pages] for _, result in _each_result(evidence))
+    if not evidence.fields.units:
+        return
+    units = sum(result.units for _, result in _each_result(evidence))
     done = sum(1 for _ in evidence.events(Compute))
     received = [event for event in evidence.events(Message) if event.action == "received"]
     again = len(received) - len({(event.queue, event.message) for event in received})
     failed = sum(event.outcome != "success" or event.failed_records > 0 for event in evidence.events(Invocation))
     lost = sum(evidence.is_gone(key, "expired") for key in evidence.uploads)
     resent = sum(stroke.fault == "answer_lost" and " sqs.Send" in stroke.where for stroke in evidence.events(Stroke))
-    if not again and not failed and not lost and not resent and done > pages:
-        yield (f"{done} pages were read, though {pages} would have done and nothing was delivered twice",)
+    if not again and not failed and not lost and not resent and done > units:
+        yield (f"{done} recorded calls were made, though {units} would have done and nothing was delivered twice",)
 
 
 def _completed_files_are_not_read(evidence: Evidence) -> Found:
@@ -231,9 +264,9 @@ def _completed_files_are_not_read(evidence: Evidence) -> Found:
         return
     stored = {event.key: event.t for event in evidence.events(Result)}
     completed = {
-        key: stored[results[0]["_key"]]
+        key: stored[results[0].stored]
         for key, results in evidence.results.items()
-        if len(results) == 1 and evidence.versions[key] <= 1 and results[0][fields.status] == fields.completed
+        if len(results) == 1 and evidence.versions[key] <= 1 and results[0].status == fields.completed
     }
     began = {event.request: event.start for event in evidence.events(Invocation)}
     computing = {event.request for event in evidence.events(Compute)}
@@ -244,41 +277,43 @@ def _completed_files_are_not_read(evidence: Evidence) -> Found:
             yield f"{key} was completed at {completed[key]:.3f} s and read once more by an invocation of {began[call.request]:.3f} s", key
 
 
-def _essence(result: Mapping[str, Any], fields: ResultFields) -> dict[str, Any]:
-    names = (fields.status, fields.pages, fields.npi_pages, fields.page_errors, fields.findings)
-    return {name: result.get(name) for name in names}
+def _essence(result: Outcome) -> tuple[object, ...]:
+    return result.status, result.units, result.marked, result.errors, result.findings
 
 
-def _difference(found: Mapping[str, Any], wanted: Mapping[str, Any], fields: ResultFields) -> str:
+def _difference(found: Outcome, wanted: Outcome, fields: ResultFields) -> str:
     """What of a result that is not whole contradicts the calm one; "" when it only lacks something."""
-    if found[fields.status] == fields.completed or found[fields.pages] not in (0, wanted[fields.pages]):
-        return f"{found} instead of {wanted}"
-    if not found[fields.pages]:
+    if found.status == fields.completed or found.units not in (0, wanted.units):
+        return f"{_essence(found)} instead of {_essence(wanted)}"
+    if not found.units:
         return ""
-    failed = {error[fields.error_page] for error in found[fields.page_errors]}
-    for page in range(1, found[fields.pages] + 1):
-        if page not in failed and (page in found[fields.npi_pages]) != (page in wanted[fields.npi_pages]):
-            return f"page {page} is judged otherwise than in the calm run"
+    failed = {error.get(fields.error_unit) for error in found.errors}
+    for unit in range(1, found.units + 1):
+        if unit not in failed and (unit in found.marked) != (unit in wanted.marked):
+            return f"{unit} is judged otherwise than in the calm run"
     return ""
 
 
-def _each_result(evidence: Evidence) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _each_result(evidence: Evidence) -> Iterator[tuple[str, Outcome]]:
     return ((key, result) for key, results in evidence.results.items() for result in results)
 
 
 _INVARIANTS: dict[str, Callable[[Evidence], Found]] = {
     "the run finished": _finished,
     "one result for each version of an upload": _one_result_each,
+    "results have the fields that [tool.harness.result] names": _results_have_their_fields,
+    "every handler can be imported": _handlers_can_be_imported,
     "queues are empty": _queues_are_empty,
     "no message is lost": _no_message_lost,
-    "NPI pages are sorted, unique and in range": _pages_in_range,
-    "status agrees with page errors and reason": _status_agrees,
+    "marked units are sorted, unique and in range": _marked_in_range,
+    "status agrees with errors and reason": _status_agrees,
     "batches are counted once": _batches_add_up,
     "a terminal state stays, but for healing": _terminal_states_stay,
     "every file is closed": _files_are_closed,
     "table and results agree": _table_and_results_agree,
     "results are those of a calm run": _results_are_those_of_a_calm_run,
     "nothing is given up without a cause": _nothing_is_given_up_without_a_cause,
+    "no message fails until its queue forgets it": _nothing_fails_for_ever,
     "no work is done twice without a cause": _work_is_not_repeated,
     "a completed file is not read again": _completed_files_are_not_read,
 }

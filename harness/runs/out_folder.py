@@ -1,24 +1,52 @@
 """The folder that a command writes into: an earlier one of its kind is replaced, anything else is left alone."""
 
+import fcntl
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import msgspec
 
 from harness.errors import UsageError
 
+LOCK = ".being-written"
 
-def prepare(out: Path, kind: str, files: Sequence[str], folder: str) -> None:
-    """Makes `out` ready. `files` and `folder` are what an earlier run (or whatever `kind` it is) left in it; summary.json tells
-    that it is one. Raises `UsageError`.
-    """
-    if out.is_file():
+
+class Kind(msgspec.Struct, frozen=True):
+    """What a command leaves: files and one folder, which an earlier command of its kind has left as well."""
+
+    name: str
+    files: tuple[str, ...]
+    folder: str
+
+
+def check(out: Path, kind: str) -> None:
+    """Raises `UsageError` when `out` holds something else; summary.json tells that it is what a command left."""
+    if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file: give --out a folder")
-    if out.is_dir() and any(out.iterdir()) and not (out / "summary.json").is_file():
+    if out.is_dir() and {entry.name for entry in out.iterdir()} - {LOCK} and not (out / "summary.json").is_file():
         raise UsageError(f"{out} holds something that is no {kind}: give --out another folder, or an empty one")
+
+
+@contextmanager
+def held(out: Path, kind: Kind) -> Iterator[None]:
+    """`out`, empty, for as long as the context lasts; nobody else writes there meanwhile. Raises `UsageError`."""
+    check(out, kind.name)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(out / folder, ignore_errors=True)
-        for name in files:
-            (out / name).unlink(missing_ok=True)
+        lock = (out / LOCK).open("w", encoding="utf-8")
     except OSError as error:
         raise UsageError(f"cannot write to {out}: {error.strerror}") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(f"another harness is writing to {out}: wait for it, or give --out another folder") from None
+        shutil.rmtree(out / kind.folder, ignore_errors=True)
+        for name in kind.files:
+            (out / name).unlink(missing_ok=True)
+        try:
+            yield
+        finally:
+            (out / LOCK).unlink(missing_ok=True)

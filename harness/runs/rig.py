@@ -4,16 +4,16 @@ With recorded compute an emulation is rehearsed until the ledger holds all it ne
 the same every time.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
 from harness.cloud import template
 from harness.compute import recording
-from harness.runs import clients, invariants
+from harness.runs import clients, invariants, places
 from harness.compute.policies import Measured, Modelled, Policy, Recorded
 from harness.config import Config
 from harness.runs.emulation import Emulation, Setting, emulate
@@ -22,16 +22,14 @@ from harness.errors import UsageError
 from harness.faults.scenario import CALM, Scenario
 from harness.runs.inputs import InputFile
 from harness.runs.invariants import Violation
+from harness.runs.results import Results, by_upload
 from harness.cloud.latency import Distribution
 from harness.compute.ledger import Ledger
 from harness.runs.places import Place
+from harness.engine.interrupt import Interrupted
 from harness.engine.randomness import Randomness
 
 ComputeKind = Literal["measured", "recorded", "modelled"]
-Results = dict[str, list[dict[str, Any]]]
-
-BINARY_SUFFIXES = (".pdf",)
-"""Results of these kinds stand beside the JSON results and are not read."""
 MOST_REHEARSALS = 8
 """A handler that asks for other work at every rehearsal is not a function of its inputs, and cannot be recorded."""
 
@@ -70,11 +68,15 @@ class Rig:
     """Raises `UsageError` for a template or configuration that is wrong."""
 
     def __init__(self, config: Config, inputs: Sequence[InputFile], options: Options) -> None:
-        if config.result is None or not config.inputs or not config.results:
-            raise UsageError("pyproject.toml has no [tool.harness] with inputs, results and result: say where files go and results appear")
         self.config, self.options, self.fields = config, options, config.result
         self.template = template.load(options.template, options.parameters)
-        uploads = Place.parse(config.inputs)
+        self.uploads = uploads = Place.parse(config.inputs) if config.inputs else places.infer(self.template)
+        self._has_results = bool(config.results and config.result.key)
+        self.notes = list(self.template.notes)
+        if not config.source:
+            self.notes.append(f"no pyproject.toml with [tool.harness] lies beside {options.template} or above it: nothing is known of its results")
+        if not config.inputs:
+            self.notes.append(f"input goes to {uploads.resource}{'/' + uploads.prefix if uploads.prefix else ''}, the only place for it")
         self.keys = [uploads.prefix + file.name for file in inputs]
         self._setting = Setting(
             template=self.template,
@@ -87,7 +89,7 @@ class Rig:
             cpu_factor=options.cpu_factor,
         )
         handlers = [resource["Properties"]["Handler"] for resource in self.template.functions()]
-        self._code = CodeBase(list(self.template.code.values()), handlers)
+        self._code = CodeBase([*self.template.code.values(), *self.template.layers.values()], handlers)
 
     def emulate(self, faults: Scenario, seed: int, progress: Progress) -> Emulation:
         """Runs the system on the inputs."""
@@ -101,26 +103,37 @@ class Rig:
         policy: Policy = Measured() if self.options.compute == "measured" else Modelled(Randomness(seed).stream("compute"))
         return self._once(setting, policy, progress)
 
+    def calm(self, progress: Progress) -> Results:
+        """The results of a run in which nothing breaks. Raises `Interrupted`."""
+        emulation = self.emulate(CALM, self.options.seed, progress)
+        if emulation.interrupted:
+            raise Interrupted("nothing was emulated but the calm run that others are compared with")
+        return self.results(emulation)
+
     def results(self, emulation: Emulation) -> Results:
-        """Decoded JSON results by the key of the upload that they are about; "_key" is their own."""
-        return by_upload(emulation.results, self.fields.key)
+        """The results by the key of the upload that they are about."""
+        return by_upload(emulation.results, self.fields)
 
     def check(self, emulation: Emulation, expected: Results | None) -> tuple[Results, list[str], list[Violation]]:
         """(results, names of the invariants checked, violations). `expected`: results of a calm run, if there are any."""
         results = self.results(emulation)
-        evidence = invariants.Evidence(emulation, self.keys, results, self.fields, self.config.state, expected, self.options.redrive)
+        evidence = invariants.Evidence(emulation, self.keys, results, self.fields, self.config.state, expected, self.options.redrive, self._has_results)
         return results, *invariants.check(evidence)
 
     def _recorded(self, setting: Setting, ledger: Ledger, progress: Progress) -> Emulation:
         for _ in range(MOST_REHEARSALS):
             policy = Recorded(ledger, self._code)
             emulation = self._once(setting, policy, progress, lambda policy=policy: policy.full)  # type: ignore[misc]
-            if not policy.incomplete:
+            if not policy.incomplete or emulation.interrupted:
                 return emulation
             if policy.pending:
                 unit = setting.recorded[0].unit if setting.recorded else "call"
-                with progress(f"Recording {unit}s", len(policy.pending)) as tell:
-                    recording.record(ledger, list(policy.pending.values()), policy.variables, tell)
+                pending = list(policy.pending.values())
+                try:
+                    with progress(f"Recording {unit}s", len(pending)) as tell:
+                        recording.record(ledger, pending, policy.variables, tell)
+                except KeyboardInterrupt:
+                    raise Interrupted(f"the {unit}s recorded so far are kept, the next run goes on from there") from None
             else:
                 policy.learn()
         raise UsageError("the recorded functions of [tool.harness] are called with other arguments at every run: use --compute measured")
@@ -128,14 +141,3 @@ class Rig:
     def _once(self, setting: Setting, policy: Policy, progress: Progress, should_stop: Callable[[], bool] = lambda: False) -> Emulation:
         with progress("Emulating", len(setting.clients)) as tell:
             return emulate(setting, self._code, policy, tell, should_stop)
-
-
-def by_upload(objects: Mapping[str, bytes], key_field: str) -> Results:
-    """Decoded JSON results by the key of the upload that they are about; "_key" is their own."""
-    results: Results = {}
-    for key, body in sorted(objects.items()):
-        if key.endswith(BINARY_SUFFIXES):
-            continue
-        result = {**msgspec.json.decode(body), "_key": key}
-        results.setdefault(result[key_field], []).append(result)
-    return results

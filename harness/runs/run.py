@@ -1,9 +1,10 @@
 """The main job: runs the system on a user's files and writes what came of it.
 
-With recorded compute the run is rehearsed until the ledger holds all it needs; the run itself then does no OCR and is the same
-every time.
+With recorded compute the run is rehearsed until the ledger holds all it needs; the run itself then computes nothing and is the
+same every time.
 """
 
+import hashlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,14 +12,18 @@ from typing import Any
 
 import msgspec
 
-from harness.runs import out_folder, summary
+from harness.runs import summary
 from harness.config import Config, ResultFields
 from harness.runs.emulation import Emulation
 from harness.faults.scenario import CALM
 from harness.runs.inputs import InputFile
-from harness.runs.rig import Options, Progress, Rig, by_upload
+from harness.runs.out_folder import Kind
+from harness.runs.results import Outcome, by_upload
+from harness.runs.rig import Options, Progress, Rig
 
-OWN_FILES = ("summary.json", "files.json", "trace.jsonl", "report.html")
+LONGEST_NAME_BYTES = 255
+"""Of a file, on the usual file systems."""
+KIND = Kind("run", ("summary.json", "files.json", "trace.jsonl", "report.html"), "results")
 
 
 class FileLine(msgspec.Struct, frozen=True, rename="camel"):
@@ -28,8 +33,8 @@ class FileLine(msgspec.Struct, frozen=True, rename="camel"):
     upload_key: str
     result_key: str
     status: str
-    pages: int
-    npi_pages: list[int]
+    units: int
+    marked: list[int]
     reason: str
     found: list[str]
 
@@ -47,15 +52,21 @@ def run(config: Config, inputs: Sequence[InputFile], options: Options, progress:
     """Raises `UsageError` for a template that is wrong."""
     began = time.monotonic()
     rig = Rig(config, inputs, options)
-    expected = rig.results(rig.emulate(CALM, options.seed, progress)) if options.faults.faults and options.compute == "recorded" else None
+    expected = rig.calm(progress) if options.faults.faults and options.compute == "recorded" else None
     emulation = rig.emulate(options.faults, options.seed, progress)
     results, checked, violations = rig.check(emulation, expected)
+    if emulation.interrupted:  # it breaks most of them, and means nothing
+        violations = []
     fields = rig.fields
-    before = by_upload(emulation.given_up, fields.key) if emulation.given_up is not None else None
+    before = by_upload(emulation.given_up, fields) if emulation.given_up is not None else None
     numbers = summary.summarize(
         emulation,
         results,
+        config.words,
         fields,
+        inputs=len(inputs),
+        notes=rig.notes,
+        has_results=bool(config.results),
         seed=options.seed,
         compute=options.compute,
         cpu_factor=options.cpu_factor,
@@ -68,38 +79,38 @@ def run(config: Config, inputs: Sequence[InputFile], options: Options, progress:
     )
     found = [(file.name, key, results[key][0]) for file, key in zip(inputs, rig.keys, strict=True) if results.get(key)]
     lines = [_file_line(name, key, result, fields) for name, key, result in found]
-    named = {name: _public(result) for name, _, result in found}
+    named = {name: result.whole for name, _, result in found}
     return Run(numbers, lines, named, emulation)
 
 
 def write(finished: Run, out: Path) -> None:
-    """Writes summary.json, files.json, trace.jsonl and the results into a folder prepared by `prepare`."""
+    """Writes summary.json, files.json, trace.jsonl and the results into a folder that is `held`."""
     (out / "summary.json").write_bytes(msgspec.json.format(msgspec.json.encode(finished.summary), indent=2))
     (out / "files.json").write_bytes(msgspec.json.format(msgspec.json.encode(finished.files), indent=1))
     finished.emulation.recorder.write(out / "trace.jsonl")
     for name, result in finished.results.items():
-        path = out / "results" / f"{name}.json"
+        path = out / "results" / result_path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2))
 
 
-def prepare(out: Path) -> None:
-    """An empty folder for a run, see `out_folder.prepare`. Raises `UsageError`."""
-    out_folder.prepare(out, "run", OWN_FILES, "results")
-
-
-def _file_line(name: str, upload_key: str, result: dict[str, Any], fields: ResultFields) -> FileLine:
+def _file_line(name: str, upload_key: str, result: Outcome, fields: ResultFields) -> FileLine:
     return FileLine(
         name=name,
         upload_key=upload_key,
-        result_key=result["_key"],
-        status=result[fields.status],
-        pages=result[fields.pages],
-        npi_pages=result[fields.npi_pages],
-        reason=result[fields.reason],
-        found=sorted({finding[fields.finding_type] for finding in result.get(fields.findings, ())}),
+        result_key=result.stored,
+        status=result.status,
+        units=result.units,
+        marked=result.marked,
+        reason=result.reason,
+        found=sorted({str(finding.get(fields.finding_type)) for finding in result.findings}),
     )
 
 
-def _public(result: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in result.items() if name != "_key"}
+def result_path(name: str) -> str:
+    """Path of an input's result below results/; one that a file system would not take is shortened and ends in a digest."""
+    folder, slash, last = name.rpartition("/")
+    if len(last.encode()) + len(".json") > LONGEST_NAME_BYTES:
+        digest = hashlib.blake2b(last.encode(), digest_size=8).hexdigest()
+        last = f"{last.encode()[: LONGEST_NAME_BYTES - 30].decode(errors='ignore')}-{digest}"
+    return f"{folder}{slash}{last}.json"

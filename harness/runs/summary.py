@@ -4,12 +4,14 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from harness.bill import meter
-from harness.config import ResultFields
+from harness.config import ResultFields, Words
 from harness.runs.emulation import Emulation
 from harness.runs.invariants import Violation
+from harness.runs.results import Results
 from harness.recorder import AnyEvent, Call, Compute, Invocation, Message, Result, Stroke, Throttle, Upload
 
 Numbers = dict[str, Any]
@@ -17,9 +19,13 @@ Numbers = dict[str, Any]
 
 def summarize(
     emulation: Emulation,
-    results: Mapping[str, Sequence[Mapping[str, Any]]],
+    results: Results,
+    words: Words,
     fields: ResultFields,
     *,
+    inputs: int,
+    notes: Sequence[str],
+    has_results: bool,
     seed: int,
     compute: str,
     cpu_factor: float,
@@ -28,43 +34,51 @@ def summarize(
     checked: Sequence[str],
     violations: Sequence[Violation],
     real_seconds: float,
-    before_redrive: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+    before_redrive: Results | None = None,
 ) -> Numbers:
-    """`results`: decoded results by the key of their upload."""
+    """`inputs`: how many there are. The keys of what is counted are the application's own words."""
     events = emulation.recorder.events
     ended = _ended(events)
     single = [found[0] for found in results.values() if found]
     counts = _counts(results, fields)
-    pages = sum(result[fields.pages] for result in single)
+    units = sum(result.units for result in single)
+    (one_input, all_inputs), (one_unit, all_units) = words.input, words.unit
     return {
         "kind": "run",
+        "notes": list(notes),
+        "hasResults": has_results,
+        "words": msgspec.to_builtins(words),
         "seed": seed,
         "compute": compute,
         "cpuFactor": cpu_factor,
         "parameters": dict(parameters),
         "faults": {"scenario": faults, "strokes": dict(Counter(event.fault for event in events if isinstance(event, Stroke)))},
-        "files": {
-            "total": sum(isinstance(event, Upload) for event in events),
-            **counts,
-        },
+        all_inputs: {"total": inputs, **counts},
         **(
             {"redrive": {"messages": emulation.redriven, "before": _counts(before_redrive, fields), "after": counts}}
             if before_redrive is not None
             else {}
         ),
-        "pages": {
-            "total": pages,
-            "npi": sum(len(result[fields.npi_pages]) for result in single),
-            "errors": sum(len(result[fields.page_errors]) for result in single),
-        },
+        **(
+            {
+                all_units: {
+                    "total": units,
+                    words.marked_key: sum(len(result.marked) for result in single),
+                    "errors": sum(len(result.errors) for result in single),
+                }
+            }
+            if fields.units
+            else {}
+        ),
+        **({"interrupted": True} if emulation.interrupted else {}),
         "virtualSeconds": round(ended, 6),
         "realSeconds": round(real_seconds, 3),
         "throughput": {
-            "filesPerSecond": round(len(single) / ended, 6) if ended else 0,
-            "pagesPerSecond": round(pages / ended, 6) if ended else 0,
+            f"{all_inputs}PerSecond": round(len(single) / ended, 6) if ended else 0,
+            f"{all_units}PerSecond": round(units / ended, 6) if ended else 0,
         },
-        "fileLatency": _quantiles(list(file_latencies(emulation, results).values())),
-        "ocr": _ocr(events),
+        f"{one_input}Latency": _quantiles(list(input_latencies(emulation, results).values())),
+        work_key(words): _work(events, one_unit, all_units),
         "billedRequests": {"sqs": sum(meter.sqs_requests(call) for call in events if isinstance(call, Call) and call.service == "sqs")},
         "invocations": _invocations(events),
         "queues": _queues(events),
@@ -76,19 +90,24 @@ def summarize(
     }
 
 
-def _counts(results: Mapping[str, Sequence[Mapping[str, Any]]], fields: ResultFields) -> dict[str, int]:
+def work_key(words: Words) -> str:
+    """Key of what the recorded functions did."""
+    return words.work.lower().replace(" ", "_")
+
+
+def _counts(results: Results, fields: ResultFields) -> dict[str, int]:
     """Results by status."""
-    statuses = Counter(found[0][fields.status] for found in results.values() if found)
+    statuses = Counter(found[0].status for found in results.values() if found)
     return {"completed": statuses[fields.completed], "partial": statuses[fields.partial], "failed": statuses[fields.failed]}
 
 
-def file_latencies(emulation: Emulation, results: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, float]:
+def input_latencies(emulation: Emulation, results: Results) -> dict[str, float]:
     """Virtual seconds from an upload to its latest result, by the upload's key."""
     uploaded = {event.key: event.t for event in emulation.recorder.events if isinstance(event, Upload)}
     written = {event.key: event.t for event in emulation.recorder.events if isinstance(event, Result)}
     latencies = {}
     for key, found in results.items():
-        times = [written[result["_key"]] for result in found if result["_key"] in written]
+        times = [written[result.stored] for result in found if result.stored in written]
         if times and key in uploaded:
             latencies[key] = max(times) - uploaded[key]
     return latencies
@@ -105,13 +124,14 @@ def _quantiles(values: Sequence[float]) -> Numbers:
     return {"p50": round(float(low), 6), "p95": round(float(middle), 6), "p99": round(float(high), 6)}
 
 
-def _ocr(events: Sequence[AnyEvent]) -> Numbers:
+def _work(events: Sequence[AnyEvent], one_unit: str, all_units: str) -> Numbers:
+    """The recorded functions' calls, each for one unit."""
     seconds = [event.cpu for event in events if isinstance(event, Compute)]
     total = sum(seconds)
     return {
-        "pages": len(seconds),
+        all_units: len(seconds),
         "cpuSeconds": round(total, 6),
-        "cpuSecondsPerPage": round(total / len(seconds), 6) if seconds else 0,
+        f"cpuSecondsPer{one_unit.capitalize()}": round(total / len(seconds), 6) if seconds else 0,
     }
 
 

@@ -63,7 +63,7 @@ class Environment:
     def __init__(self, host: Host, function: Function, number: int) -> None:
         self.function, self.name, self.identity = function, function.logical_id, function.identity
         self.id = f"{function.logical_id}/{number}"
-        self.sandbox = Sandbox(host.code, _variables(function))
+        self.sandbox = Sandbox(host.code, _variables(function), function.folders)
         self.handler: Callable[[Any, Context], Any] | None = None
         self.request_id = ""
         self.idle_since = 0.0

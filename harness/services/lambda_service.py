@@ -31,6 +31,10 @@ class ResponseTooLarge(Exception):
     """What a handler returned is longer than Lambda passes on."""
 
 
+class ExitedEarly(Exception):
+    """A handler or its module called `sys.exit`, which ends the runtime ("Lambda runtime environment lifecycle")."""
+
+
 class Throttled(Exception):
     """Lambda refused an invocation (HTTP 429): the account's, the function's or the scaling rate's limit is reached."""
 
@@ -124,14 +128,20 @@ class LambdaService:
             self._kernel.sleep(self._latencies.draw("lambda", "environment"))
             began = self._kernel.now
             environment.request_id = request
-            environment.load()
+            try:
+                environment.load()
+            except SystemExit as error:
+                raise ExitedEarly(f"the module ended the runtime with exit code {error.code}") from error
             self._kernel.sleep(self._host.policy.init(environment.function) / self._host.cpu_speed(environment.function))
             phases.init = self._kernel.now - began
         assert environment.handler is not None
         phases.begun = self._kernel.now
         environment.begin(request)
         phases.armed(self._kernel)
-        response = environment.handler(json.loads(payload), Context(environment, request))
+        try:
+            response = environment.handler(json.loads(payload), Context(environment, request))
+        except SystemExit as error:
+            raise ExitedEarly(f"the handler ended the runtime with exit code {error.code}") from error
         self._kernel.sleep(environment.settle("return"))
         answer = json.dumps(response)
         if len(answer) > PAYLOAD_BYTES:
@@ -182,6 +192,7 @@ class LambdaService:
                 failed_records=_failed_records(answer.value),
                 logged_bytes=environment.logged_bytes,
                 compute=environment.compute,
+                init_failed=phases.crashed,
             )
         )
 

@@ -71,7 +71,7 @@ def test_a_call_that_the_timeout_cuts_off_never_happens(tunnel: Tunnel) -> None:
         import boto3, time
         sqs = boto3.client("sqs")
         def handler(event, context):
-            url = sqs.list_queues(QueueNamePrefix="npi-Dead")["QueueUrls"][0]
+            url = sqs.list_queues(QueueNamePrefix="system-Dead")["QueueUrls"][0]
             try:
                 time.sleep(4.9995)
                 sqs.send_message(QueueUrl=url, MessageBody="too late")

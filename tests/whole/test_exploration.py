@@ -133,8 +133,8 @@ def test_pages_that_alone_exceed_the_limit_are_page_errors_and_no_batch_goes_rou
     slow = rig(sample_files(2), parameters={"OcrPageTimeout": "60", "WorkerTimeout": "120"}, cpu_factor=300.0)
     emulation = slow.emulate(scenario.CALM, 0, quiet)
     results, _, _ = slow.check(emulation, None)
-    errors = [error["reason"] for found in results.values() for error in found[0]["pageErrors"]]
+    errors = [error["reason"] for found in results.values() for error in found[0].errors]
     assert set(errors) == {"page took longer than 60 s"}
-    assert all(found[0]["status"] != "PROCESSING" for found in results.values())
+    assert all(found[0].status != "PROCESSING" for found in results.values())
     assert emulation.gone == []
     assert emulation.finished

@@ -23,7 +23,7 @@ def harness(*arguments: object) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["run"], "nothing to run: give TIFF files or folders of them, or --sample"),
+        (["run"], "nothing to run: give input files or folders of them, or --sample"),
         (["run", "/no/such/place"], "there is no file or folder /no/such/place"),
         (["run", "README.md"], "README.md is not taken: its name must end in .tif or .tiff"),
         (["run", "docs"], "no .tif or .tiff file lies in docs"),
@@ -39,7 +39,7 @@ def harness(*arguments: object) -> subprocess.CompletedProcess[str]:
         (["explore", "--crash-points", "some"], "--crash-points some is neither singles nor pairs"),
         (["explore", "--out", "pipeline"], "pipeline holds something that is no exploration"),
         (["explore", "--seeds", "0"], "Invalid value for '--seeds'"),
-        (["redrive"], "nothing to run: give TIFF files or folders of them, or --sample"),
+        (["redrive"], "nothing to run: give input files or folders of them, or --sample"),
         (["report", "docs"], "docs holds no run"),
         (["fixtures", "pipeline"], "pipeline is not an empty folder"),
         (["fly"], "No such command 'fly'"),

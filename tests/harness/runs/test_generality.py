@@ -15,6 +15,6 @@ def test_the_orders_example_runs_as_it_is(tmp_path: Path) -> None:
     receipt = json.loads((tmp_path / "out" / "results" / "order2.json.json").read_text())
     assert (receipt["status"], receipt["total"]) == ("PAID", 250)
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
-    assert summary["files"] == {"total": 3, "completed": 3, "partial": 0, "failed": 0}
+    assert summary["orders"] == {"total": 3, "completed": 3, "partial": 0, "failed": 0}
     assert summary["queues"]["ReceiptQueue"]["sent"] == 3
     assert (tmp_path / "out" / "report.html").is_file()

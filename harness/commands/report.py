@@ -1,0 +1,19 @@
+"""`harness report`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.errors import UsageError
+
+
+def report(directory: Annotated[Path, typer.Argument(help="Folder of a run or an exploration.")]) -> None:
+    """Makes report.html of a run or an exploration anew from its files."""
+    if not (directory / "summary.json").is_file():
+        raise UsageError(f"{directory} holds no run: summary.json is missing")
+    from harness.commands.carry_out import write_report
+    from harness.commands.console import Screen
+
+    write_report(directory)
+    Screen().say(f"Report: {directory / 'report.html'}")

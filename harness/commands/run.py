@@ -1,0 +1,41 @@
+"""`harness run`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.commands import choices
+
+
+def run(
+    paths: choices.Paths = None,
+    sample: choices.Sample = False,
+    seed: choices.Seed = 0,
+    batch_pages: choices.BatchPages = None,
+    memory: Annotated[int | None, typer.Option(help="MB; sets the parameter that [tool.harness.parameters] names for it.", min=128)] = None,
+    parameter: choices.Parameter = None,
+    compute: Annotated[str, typer.Option(help="measured, recorded or modelled.")] = "recorded",
+    cpu_factor: Annotated[
+        float, typer.Option(help="How many times longer a Lambda vCPU takes than a core of this machine.", min=0.01, max=100)
+    ] = 1.0,
+    template: choices.Template = None,
+    latencies: Annotated[Path | None, typer.Option("--latency", help="TOML file that replaces entries of latency.toml.")] = None,
+    faults: Annotated[str, typer.Option(help="What breaks: calm, rough, hostile, or a TOML file.")] = "calm",
+    out: choices.Out = Path("runs/latest"),
+) -> None:
+    """Runs the system on input files, in virtual time, and tells what came of each."""
+    from harness.faults import scenario
+    from harness.runs import inputs, out_folder
+
+    config = choices.config(template)
+    parameters = choices.parameters(config, {"batch-pages": batch_pages, "memory": memory}, parameter or [])
+    kind, weather = choices.compute(compute), scenario.load(faults)
+    files = inputs.collect(choices.paths(paths, sample, config), config.input_suffixes)
+    out_folder.check(out, "run")
+    options = choices.options(
+        config, template, parameters, seed=seed, compute=kind, latencies=latencies, cpu_factor=cpu_factor, faults=weather
+    )
+    from harness.commands.carry_out import carry_out
+
+    carry_out(config, files, options, out)

@@ -1,0 +1,44 @@
+"""Ctrl-C: an emulation that is under way ends after its current event, so that what came of it until then can be kept.
+
+Where nothing can be ended gently the interrupt is raised where it happens, as Python does; so is a second one.
+"""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class Interrupted(KeyboardInterrupt):
+    """The message says what is kept."""
+
+
+_stops: list[Callable[[], None]] = []
+
+
+def install() -> None:
+    """Takes over SIGINT in the main thread of a command."""
+    signal.signal(signal.SIGINT, _on_signal)
+
+
+def ignore() -> None:
+    """For processes that work for another one, which is interrupted itself and ends them."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def stopped_by(stop: Callable[[], None]) -> Iterator[None]:
+    """While this lasts an interrupt calls `stop` instead."""
+    _stops.append(stop)
+    try:
+        yield
+    finally:
+        if stop in _stops:
+            _stops.remove(stop)
+
+
+def _on_signal(number: int, frame: FrameType | None) -> None:
+    if not _stops:
+        raise KeyboardInterrupt
+    while _stops:
+        _stops.pop()()
