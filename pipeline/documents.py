@@ -1,9 +1,10 @@
 """Reads documents from S3: small files with one GET, of large ones only the blocks or pages needed.
 
-A `PageFile` is one page as plain data: the bytes that the page is made of, with the header pointing at it. Every error that
+A `PageFile` is one page as plain data: the bytes that the page is made of. Every error that
 means "this object cannot be read, ever" becomes `BadFile`; the rest is transient and rises.
 """
 
+import hashlib
 import io
 import tempfile
 from collections.abc import Iterator
@@ -37,27 +38,41 @@ _GONE = {
 
 
 class PageFile(msgspec.Struct, frozen=True):
-    """One page of a file: `segments` are (offset, bytes) of a file of `size` bytes, its first-IFD pointer replaced.
+    """One page of a file: `segments` are (offset, bytes) of a file of `size` bytes, `offset` is that of the page's IFD."""
 
-    `etag` and `offset` (of the page's IFD) name its content.
-    """
-
-    etag: str
+    layout: tiff.Layout
     offset: int
     size: int
     segments: tuple[tuple[int, bytes], ...]
-    pointer: tuple[int, bytes]
+
+    @property
+    def content(self) -> bytes:
+        """Names what a decoder makes of the page: the page's own bytes, or all that were fetched where those are not known for sure."""
+        digest = tiff.page_digest(self._read, self.size, self.layout, self.offset)
+        if digest is not None:
+            return digest
+        hasher = hashlib.blake2b(f"{self.offset}/{self.size}".encode(), digest_size=20)
+        for offset, data in self.segments:
+            hasher.update(f"{offset}/{len(data)}".encode() + data)
+        return hasher.digest()
 
     def open(self) -> IO[bytes]:
-        """The page as a seekable binary file; what lies between the segments reads as zeros."""
+        """The page as a seekable binary file whose first page it is; what lies between the segments reads as zeros."""
         small = self.size <= IN_MEMORY_BYTES
         file: IO[bytes] = io.BytesIO() if small else tempfile.TemporaryFile()  # noqa: SIM115 the caller closes it
         file.truncate(self.size)
-        for offset, data in (*self.segments, self.pointer):
+        for offset, data in (*self.segments, self.layout.pointer_to(self.offset)):
             file.seek(offset)
             file.write(data)
         file.seek(0)
         return file
+
+    def _read(self, offset: int, size: int) -> bytes:
+        """Bytes that were fetched; fewer where they were not, or where the file ends."""
+        for start, data in self.segments:
+            if start <= offset < start + len(data):
+                return data[offset - start : offset - start + size]
+        return b""
 
 
 def read_chain(s3: "S3Client", ref: FileRef, whole_file_bytes: int) -> tiff.Chain:
@@ -82,7 +97,7 @@ def read_pages(s3: "S3Client", ref: FileRef, layout: tiff.Layout, offsets: tuple
         if blocks is not None:
             extents = _joined(tiff.page_extents(blocks.read, ref.size, layout, offset))
             segments = tuple((start, _get(s3, ref, start, length)) for start, length in extents)
-        yield PageFile(ref.etag, offset, ref.size, segments, layout.pointer_to(offset))
+        yield PageFile(layout, offset, ref.size, segments)
 
 
 def read_whole(s3: "S3Client", ref: FileRef) -> bytes:

@@ -5,6 +5,7 @@ the main chain; its offset is all that a reader needs to open it, by presenting 
 (`pointer_to`). Knows TIFF 6.0 and BigTIFF; knows nothing of S3.
 """
 
+import hashlib
 import struct
 from collections.abc import Callable
 
@@ -88,32 +89,89 @@ def read_chain(read: Read, size: int) -> Chain:
     return Chain(layout, tuple(offsets), broken and f"the chain of pages breaks after page {len(offsets)}: {broken}")
 
 
+class Entry(msgspec.Struct, frozen=True):
+    """An entry of a page's directory: its tag and type, its value's bytes, and where they lie when that is not in the entry itself."""
+
+    tag: int
+    kind: int
+    raw: bytes
+    place: int | None
+
+    def numbers(self, order: str) -> tuple[int, ...]:
+        """The value of an entry of an unsigned type."""
+        return struct.unpack_from(f"{order}{len(self.raw) // TYPE_SIZES[self.kind]}{UNSIGNED[self.kind]}", self.raw)
+
+
 def page_extents(read: Read, size: int, layout: Layout, offset: int) -> list[tuple[int, int]]:
     """(offset, size) of every range of the file that the page at `offset` is made of, sorted and merged."""
-    width = struct.calcsize(layout.count_format)
-    (count,) = struct.unpack(layout.count_format, read(offset, width))
-    body = read(offset + width, count * layout.entry_bytes)
-    extents = [(0, 16), (offset, width + len(body) + struct.calcsize(layout.offset_format))]
-    values: dict[int, tuple[int, ...]] = {}
-    inline = 8 if layout.big else 4
-    for position in range(0, len(body) - layout.entry_bytes + 1, layout.entry_bytes):
-        tag, kind = struct.unpack_from(layout.order + "HH", body, position)
-        (number,) = struct.unpack_from(layout.order + ("Q" if layout.big else "I"), body, position + 4)
-        length = TYPE_SIZES.get(kind, 0) * number
-        field = body[position + layout.entry_bytes - inline : position + layout.entry_bytes]
-        if length > inline:
-            (place,) = struct.unpack(layout.offset_format, field)
-            length = max(0, min(length, size - place))
-            extents.append((place, length))
-        if kind in UNSIGNED and tag in {*DATA_OFFSETS, *DATA_OFFSETS.values(), *TABLE_OFFSETS}:
-            raw = read(place, length) if length > inline else field[:length]
-            number = len(raw) // TYPE_SIZES[kind]
-            values[tag] = struct.unpack_from(f"{layout.order}{number}{UNSIGNED[kind]}", raw)
+    directory_bytes, entries = _entries(read, size, layout, offset)
+    extents = [(0, 16), (offset, directory_bytes)]
+    extents += [(entry.place, len(entry.raw)) for entry in entries if entry.place is not None]
+    values = _offsets_and_counts(entries, layout)
     for offsets_tag, counts_tag in DATA_OFFSETS.items():
         extents += zip(values.get(offsets_tag, ()), values.get(counts_tag, ()), strict=False)
     for tag in TABLE_OFFSETS:
         extents += [(place, TABLE_BYTES) for place in values.get(tag, ())]
     return _merged(extents, size)
+
+
+def page_digest(read: Read, size: int, layout: Layout, offset: int) -> bytes | None:
+    """Names what the page at `offset` shows, wherever in a file it lies: its tags, and its image data in place of their offsets.
+
+    None for a page that a decoder could make out otherwise when other bytes were there: one without byte counts for all its data, with
+    counts that are too small or reach beyond the file, or in a form whose data is found by guessing (TIFF 6.0 section 22).
+    """
+    _, entries = _entries(read, size, layout, offset)
+    values = _offsets_and_counts(entries, layout)
+    numbers = {entry.tag: entry.numbers(layout.order) for entry in entries if entry.kind in UNSIGNED}
+    strips = [(values.get(a, ()), values.get(b, ())) for a, b in ((273, 279), (324, 325)) if a in values]
+    if len(strips) != 1 or {513, *TABLE_OFFSETS} & values.keys():
+        return None
+    (places, counts), compression = strips[0], numbers.get(259, (1,))
+    if not places or len(places) != len(counts) or any(c < 1 or p + c > size for p, c in zip(places, counts, strict=True)):
+        return None
+    if compression == (1,) and sum(counts) < _plain_bytes(numbers):
+        return None
+    hasher = hashlib.blake2b(f"{layout.order}{layout.big}".encode(), digest_size=20)
+    for entry in sorted(entries, key=lambda entry: entry.tag):
+        shown = entry.raw if entry.tag not in (273, 324) else b""
+        hasher.update(struct.pack("<HHQ", entry.tag, entry.kind, len(entry.raw)) + shown)
+    for place, count in zip(places, counts, strict=True):
+        hasher.update(read(place, count))
+    return hasher.digest()
+
+
+def _plain_bytes(numbers: dict[int, tuple[int, ...]]) -> int:
+    """Bytes that uncompressed samples need, those of subsampled colour aside."""
+    width, length = numbers.get(IMAGE_WIDTH, (0,))[0], numbers.get(IMAGE_LENGTH, (0,))[0]
+    bits = numbers.get(258, (1,))
+    samples = numbers.get(277, (1,))[0]
+    return length * -(-width * (sum(bits) if len(bits) == samples else bits[0] * samples) // 8)
+
+
+def _offsets_and_counts(entries: list[Entry], layout: Layout) -> dict[int, tuple[int, ...]]:
+    wanted = {*DATA_OFFSETS, *DATA_OFFSETS.values(), *TABLE_OFFSETS}
+    return {entry.tag: entry.numbers(layout.order) for entry in entries if entry.tag in wanted and entry.kind in UNSIGNED}
+
+
+def _entries(read: Read, size: int, layout: Layout, offset: int) -> tuple[int, list[Entry]]:
+    """(bytes of the directory at `offset`, its entries)."""
+    width = struct.calcsize(layout.count_format)
+    (count,) = struct.unpack(layout.count_format, read(offset, width))
+    body = read(offset + width, count * layout.entry_bytes)
+    inline = 8 if layout.big else 4
+    entries = []
+    for position in range(0, len(body) - layout.entry_bytes + 1, layout.entry_bytes):
+        tag, kind = struct.unpack_from(layout.order + "HH", body, position)
+        (number,) = struct.unpack_from(layout.order + ("Q" if layout.big else "I"), body, position + 4)
+        length = TYPE_SIZES.get(kind, 0) * number
+        raw, place = body[position + layout.entry_bytes - inline : position + layout.entry_bytes], None
+        if length > inline:
+            (place,) = struct.unpack(layout.offset_format, raw)
+            length = max(0, min(length, size - place))
+            raw = read(place, length)
+        entries.append(Entry(tag, kind, raw[:length], place))
+    return width + len(body) + struct.calcsize(layout.offset_format), entries
 
 
 def _read_header(read: Read, size: int) -> tuple[Layout, int]:

@@ -59,7 +59,7 @@ def first_page(data: bytes) -> PageFile:
 
 
 def page_file(data: bytes, layout: Layout, offset: int) -> PageFile:
-    return PageFile("etag", offset, len(data), ((0, data),), layout.pointer_to(offset))
+    return PageFile(layout, offset, len(data), ((0, data),))
 
 
 def ifd_chain(links: list[int], big: bool = False) -> bytes:

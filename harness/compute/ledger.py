@@ -8,6 +8,7 @@ only: what it holds of a user's documents is as private as they are.
 import ast
 import hashlib
 import importlib.metadata
+import math
 import os
 import sqlite3
 from collections.abc import Mapping
@@ -18,13 +19,20 @@ import msgspec
 
 from harness.compute.sandbox import CodeBase
 
+BUSY_SECONDS = 120.0
+"""How long one run waits for another one that writes into the same ledger."""
+
 
 class Entry(msgspec.Struct, frozen=True):
-    """A recorded call: CPU seconds at one vCPU, and its value (msgpack), or the error it raised ("module:Class" and message)."""
+    """A recorded call: CPU seconds at one vCPU, and its value (msgpack), or the error it raised ("module:Class" and message).
+
+    limit: real seconds that it was allowed, if it took them all; with more it might have given something else.
+    """
 
     cpu: float
     value: bytes
     error: str = ""
+    limit: float = math.inf
 
 
 class Ledger:
@@ -34,25 +42,33 @@ class Ledger:
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        self._db = sqlite3.connect(path or ":memory:")
+        self._db = sqlite3.connect(path or ":memory:", timeout=BUSY_SECONDS)
         self._db.executescript(
-            "CREATE TABLE IF NOT EXISTS calls (key BLOB PRIMARY KEY, cpu REAL, value BLOB, error TEXT) WITHOUT ROWID;"
+            "CREATE TABLE IF NOT EXISTS results (key BLOB PRIMARY KEY, cpu REAL, value BLOB, error TEXT, seconds REAL) WITHOUT ROWID;"
+            "DROP TABLE IF EXISTS calls;"
             "CREATE TABLE IF NOT EXISTS segments (code TEXT, label TEXT, cpu REAL, PRIMARY KEY (code, label));"
         )
         self._calls: dict[bytes, Entry] = {}
 
     def call(self, key: bytes) -> Entry | None:
         if key not in self._calls:
-            row = self._db.execute("SELECT cpu, value, error FROM calls WHERE key = ?", (key,)).fetchone()
+            row = self._db.execute("SELECT cpu, value, error, seconds FROM results WHERE key = ?", (key,)).fetchone()
             if row is None:
                 return None
             self._calls[key] = Entry(*row)
         return self._calls[key]
 
     def keep_call(self, key: bytes, entry: Entry) -> None:
-        """Keeps it unless it is known: a run at the same time may have measured it first, and what is kept never changes."""
+        """Keeps it unless it is known: a run at the same time may have measured it first, and what is kept changes only
+        when it was cut short by a lower limit.
+        """
         with self._db:
-            self._db.execute("INSERT OR IGNORE INTO calls VALUES (?, ?, ?, ?)", (key, entry.cpu, entry.value, entry.error))
+            self._db.execute(
+                "INSERT INTO results VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET cpu = excluded.cpu, value = excluded.value, "
+                "error = excluded.error, seconds = excluded.seconds WHERE excluded.seconds > seconds",
+                (key, entry.cpu, entry.value, entry.error, entry.limit),
+            )
+        self._calls.pop(key, None)
 
     def segments(self, code: str) -> dict[str, float]:
         """CPU seconds between two calls of a handler with this code, by label."""

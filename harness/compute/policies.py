@@ -7,6 +7,7 @@ less memory makes them longer, more does not make one thread faster.
 
 import hashlib
 import inspect
+import math
 import os
 import resource
 import statistics
@@ -49,11 +50,12 @@ def vcpu_share(memory: int) -> float:
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What a recorded function did: CPU seconds, and its value or the error to raise."""
+    """What a recorded function did: CPU seconds, its value or the error to raise, and real seconds."""
 
     cpu: float
     value: object = None
     error: Exception | None = None
+    seconds: float = 0.0
 
 
 class Policy(Protocol):
@@ -112,6 +114,7 @@ class Pending(msgspec.Struct, frozen=True):
     original: Callable[..., Any]
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
+    limit: float = math.inf
 
 
 class Recorded:
@@ -156,10 +159,11 @@ class Recorded:
     def call(self, spec: RecordedFunction, original: Callable[..., Any], args: Any, kwargs: Any) -> Outcome:
         key = self._key(spec, original, args, kwargs)
         entry = self._ledger.call(key)
-        if entry is None:
+        limit = float(argument(spec.limit, original, args, kwargs)) if spec.limit else math.inf
+        if entry is None or entry.limit < limit:  # one that ran into its limit says nothing about a longer one
             self.incomplete = True
             if key not in self.pending:
-                self.pending[key] = Pending(key, original, args, kwargs)
+                self.pending[key] = Pending(key, original, args, kwargs, limit)
                 self._pending_bytes += _weight(args)
             self.variables = self.variables or dict(os.environ)
             return Outcome(spec.modelled.median_seconds, _stand_in(spec, original))
@@ -189,7 +193,7 @@ class Recorded:
         if spec.function not in self._fingerprints:
             self._fingerprints[spec.function] = fingerprint(spec.module, self._code, spec.versions)
         parts = [spec.function, self._fingerprints[spec.function]]
-        parts += [argument(path, original, args, kwargs) for path in spec.key]
+        parts += [_without_limit(path, argument(path, original, args, kwargs), spec.limit) for path in spec.key]
         return hashlib.blake2b(msgspec.msgpack.encode(parts), digest_size=20).digest()
 
 
@@ -204,6 +208,21 @@ def argument(path: str, original: Callable[..., Any], args: Any, kwargs: Any) ->
     return value
 
 
+def _without_limit(path: str, value: Any, limit: str) -> Any:
+    """An argument as it counts in a key: how long a call may take says nothing about what it gives."""
+    if limit == path:
+        return None
+    if not limit.startswith(f"{path}."):
+        return value
+    plain: dict[str, Any] = msgspec.to_builtins(value)
+    inner = plain
+    *way, last = limit.removeprefix(f"{path}.").split(".")
+    for name in way:
+        inner = inner[name]
+    inner.pop(last, None)
+    return plain
+
+
 def _stand_in(spec: RecordedFunction, original: Callable[..., Any]) -> object:
     """The modelled value, as the type that the function returns."""
     return msgspec.convert(spec.modelled.value, get_type_hints(original)["return"])
@@ -211,19 +230,21 @@ def _stand_in(spec: RecordedFunction, original: Callable[..., Any]) -> object:
 
 def measure(original: Callable[..., Any], args: Any, kwargs: Any) -> Outcome:
     """Calls the function and measures its CPU time, children included."""
-    began = cpu_clock()
+    began, started = cpu_clock(), time.perf_counter()
     try:
         value = original(*args, **kwargs)
     except Exception as error:
-        return Outcome(cpu_clock() - began, error=error)
-    return Outcome(cpu_clock() - began, value)
+        return Outcome(cpu_clock() - began, error=error, seconds=time.perf_counter() - started)
+    return Outcome(cpu_clock() - began, value, seconds=time.perf_counter() - started)
 
 
-def to_entry(outcome: Outcome) -> Entry:
+def to_entry(outcome: Outcome, limit: float = math.inf) -> Entry:
+    """What the ledger keeps of a call that may have been cut short by its limit."""
+    reached = limit if outcome.seconds >= limit else math.inf
     if outcome.error is None:
-        return Entry(outcome.cpu, msgspec.msgpack.encode(outcome.value))
+        return Entry(outcome.cpu, msgspec.msgpack.encode(outcome.value), limit=reached)
     kind = type(outcome.error)
-    return Entry(outcome.cpu, str(outcome.error).encode(), f"{kind.__module__}:{kind.__qualname__}")
+    return Entry(outcome.cpu, str(outcome.error).encode(), f"{kind.__module__}:{kind.__qualname__}", reached)
 
 
 def measure_init(function: Function, runs: int = 3) -> float:

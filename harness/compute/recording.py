@@ -61,4 +61,4 @@ def _prepare(variables: dict[str, str]) -> None:
 
 def _record_one(index: int) -> Entry:
     call = _waiting[index]
-    return to_entry(measure(call.original, call.args, call.kwargs))
+    return to_entry(measure(call.original, call.args, call.kwargs), call.limit)

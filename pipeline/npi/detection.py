@@ -47,18 +47,36 @@ def page_confidence(text: PageText, findings: tuple[Finding, ...]) -> int:
 
 def mask(value: str) -> str:
     """Letters and digits become asterisks, all but the last two."""
-    shown = {index for index, mark in enumerate(value) if mark.isalnum()}
-    shown = set(sorted(shown)[-2:]) if len(shown) > 4 else set()
-    return "".join(mark if index in shown or not mark.isalnum() else "*" for index, mark in enumerate(value))
+    marks = [index for index, mark in enumerate(value) if _counts(mark)]
+    shown = set(marks[-2:]) if len(marks) > 4 else set()
+    return "".join(mark if index in shown or not _counts(mark) else "*" for index, mark in enumerate(value))
+
+
+def _counts(mark: str) -> bool:
+    """Whether a character is part of a value: letters, digits, and what OCR makes of slim digits."""
+    return mark.isalnum() or mark in "|!"
+
+
+def _value(detector: Detector, text: str, start: int, end: int) -> tuple[int, int]:
+    """Where a value begins and ends: without spaces and separators at its edges, and without a last word that holds no digit."""
+    while start < end and not _counts(text[start]):
+        start += 1
+    while start < end and not _counts(text[end - 1]):
+        end -= 1
+    shorter, _, word = text[start:end].rpartition(" ")
+    if shorter and not any(mark.isdigit() for mark in word) and detector.check(shorter):
+        return _value(detector, text, start, start + len(shorter))
+    return start, end
 
 
 def _claims(detector: Detector, page: Page, line: Line, number: int) -> Iterator[_Claim]:
     for match in detector.form.finditer(line.text):
         if not detector.check(match.group()):
             continue
-        strength = detector.named if _is_named(detector, page, line, match.start(), match.end()) else detector.alone
+        start, end = _value(detector, line.text, match.start(), match.end())
+        strength = detector.named if _is_named(detector, page, line, start, end) else detector.alone
         if strength > 0:
-            yield _Claim(detector.type, strength, number, match.start(), match.end())
+            yield _Claim(detector.type, strength, number, start, end)
 
 
 def _is_named(detector: Detector, page: Page, line: Line, start: int, end: int) -> bool:

@@ -152,7 +152,12 @@ _NINE_LOOSE = _number_form(rf"D{{3}}(?:{_SEPARATOR}|)D{{2}}(?:{_SEPARATOR}|){_LA
 _TAXPAYER = r"\bt\.?i\.?n\b|tax(?:payer)?.{0,3}i\.?d|taxpayer"
 _SOCIAL_SECURITY = _pattern(rf"so[ceo]ial|securi|\bs\.?\s?[s5]\.?\s?[n#]|\bss\s?(?:no|num)|soc\.?\s?sec|{_TAXPAYER}")
 _INDIVIDUAL_TAXPAYER = _pattern(rf"[il1|]t[il1|]n\b|individual tax|{_TAXPAYER}|so[ceo]ial|\bssn")
-_LICENCE_FORM = re.compile(r"(?<![\w-])(?=[A-Z0-9 -]*\d{2})[A-Z]{0,3}\d?[- ]?[\dOISBlA-Z]{2,}(?:[- ][\dOISBl]{2,}){0,3}(?![\w-])")
+_LABEL_WORDS = "NO|NR|NUM|NBR|ID|LIC|DL|DLN|OLN|CDL|IS|THE|AND|FOR|OF|EXP|DOB|SSN"
+"""Short words in capitals that stand before a number and are no part of it."""
+_LICENCE_FORM = re.compile(
+    rf"(?<![\w-])(?!(?:{_LABEL_WORDS})\b)(?=[A-Z0-9])(?=[A-Z0-9 -]*\d{{2}})"
+    r"[A-Z]{0,3}\d?[- ]?[\dOISBlA-Z]{2,}(?:[- ](?=[OISBl]*\d)[\dOISBl]{2,}){0,3}(?![\w-])"
+)
 
 DETECTORS: tuple[Detector, ...] = (
     Detector(type="SSN", form=_NINE_GROUPED, check=_number(_is_ssn), context=_SOCIAL_SECURITY, alone=0.8, named=0.98),

@@ -74,7 +74,7 @@ def test_the_extents_of_a_page_hold_all_that_decoding_it_needs(options: dict[str
         assert sum(length for _, length in extents) < 0.6 * len(data)
         segments = tuple((start, data[start : start + length]) for start, length in extents)
         whole = builders.page_file(data, found.layout, offset)
-        part = PageFile("etag", offset, len(data), segments, found.layout.pointer_to(offset))
+        part = PageFile(found.layout, offset, len(data), segments)
         with whole.open() as a, part.open() as b, Image.open(a) as x, Image.open(b) as y:
             assert ImageChops.difference(x.convert("L"), y.convert("L")).getbbox() is None, number
 
