@@ -130,7 +130,8 @@ class Cloud:
             stack = cloudformation_backends[ACCOUNT][REGION].get_stack(STACK)
             conditions = stack.resource_map.lazy_condition_map
             resources = {key: value for key, value in resources.items() if conditions.get(value.get("Condition"), True)}
-            resolved = {key: clean_json(value, stack.resource_map) for key, value in resources.items()}
+            described = {key: value for key, value in resources.items() if value["Type"] in templates.DESCRIBED}
+            resolved = {key: clean_json(value, stack.resource_map) for key, value in described.items()}
         physical = {
             logical_id: resource.physical_resource_id
             for logical_id, resource in stack.resource_map.items()

@@ -9,6 +9,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from harness.errors import UsageError
 
 Resource = dict[str, Any]
@@ -18,34 +20,36 @@ ELSEWHERE = {"ZipFile": "# elsewhere"}
 """What moto is given as code: it runs none."""
 
 
-def local(path: Path, document: Resource, values: dict[str, str]) -> tuple[dict[str, Path], dict[str, Path], list[str]]:
-    """Takes code out of a template: (folders of functions, folders of layers, notes on layers that lie elsewhere).
+class Packages(msgspec.Struct, frozen=True):
+    """code: logical id of a function -> folder of its code; layers: of a function -> folders of its layers; notes: on absent ones."""
 
-    Raises `UsageError` for a function that cannot be run here.
-    """
+    code: dict[str, Path]
+    layers: dict[str, tuple[Path, ...]]
+    notes: tuple[str, ...]
+
+
+def local(path: Path, document: Resource, values: dict[str, str]) -> Packages:
+    """Takes code and layers out of a template. Raises `UsageError` for a function that cannot be run here."""
     code, layers, notes = {}, {}, []
+    resources = document["Resources"]
     shared = (document.get("Globals") or {}).get("Function") or {}
-    for logical_id, resource in document["Resources"].items():
+    shared_layers = shared.pop("Layers", None) or []
+    own = {name: _layer(path, name, one.get("Properties") or {}, values) for name, one in resources.items() if one.get("Type") in LAYERS}
+    for logical_id, resource in resources.items():
         kind, properties = resource.get("Type"), resource.get("Properties") or {}
-        if kind in FUNCTIONS:
-            code[logical_id] = _function(path, logical_id, properties, shared if kind == FUNCTIONS[0] else {}, values)
-            named = [*(properties.get("Layers") or []), *(shared.get("Layers") or [])]
-            absent = ", ".join(layer for layer in named if isinstance(layer, str))
-            if absent:
-                notes.append(f"{logical_id} uses {absent}, which is not here: its modules must be installed beside harness")
-        elif kind in LAYERS:
-            layers[logical_id] = _layer(path, logical_id, properties, values)
-            if kind == LAYERS[0]:
-                properties["ContentUri"] = "s3://elsewhere/layer.zip"
-            else:
-                properties["Content"] = {"S3Bucket": "elsewhere", "S3Key": "layer.zip"}
-    return code, layers, notes
+        if kind not in FUNCTIONS:
+            continue
+        serverless = kind == FUNCTIONS[0]
+        code[logical_id] = _function(path, logical_id, properties, shared if serverless else {}, values)
+        named = [*(properties.pop("Layers", None) or []), *(shared_layers if serverless else [])]
+        layers[logical_id] = tuple(own[name] for name in map(_reference, named) if name in own)
+        if absent := [str(layer) for layer in named if _reference(layer) not in own]:
+            notes.append(f"{logical_id} uses {', '.join(absent)}, which is not here: its modules must be installed beside harness")
+    return Packages(code, layers, tuple(notes))
 
 
-def layers_of(properties: Resource, layers: dict[str, Path]) -> tuple[Path, ...]:
-    """Folders of a resolved function's layers, by the logical ids that their names begin with."""
-    named = [str(layer) for layer in properties.get("Layers") or []]
-    return tuple(folder for layer in named for logical_id, folder in layers.items() if logical_id in layer)
+def _reference(layer: Any) -> str:
+    return str(layer["Ref"]) if isinstance(layer, dict) and "Ref" in layer else ""
 
 
 def _function(path: Path, logical_id: str, properties: Resource, shared: Resource, values: dict[str, str]) -> Path:
@@ -77,7 +81,10 @@ def _function(path: Path, logical_id: str, properties: Resource, shared: Resourc
 
 
 def _layer(path: Path, logical_id: str, properties: Resource, values: dict[str, str]) -> Path:
+    """Folder of a layer's modules; its content is taken out of the template."""
     uri = properties.get("ContentUri", properties.get("Content"))
+    properties.pop("Content", None)
+    properties["ContentUri"] = "s3://elsewhere/layer.zip"
     folder = _folder(path, logical_id, values.get(uri["Ref"], uri) if isinstance(uri, dict) and set(uri) == {"Ref"} else uri)
     inside = [folder / "python", *sorted((folder / "python" / "lib").glob("python3.*/site-packages"))]
     return next((one for one in reversed(inside) if one.is_dir()), folder)

@@ -55,4 +55,4 @@ def notes(resources: dict[str, Any]) -> Iterator[str]:
 
 def is_deployed(kind: str) -> bool:
     """Whether moto is given resources of this type."""
-    return kind.startswith(DEPLOYED)
+    return kind.startswith(DEPLOYED) and kind != "AWS::Lambda::LayerVersion"

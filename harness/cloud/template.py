@@ -29,6 +29,19 @@ DEFAULT_POLLERS = (2, 200)
 """Fewest and most event pollers of provisioned mode (Lambda API reference, ProvisionedPollerConfig)."""
 
 
+DESCRIBED = frozenset(
+    {
+        "AWS::DynamoDB::Table",
+        "AWS::IAM::Role",
+        "AWS::Lambda::EventSourceMapping",
+        "AWS::Lambda::Function",
+        "AWS::S3::Bucket",
+        "AWS::SQS::Queue",
+    }
+)
+"""Types of the resources that make up a `System`."""
+
+
 class Function(msgspec.Struct, frozen=True, kw_only=True):
     """A Lambda function. `memory` in MB, `timeout` in seconds, `reserved` concurrency or None; `code` is the folder of its code."""
 
@@ -120,7 +133,7 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
 class Template(msgspec.Struct, frozen=True, kw_only=True):
     """A translated template: CloudFormation, where it came from, and the values of its parameters.
 
-    code: logical id of a function -> folder of its code; layers: that of a layer -> folder of its Python modules; notes: what of the
+    code: logical id of a function -> folder of its code; layers: that of a function -> folders of its layers' modules; notes: what of the
     template is not emulated, and whether that matters.
     """
 
@@ -128,7 +141,7 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
     document: Resource
     parameters: dict[str, str]
     code: dict[str, Path]
-    layers: dict[str, Path] = {}
+    layers: dict[str, tuple[Path, ...]] = {}
     notes: tuple[str, ...] = ()
 
     def functions(self) -> list[Resource]:
@@ -149,7 +162,7 @@ def load(path: Path, parameters: dict[str, str]) -> Template:
     declared = document.get("Parameters") or {}
     _check_parameters(path, declared, parameters)
     values = {name: str(entry["Default"]) for name, entry in declared.items() if "Default" in entry} | parameters
-    code, layers, external = packages.local(path, document, values)
+    local = packages.local(path, document, values)
     try:
         with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
             translated = Translator({}, Parser(), boto_session=boto3.Session(region_name=REGION)).translate(document, parameters)
@@ -160,8 +173,8 @@ def load(path: Path, parameters: dict[str, str]) -> Template:
         raise UsageError(f"the template {path} is no valid SAM: {type(error).__name__}: {error}") from error
     plain = json.loads(json.dumps(translated, default=str))
     mapped = _mapped(plain, plain.get("Mappings", {}), values)
-    notes = (*external, *scope.notes(mapped["Resources"]))
-    return Template(path=path, document=mapped, parameters=values, code=code, layers=layers, notes=notes)
+    notes = (*local.notes, *scope.notes(mapped["Resources"]))
+    return Template(path=path, document=mapped, parameters=values, code=local.code, layers=local.layers, notes=notes)
 
 
 def describe(template: Template, resolved: dict[str, Resource], physical: dict[str, str], arns: dict[str, str]) -> System:
@@ -169,7 +182,6 @@ def describe(template: Template, resolved: dict[str, Resource], physical: dict[s
 
     `resolved`: the resources with their references replaced; `physical`: their physical ids; `arns`: ARNs of functions, queues, roles.
     """
-    resolved = {logical_id: resource for logical_id, resource in resolved.items() if resource is not None}
     roles = {
         arns[logical_id]: of_role(resource, arns[logical_id].split(":")[4]) for logical_id, resource in _of_type(resolved, "AWS::IAM::Role")
     }
@@ -252,7 +264,7 @@ def _function(logical_id: str, properties: Resource, name: str, arn: str, templa
         arn=arn,
         handler=properties["Handler"],
         code=template.code.get(logical_id, template.path.parent.resolve()),
-        layers=packages.layers_of(properties, template.layers),
+        layers=template.layers.get(logical_id, ()),
         memory=int(properties.get("MemorySize", 128)),
         timeout=int(properties.get("Timeout", 3)),
         environment={key: str(value) for key, value in properties.get("Environment", {}).get("Variables", {}).items()},

@@ -13,11 +13,18 @@ from harness.services.stage import Stage
 from harness.cloud.template import Template
 
 
+LONGEST_KEY_BYTES = 1_024
+"""Of an object, in UTF-8 (S3 user guide, "Naming Amazon S3 objects")."""
+
+
 def of_files(files: Sequence[InputFile], place: Place, template: Template) -> list[Client]:
     """A client for each file; all begin at once. Raises `UsageError` when the template has no such place."""
     resource = template.document["Resources"].get(place.resource, {})
     match resource.get("Type"):
         case "AWS::S3::Bucket":
+            for file in files:
+                if (size := len((place.prefix + file.name).encode())) > LONGEST_KEY_BYTES:
+                    raise UsageError(f"{file.path} is refused, as S3 would: its key would have {size} bytes, and may have {LONGEST_KEY_BYTES}")
             return [_uploader(file, place) for file in files]
         case "AWS::SQS::Queue":
             return [_sender(file, place) for file in files]
@@ -64,7 +71,7 @@ def _uploader(file: InputFile, place: Place) -> Client:
 
 def _sender(file: InputFile, place: Place) -> Client:
     def send(stage: Stage) -> None:
-        body = file.path.read_text(encoding="utf-8")
+        body = file.path.read_text(encoding="utf-8", errors="replace")
         stage.cloud.sqs.send_message(QueueUrl=stage.cloud.queue_url(stage.cloud.system.queues[place.resource]), MessageBody=body)
         stage.recorder.record(Upload(t=stage.kernel.now, key=file.name, size=len(body)))
 

@@ -4,6 +4,7 @@ With recorded compute an emulation is rehearsed until the ledger holds all it ne
 the same every time.
 """
 
+import itertools
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -89,7 +90,7 @@ class Rig:
             cpu_factor=options.cpu_factor,
         )
         handlers = [resource["Properties"]["Handler"] for resource in self.template.functions()]
-        self._code = CodeBase([*self.template.code.values(), *self.template.layers.values()], handlers)
+        self._code = CodeBase([*self.template.code.values(), *itertools.chain(*self.template.layers.values())], handlers)
 
     def emulate(self, faults: Scenario, seed: int, progress: Progress) -> Emulation:
         """Runs the system on the inputs."""

@@ -8,10 +8,13 @@ import importlib
 import os
 from collections.abc import Callable, Sequence
 from math import inf
+from pathlib import Path
 from typing import Any, cast
 
+import boto3
 import msgspec
 
+import harness
 from harness.cloud.deployment import ACCOUNT, CREDENTIALS
 from harness.cloud.template import Function
 from harness.compute.policies import Policy, argument, cpu_clock, vcpu_share
@@ -34,6 +37,14 @@ class Host(msgspec.Struct, frozen=True):
     def cpu_speed(self, function: Function) -> float:
         """CPU seconds of this machine that a thread of the function gets done in a second."""
         return vcpu_share(function.memory) / self.cpu_factor
+
+
+_PLACES = (
+    (str(Path(boto3.__file__).parents[1]), "/var/lang/lib/python3.13/site-packages"),
+    (str(Path(os.__file__).parent), "/var/lang/lib/python3.13"),
+    (str(Path(harness.__file__).parent), "/var/runtime"),
+)
+"""Folders of this machine, and what stands for them on Lambda ("Lambda runtimes": LAMBDA_TASK_ROOT, LAMBDA_RUNTIME_DIR)."""
 
 
 class Context:
@@ -77,6 +88,10 @@ class Environment:
         self._mark = 0.0
         self._place = "start"
         self._line = ""
+        self._places = [
+            *((str(folder), "/var/task" if folder is function.code else "/opt/python") for folder in function.folders),
+            *_PLACES,
+        ]
 
     def enter(self) -> None:
         self.sandbox.enter()
@@ -107,8 +122,15 @@ class Environment:
         self.resumed()
         return max(0, int(round((self.deadline - self._kernel.now) * 1000, 6)))
 
+    def as_on_aws(self, text: str) -> str:
+        """A text with the paths that it would have there: where a project lies on this machine must not change a run."""
+        for path, there in self._places:
+            text = text.replace(path, there)
+        return text
+
     def log(self, text: str) -> None:
         """Takes what is written to standard output; each line becomes a log event."""
+        text = self.as_on_aws(text)
         self.logged_bytes += len(text.encode())
         *lines, self._line = (self._line + text).split("\n")
         for line in lines:

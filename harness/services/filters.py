@@ -9,6 +9,10 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
+from harness.errors import UsageError
+
+RULES = ("prefix", "suffix", "equals-ignore-case", "anything-but", "numeric", "exists", "$or")
+"""Comparisons that the same page lists, beside equality; of EventBridge's others, `cidr` and `wildcard` say, it has none."""
 Predicate = Callable[[Any], bool]
 
 _NUMERIC: dict[str, Callable[[Any, Any], bool]] = {
@@ -20,10 +24,20 @@ _NUMERIC: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def matcher(patterns: tuple[str, ...]) -> Predicate:
-    """Whether an event matches one of the patterns; without patterns every event does. Raises `ValueError` for a bad pattern."""
-    compiled = [_object(json.loads(pattern)) for pattern in patterns]
+def matcher(patterns: tuple[str, ...], source: str = "a mapping") -> Predicate:
+    """Whether an event matches one of the patterns; without patterns every event does. Raises `UsageError` for a bad pattern."""
+    compiled = [_compiled(pattern, source) for pattern in patterns]
     return lambda event: not compiled or any(matches(event) for matches in compiled)
+
+
+def _compiled(pattern: str, source: str) -> Predicate:
+    try:
+        parsed = json.loads(pattern)
+        if not isinstance(parsed, dict):
+            raise ValueError("it is no JSON object")
+        return _object(parsed)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UsageError(f"{source} is refused, as AWS would: its filter pattern {pattern} is wrong: {error}") from error
 
 
 def _object(pattern: dict[str, Any]) -> Predicate:
@@ -57,6 +71,8 @@ _ABSENT = _Absent()
 def _leaf(choice: Any) -> Predicate:
     if not isinstance(choice, dict):
         return _each(lambda value: value == choice and type(value) is type(choice))
+    if len(choice) != 1:
+        raise ValueError(f"{choice} must be one rule")
     ((name, operand),) = choice.items()
     if name == "exists":
         return lambda value: (value is not _ABSENT and not isinstance(value, dict)) is bool(operand)
@@ -79,10 +95,12 @@ def _comparison(name: str, operand: Any) -> Predicate:
         return lambda value: value not in refused
     if name == "numeric":
         bounds = list(zip(operand[::2], operand[1::2], strict=True))
+        if wrong := [sign for sign, _ in bounds if sign not in _NUMERIC]:
+            raise ValueError(f"{wrong[0]!r} compares no numbers")
         return lambda value: (
             isinstance(value, int | float) and not isinstance(value, bool) and all(_NUMERIC[sign](value, bound) for sign, bound in bounds)
         )
-    raise ValueError(f"the filter rule {name!r} is not one of Lambda's")
+    raise ValueError(f"{name!r} is no rule of Lambda's; they are {', '.join(RULES)}")
 
 
 def _each(matches: Predicate) -> Predicate:

@@ -156,7 +156,7 @@ class LambdaService:
             return Answer(None, f"Task timed out after {environment.function.timeout}.00 seconds")
         if process.error is not None:
             phases.crashed = environment.handler is None
-            return Answer(None, f"{type(process.error).__name__}: {process.error}")
+            return Answer(None, environment.as_on_aws(f"{type(process.error).__name__}: {process.error}"))
         if process.killed:
             return Answer(None, environment.ended_by or "the invocation was killed")
         return Answer(process.result)

@@ -50,7 +50,7 @@ class SqsMapping:
         self._source, self._function, self._service = source, function, service
         self._queue, self._queues = queue, queues
         self._url = stage.cloud.queue_url(queue.arn)
-        self._matches = filters.matcher(source.filters)
+        self._matches = filters.matcher(source.filters, source.logical_id)
         if source.provisioned_pollers:
             fewest, most = (pollers * PROVISIONED_LANES_PER_POLLER for pollers in source.provisioned_pollers)
             self._limit, self._at_start, self._at_rest, self._per_minute = most, fewest, fewest, PROVISIONED_LANES_PER_MINUTE

@@ -42,7 +42,7 @@ class StreamMapping:
         self._kernel, self._cloud, self._latencies, self._dice = stage.kernel, stage.cloud, stage.latencies, stage.dice
         self._source, self._function, self._service, self._queues = source, function, service, queues
         self._table = source.stream_arn.partition(":table/")[2].partition("/")[0]
-        self._matches = filters.matcher(source.filters)
+        self._matches = filters.matcher(source.filters, source.logical_id)
         self._written = Signal(stage.kernel)
         self._lanes = [_Lane(self, stage.kernel, number) for number in range(shards * source.lanes)]
         self._cursor = 0
