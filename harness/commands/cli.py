@@ -14,6 +14,8 @@ from harness.commands import explore, fixtures, redrive, report, run, trace
 from harness.engine import interrupt
 from harness.errors import UsageError
 
+INTERRUPTED = 130
+
 app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -31,13 +33,15 @@ def main() -> None:
     try:
         code = app(standalone_mode=False)
         sys.stdout.flush()
+        if code == INTERRUPTED:  # typer's answer to a KeyboardInterrupt
+            raise KeyboardInterrupt
     except UsageError as error:
         code = _fail(str(error))
     except TyperException as error:  # its usage errors put the option's name into format_message
         code = _fail(getattr(error, "format_message", error.__str__)())
-    except (typer.Abort, KeyboardInterrupt) as error:
-        code = _fail("interrupted" + (f"; {error}" if str(error) else ""), 130)
-    except BrokenPipeError:  # who reads has seen enough; what was written stands
+    except (typer.Abort, KeyboardInterrupt, interrupt.Interrupted) as error:
+        code = _fail("interrupted" + (f"; {error}" if str(error) else ""), INTERRUPTED)
+    except (BrokenPipeError, SystemExit):  # who reads has seen enough (rich exits then); what was written stands
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except OSError as error:

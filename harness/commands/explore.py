@@ -72,7 +72,7 @@ def explore(
                 with screen.progress("Shrinking", explorers.SHRINK_TRIALS) as tell:
                     small = explorer.shrink(trial, tell)
                 found.write_failure(explorer, trial, small)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, Interrupted):
             interrupted = True
         name = f"crash points, {crash_points}" if crash_points else weather.name
         numbers = found.numbers(name, explorers.KILLS if crash_points else weather.faults, time.monotonic() - began)

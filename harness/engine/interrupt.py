@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from types import FrameType
 
 
-class Interrupted(KeyboardInterrupt):
-    """The message says what is kept."""
+class Interrupted(BaseException):
+    """The message says what is kept. No error, so that nothing takes it for one."""
 
 
 _stops: list[Callable[[], None]] = []
