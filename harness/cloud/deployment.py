@@ -20,8 +20,6 @@ import botocore.session
 from boto3.dynamodb.types import TypeDeserializer
 from botocore.config import Config
 from moto import mock_aws
-from moto.cloudformation.models import cloudformation_backends
-from moto.cloudformation.parsing import clean_json
 from moto.dynamodb.models import dynamodb_backends
 from moto.moto_api._internal import mock_random
 from moto.s3.models import s3_backends
@@ -29,6 +27,7 @@ from moto.sqs.models import sqs_backends
 
 from harness.cloud import botocore_patches, moto_mended, moto_patches, scope
 from harness.cloud import template as templates
+from harness.cloud.moto_imports import cloudformation, cloudformation_parsing
 from harness.cloud.template import System, Template
 from harness.errors import UsageError
 from harness.region import REGION
@@ -127,11 +126,11 @@ class Cloud:
                 Capabilities=["CAPABILITY_IAM"],
                 Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in template.parameters.items()],
             )
-            stack = cloudformation_backends[ACCOUNT][REGION].get_stack(STACK)
+            stack = cloudformation.cloudformation_backends[ACCOUNT][REGION].get_stack(STACK)
             conditions = stack.resource_map.lazy_condition_map
             resources = {key: value for key, value in resources.items() if conditions.get(value.get("Condition"), True)}
             described = {key: value for key, value in resources.items() if value["Type"] in templates.DESCRIBED}
-            resolved = {key: clean_json(value, stack.resource_map) for key, value in described.items()}
+            resolved = {key: cloudformation_parsing.clean_json(value, stack.resource_map) for key, value in described.items()}
         physical = {
             logical_id: resource.physical_resource_id
             for logical_id, resource in stack.resource_map.items()

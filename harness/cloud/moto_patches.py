@@ -14,7 +14,6 @@ from typing import Any
 from unittest import mock
 
 import moto
-from moto.cloudformation import models as cloudformation
 from moto.core import responses
 from moto.core.serialize import AttributePicker, AttributePickerContext
 from moto.core.utils import MISSING, get_value
@@ -25,6 +24,7 @@ from moto.kms import models as kms
 from moto.sqs import models as sqs
 
 from harness.cloud import patching
+from harness.cloud.moto_imports import cloudformation
 
 MOTO_VERSION = "5.2.5"
 

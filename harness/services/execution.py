@@ -88,10 +88,7 @@ class Environment:
         self._mark = 0.0
         self._place = "start"
         self._line = ""
-        self._places = [
-            *((str(folder), "/var/task" if folder is function.code else "/opt/python") for folder in function.folders),
-            *_PLACES,
-        ]
+        self._places = [*_PLACES, *((str(layer), "/opt/python") for layer in function.layers), (str(function.code), "/var/task")]
 
     def enter(self) -> None:
         self.sandbox.enter()
