@@ -16,7 +16,7 @@ def maker(config: Config) -> Callable[..., Any]:
     if not name:
         where = config.source or f"no pyproject.toml beside {config.root}"
         raise UsageError(
-            f"there is no maker of a sample here: [tool.harness] sample = {{ make = \"module:function\" }} names one ({where} does not)"
+            f'there is no maker of a sample here: [tool.harness] sample = {{ make = "module:function" }} names one ({where} does not)'
         )
     module, _, function = name.partition(":")
     if str(config.root) not in sys.path:

@@ -4,14 +4,13 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.runs.emulation import Client
+from harness.cloud.template import Template
 from harness.errors import UsageError
+from harness.recorder import Upload
+from harness.runs.emulation import Client
 from harness.runs.inputs import InputFile
 from harness.runs.places import Place
-from harness.recorder import Upload
 from harness.services.stage import Stage
-from harness.cloud.template import Template
-
 
 LONGEST_KEY_BYTES = 1_024
 """Of an object, in UTF-8 (S3 user guide, "Naming Amazon S3 objects")."""
@@ -24,7 +23,7 @@ def of_files(files: Sequence[InputFile], place: Place, template: Template) -> li
         case "AWS::S3::Bucket":
             for file in files:
                 if (size := len((place.prefix + file.name).encode())) > LONGEST_KEY_BYTES:
-                    raise UsageError(f"{file.path} is refused, as S3 would: its key would have {size} bytes, and may have {LONGEST_KEY_BYTES}")
+                    raise UsageError(f"{file.path} is refused, as S3 would: its key has {size} bytes, {LONGEST_KEY_BYTES} are allowed")
             return [_uploader(file, place) for file in files]
         case "AWS::SQS::Queue":
             return [_sender(file, place) for file in files]

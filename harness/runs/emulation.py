@@ -11,18 +11,20 @@ from typing import Any
 import msgspec
 
 from harness.cloud import deployment as clouds
-from harness.engine import interrupt, memory
 from harness.cloud.addresses import bucket_and_key
-from harness.engine.clock import virtual_time
+from harness.cloud.latency import Distribution, Latencies
+from harness.cloud.template import Template
+from harness.cloud.wire import Exchange, Wire
 from harness.compute.policies import Policy
-from harness.config import RecordedFunction
 from harness.compute.sandbox import CodeBase
+from harness.config import RecordedFunction
+from harness.engine import interrupt, memory
+from harness.engine.clock import virtual_time
+from harness.engine.randomness import Randomness, seeded_globally
 from harness.faults.dice import Dice
 from harness.faults.scenario import CALM, Scenario
-from harness.cloud.latency import Distribution, Latencies
-from harness.runs.places import Place
-from harness.engine.randomness import Randomness, seeded_globally
 from harness.recorder import Depth, Recorder, Result
+from harness.runs.places import Place
 from harness.services import redrive
 from harness.services.execution import Host
 from harness.services.expiry import TimeToLive
@@ -31,10 +33,8 @@ from harness.services.output import OUTPUT
 from harness.services.queues import Gone, Queues
 from harness.services.s3_events import S3Events
 from harness.services.sqs_source import SqsMapping
-from harness.services.stream_source import StreamMapping
 from harness.services.stage import Stage
-from harness.cloud.template import Template
-from harness.cloud.wire import Exchange, Wire
+from harness.services.stream_source import StreamMapping
 
 GAUGE_SECONDS = 1.0
 LONGEST_SECONDS = 14 * 86_400.0

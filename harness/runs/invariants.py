@@ -15,9 +15,9 @@ import msgspec
 from boto3.dynamodb.types import TypeDeserializer
 
 from harness.config import ResultFields, StateFields
+from harness.recorder import Call, Compute, Invocation, Message, Result, Stroke
 from harness.runs.emulation import Emulation
 from harness.runs.results import Outcome, Results
-from harness.recorder import Call, Compute, Invocation, Message, Result, Stroke
 
 Item = dict[str, Any]
 _plain = TypeDeserializer().deserialize

@@ -40,7 +40,7 @@ def by_upload(objects: Mapping[str, bytes], fields: ResultFields) -> dict[str, l
 
 
 def _decoded(body: bytes) -> dict[str, Any] | None:
-    if not body.lstrip()[:1] == b"{":
+    if body.lstrip()[:1] != b"{":
         return None
     try:
         return msgspec.json.decode(body, type=dict[str, Any])

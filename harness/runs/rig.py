@@ -13,22 +13,22 @@ from typing import Literal, Protocol
 import msgspec
 
 from harness.cloud import template
-from harness.compute import recording
-from harness.runs import clients, invariants, places
-from harness.compute.policies import Measured, Modelled, Policy, Recorded
-from harness.config import Config
-from harness.runs.emulation import Emulation, Setting, emulate
-from harness.compute.sandbox import CodeBase
-from harness.errors import UsageError
-from harness.faults.scenario import CALM, Scenario
-from harness.runs.inputs import InputFile
-from harness.runs.invariants import Violation
-from harness.runs.results import Results, by_upload
 from harness.cloud.latency import Distribution
+from harness.compute import recording
 from harness.compute.ledger import Ledger
-from harness.runs.places import Place
+from harness.compute.policies import Measured, Modelled, Policy, Recorded
+from harness.compute.sandbox import CodeBase
+from harness.config import Config
 from harness.engine.interrupt import Interrupted
 from harness.engine.randomness import Randomness
+from harness.errors import UsageError
+from harness.faults.scenario import CALM, Scenario
+from harness.runs import clients, invariants, places
+from harness.runs.emulation import Emulation, Setting, emulate
+from harness.runs.inputs import InputFile
+from harness.runs.invariants import Violation
+from harness.runs.places import Place
+from harness.runs.results import Results, by_upload
 
 ComputeKind = Literal["measured", "recorded", "modelled"]
 MOST_REHEARSALS = 8
@@ -75,7 +75,9 @@ class Rig:
         self._has_results = bool(config.results and config.result.key)
         self.notes = list(self.template.notes)
         if not config.source:
-            self.notes.append(f"no pyproject.toml with [tool.harness] lies beside {options.template} or above it: nothing is known of its results")
+            self.notes.append(
+                f"no pyproject.toml with [tool.harness] lies beside {options.template} or above it: nothing is known of its results"
+            )
         if not config.inputs:
             self.notes.append(f"input goes to {uploads.resource}{'/' + uploads.prefix if uploads.prefix else ''}, the only place for it")
         self.keys = [uploads.prefix + file.name for file in inputs]
@@ -118,7 +120,9 @@ class Rig:
     def check(self, emulation: Emulation, expected: Results | None) -> tuple[Results, list[str], list[Violation]]:
         """(results, names of the invariants checked, violations). `expected`: results of a calm run, if there are any."""
         results = self.results(emulation)
-        evidence = invariants.Evidence(emulation, self.keys, results, self.fields, self.config.state, expected, self.options.redrive, self._has_results)
+        evidence = invariants.Evidence(
+            emulation, self.keys, results, self.fields, self.config.state, expected, self.options.redrive, self._has_results
+        )
         return results, *invariants.check(evidence)
 
     def _recorded(self, setting: Setting, ledger: Ledger, progress: Progress) -> Emulation:

@@ -12,10 +12,9 @@ from typing import Any
 
 import msgspec
 
-from harness.runs import summary
 from harness.config import Config, ResultFields
+from harness.runs import summary
 from harness.runs.emulation import Emulation
-from harness.faults.scenario import CALM
 from harness.runs.inputs import InputFile
 from harness.runs.out_folder import Kind
 from harness.runs.results import Outcome, by_upload

@@ -9,10 +9,10 @@ import numpy as np
 
 from harness.bill import meter
 from harness.config import ResultFields, Words
+from harness.recorder import AnyEvent, Call, Compute, Invocation, Message, Result, Stroke, Throttle, Upload
 from harness.runs.emulation import Emulation
 from harness.runs.invariants import Violation
 from harness.runs.results import Results
-from harness.recorder import AnyEvent, Call, Compute, Invocation, Message, Result, Stroke, Throttle, Upload
 
 Numbers = dict[str, Any]
 
