@@ -29,7 +29,9 @@ def apart(work: Callable[[], tuple[float, ...]]) -> tuple[float, ...]:
     """What `work` returns, and the peak memory in MB, of a process of its own."""
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=lambda: theirs.send((*work(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)))
+    process = context.Process(
+        target=lambda: theirs.send((*work(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+    )
     process.start()
     theirs.close()
     measured = ours.recv()
@@ -79,7 +81,11 @@ def test_a_thousand_workers(benchmark, tmp_path: Path) -> None:
     arguments = {"compute": "modelled", "cpu_factor": 60.0, "parameters": parameters}
     finished = benchmark.pedantic(builders.run, (folder,), arguments, rounds=1)
     seconds = benchmark.stats.stats.median
-    depths = [event.running.get("WorkerFunction", 0) for event in finished.emulation.recorder.events if isinstance(event, Depth)]
+    depths = [
+        event.running.get("WorkerFunction", 0)
+        for event in finished.emulation.recorder.events
+        if isinstance(event, Depth)
+    ]
     benchmark.extra_info |= {
         "workers_at_most": max(depths),
         "virtual_per_real_second": round(finished.summary["virtualSeconds"] / seconds, 1),

@@ -16,9 +16,15 @@ SCANNERS = {scanner.name: scanner for scanner in scan.SCANNERS}
 def test_ocr_of_a_page(benchmark, kind: str, scanner: str) -> None:
     generator = np.random.default_rng(11)
     chosen = SCANNERS[scanner]
-    planted = [values.plant(type_, generator) for type_ in ("SSN", "DATE_OF_BIRTH")] if kind != "blank" else []
+    planted = (
+        [values.plant(type_, generator) for type_ in ("SSN", "DATE_OF_BIRTH")] if kind != "blank" else []
+    )
     drawn = pages.draw(kind, max(chosen.dpi), planted, generator)
     data = scan.encode([(scan.scan(drawn.image, max(chosen.dpi), chosen, generator), chosen)])
     page = builders.first_page(data)
     text = benchmark.pedantic(ocr.read_page, (page, OcrOptions()), rounds=5, warmup_rounds=1)
-    benchmark.extra_info |= {"words": len(text.words), "confidence": round(text.confidence, 1), "bytes": len(data)}
+    benchmark.extra_info |= {
+        "words": len(text.words),
+        "confidence": round(text.confidence, 1),
+        "bytes": len(data),
+    }

@@ -37,7 +37,12 @@ def story(s3, sqs, dynamodb, bucket: str, url: str, table: str) -> float:
         (message,) = sqs.receive_message(QueueUrl=url)["Messages"]
         s3.get_object(Bucket=bucket, Key=str(number))["Body"].read()
         dynamodb.put_item(TableName=table, Item=key)
-        dynamodb.update_item(TableName=table, Key=key, UpdateExpression="ADD n :one", ExpressionAttributeValues={":one": {"N": "1"}})
+        dynamodb.update_item(
+            TableName=table,
+            Key=key,
+            UpdateExpression="ADD n :one",
+            ExpressionAttributeValues={":one": {"N": "1"}},
+        )
         dynamodb.get_item(TableName=table, Key=key)
         sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
     return time.perf_counter() - began
@@ -51,7 +56,9 @@ def bare() -> float:
         url = sqs.create_queue(QueueName="q")["QueueUrl"]
         attributes = [{"AttributeName": "PK", "AttributeType": "S"}]
         schema = [{"AttributeName": "PK", "KeyType": "HASH"}]
-        dynamodb.create_table(TableName="t", BillingMode="PAY_PER_REQUEST", AttributeDefinitions=attributes, KeySchema=schema)
+        dynamodb.create_table(
+            TableName="t", BillingMode="PAY_PER_REQUEST", AttributeDefinitions=attributes, KeySchema=schema
+        )
         return story(s3, sqs, dynamodb, "bucket", url, "t")
 
 
@@ -61,7 +68,16 @@ def tunnelled(folder: Path) -> float:
     def client(stage: Stage) -> None:
         system, cloud = stage.cloud.system, stage.cloud
         url = cloud.queue_url(system.queues["Queue"])
-        taken.append(story(cloud.s3, cloud.sqs, cloud.client("dynamodb"), system.buckets["Bucket"], url, system.tables["Table"]))
+        taken.append(
+            story(
+                cloud.s3,
+                cloud.sqs,
+                cloud.client("dynamodb"),
+                system.buckets["Bucket"],
+                url,
+                system.tables["Table"],
+            )
+        )
 
     Tunnel(folder).run(RESOURCES, "", client)
     return taken[0]

@@ -81,7 +81,11 @@ class ResultFields(msgspec.Struct, frozen=True, kw_only=True):
 
     def named(self) -> tuple[str, ...]:
         """The fields that every result should have."""
-        return tuple(name for name in (self.key, self.status, self.units, self.marked, self.errors, self.reason) if name)
+        return tuple(
+            name
+            for name in (self.key, self.status, self.units, self.marked, self.errors, self.reason)
+            if name
+        )
 
 
 _FORMER = {"pages": "units", "npi_pages": "marked", "page_errors": "errors", "error_page": "error_unit"}

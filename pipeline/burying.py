@@ -58,7 +58,9 @@ def _changed_files(streams: "DynamoDBStreamsClient", batch: StreamBatch) -> list
         iterator = answer.get("NextShardIterator", "")
         if not iterator:
             return list(found)
-    raise RuntimeError(f"the stream did not show its records {batch.start_sequence_number} to {batch.end_sequence_number}")
+    raise RuntimeError(
+        f"the stream did not show its records {batch.start_sequence_number} to {batch.end_sequence_number}"
+    )
 
 
 def _count(state: StateTable, file_id: str, batch_id: int) -> None:

@@ -26,14 +26,20 @@ def close_file(s3: "S3Client", state: StateTable, settings: Settings, file_id: s
     record, stored = found
     if record.status != "PROCESSING" or record.remaining_batches:
         return
-    stored_after_all = [batch for batch, _ in stored if not batch.failure and batch.batch_id in record.failed_batch_ids]
-    if stored_after_all:  # counted as failed while a worker was storing them; the count that is put right wakes us again
+    stored_after_all = [
+        batch for batch, _ in stored if not batch.failure and batch.batch_id in record.failed_batch_ids
+    ]
+    if (
+        stored_after_all
+    ):  # counted as failed while a worker was storing them; the count that is put right wakes us again
         for batch in stored_after_all:
             state.count_completed(file_id, batch.batch_id, batch.npi_pages)
         return
     batches = tuple(_unspilled(s3, record.file, batch, key) for batch, key in stored)
     verdict = results.judge(record.total_pages, batches, UNCLOSED if record.unclosed else record.fault)
-    pdf_key = _make_pdf(s3, record.file) if settings.pdf_mode == "original" and verdict.status != "FAILED" else ""
+    pdf_key = (
+        _make_pdf(s3, record.file) if settings.pdf_mode == "original" and verdict.status != "FAILED" else ""
+    )
     result = FileResult(
         file_id=file_id,
         bucket=record.file.bucket,
@@ -69,7 +75,9 @@ def _unspilled(s3: "S3Client", ref: FileRef, batch: BatchOutcome, key: str) -> B
 
 def _make_pdf(s3: "S3Client", ref: FileRef) -> str:
     """The key of the PDF; "" when the file cannot become one, which is no reason to hold back its result."""
-    from pipeline import pdf  # with its libraries it would triple the cold start, and most installations want no PDF
+    from pipeline import (
+        pdf,
+    )  # with its libraries it would triple the cold start, and most installations want no PDF
 
     try:
         document = pdf.original(documents.read_whole(s3, ref))

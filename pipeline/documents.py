@@ -85,7 +85,9 @@ def read_chain(s3: "S3Client", ref: FileRef, whole_file_bytes: int) -> tiff.Chai
     return tiff.read_chain(_Blocks(s3, ref).read, ref.size)
 
 
-def read_pages(s3: "S3Client", ref: FileRef, layout: tiff.Layout, offsets: tuple[int, ...], whole_file_bytes: int) -> Iterator[PageFile]:
+def read_pages(
+    s3: "S3Client", ref: FileRef, layout: tiff.Layout, offsets: tuple[int, ...], whole_file_bytes: int
+) -> Iterator[PageFile]:
     """The pages at these IFD offsets, one after the other, so that memory holds one page of a large file. Raises `BadFile`."""
     blocks = None
     segments: tuple[tuple[int, bytes], ...] = ()
@@ -116,7 +118,9 @@ class _Blocks:
 
     def read(self, offset: int, size: int) -> bytes:
         end = min(offset + size, self._ref.size)
-        found = b"".join(self._block(number) for number in range(offset // BLOCK_BYTES, -(-end // BLOCK_BYTES)))
+        found = b"".join(
+            self._block(number) for number in range(offset // BLOCK_BYTES, -(-end // BLOCK_BYTES))
+        )
         start = offset % BLOCK_BYTES
         return found[start : start + max(0, end - offset)]
 

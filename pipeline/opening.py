@@ -17,7 +17,9 @@ ENTRIES_PER_SEND = 10
 """Entries in one SendMessageBatch (SQS quotas)."""
 
 
-def open_file(s3: "S3Client", sqs: "SQSClient", state: StateTable, settings: Settings, ref: FileRef, event_id: str) -> None:
+def open_file(
+    s3: "S3Client", sqs: "SQSClient", state: StateTable, settings: Settings, ref: FileRef, event_id: str
+) -> None:
     """Finds the pages of an upload, records the file and sends its batches.
 
     `event_id` names the message that told of the upload: its own redelivery resumes the work, another message about the same
@@ -40,16 +42,27 @@ def open_file(s3: "S3Client", sqs: "SQSClient", state: StateTable, settings: Set
     if known:
         if known.event_id != event_id or not (known.status == "PROCESSING" or known.failed_batches):
             return
-        if known.total_pages != len(chain.offsets):  # another delivery found that the file is bad, or gone, and that stands
+        if known.total_pages != len(
+            chain.offsets
+        ):  # another delivery found that the file is bad, or gone, and that stands
             return
-        ranges = messages.split_pages(chain.offsets, known.total_batches)  # as it was recorded, if with other settings
-    batches = [BatchMessage(ref, number, pages, chain.layout.big, chain.layout.order) for number, pages in enumerate(ranges, 1)]
+        ranges = messages.split_pages(
+            chain.offsets, known.total_batches
+        )  # as it was recorded, if with other settings
+    batches = [
+        BatchMessage(ref, number, pages, chain.layout.big, chain.layout.order)
+        for number, pages in enumerate(ranges, 1)
+    ]
     for start in range(0, len(batches), ENTRIES_PER_SEND):
         _send(sqs, settings.batch_queue_url, batches[start : start + ENTRIES_PER_SEND])
 
 
 def _send(sqs: "SQSClient", queue_url: str, batches: list[BatchMessage]) -> None:
-    entries: list[SendMessageBatchRequestEntryTypeDef] = [{"Id": str(batch.batch_id), "MessageBody": batch.encode()} for batch in batches]
+    entries: list[SendMessageBatchRequestEntryTypeDef] = [
+        {"Id": str(batch.batch_id), "MessageBody": batch.encode()} for batch in batches
+    ]
     failed = sqs.send_message_batch(QueueUrl=queue_url, Entries=entries).get("Failed", [])
     if failed:
-        raise RuntimeError(f"SQS refused {len(failed)} of {len(entries)} batches: {failed[0].get('Message', '')}")
+        raise RuntimeError(
+            f"SQS refused {len(failed)} of {len(entries)} batches: {failed[0].get('Message', '')}"
+        )

@@ -60,10 +60,14 @@ def load(page: PageFile, max_pixels: int) -> PageImage:
         except PageUnreadable:
             raise
         except UnidentifiedImageError as error:
-            raise PageUnreadable("the page's combination of TIFF tags is not one that can be decoded") from error
+            raise PageUnreadable(
+                "the page's combination of TIFF tags is not one that can be decoded"
+            ) from error
         except MemoryError as error:
             raise PageUnreadable("the page needs more memory than the function has") from error
-        except Exception as error:  # Pillow raises nearly every class for damaged data: OSError, ValueError, TypeError ...
+        except (
+            Exception
+        ) as error:  # Pillow raises nearly every class for damaged data: OSError, ValueError, TypeError ...
             raise PageUnreadable(f"{_DAMAGED} ({type(error).__name__}: {error})") from error
     return _for_reading(grey, resolution, max_pixels)
 

@@ -99,14 +99,18 @@ def judge(total_pages: int, batches: tuple[BatchOutcome, ...], fault: str) -> Ve
 
     Every page is accounted for: one that no batch tells of is an error.
     """
-    outcomes = tuple(sorted((outcome for batch in batches for outcome in batch.outcomes), key=lambda outcome: outcome.page))
+    outcomes = tuple(
+        sorted((outcome for batch in batches for outcome in batch.outcomes), key=lambda outcome: outcome.page)
+    )
     errors = [PageError(outcome.page, outcome.error) for outcome in outcomes if outcome.error]
     for batch in batches:
         if batch.failure:
             first, last = map(int, batch.pages.split("-"))
             errors += [PageError(page, batch.failure) for page in range(first, last + 1)]
     accounted = {outcome.page for outcome in outcomes} | {error.page for error in errors}
-    errors += [PageError(page, "not processed") for page in range(1, total_pages + 1) if page not in accounted]
+    errors += [
+        PageError(page, "not processed") for page in range(1, total_pages + 1) if page not in accounted
+    ]
     errors.sort(key=lambda error: error.page)
     found = npi_pages(outcomes)
     return Verdict(

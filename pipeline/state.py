@@ -27,7 +27,9 @@ METADATA = "METADATA"
 _PREFIX = "FILE#"
 GIVEN_UP = "not processed: every attempt failed, and its message is kept in the parked queue"
 """The reason of what was buried."""
-UNCLOSED = "not put together: every attempt to write its result failed, and a message is kept in the parked queue"
+UNCLOSED = (
+    "not put together: every attempt to write its result failed, and a message is kept in the parked queue"
+)
 """The reason of a file whose batches are all counted, but which the aggregator could not close."""
 MOST_FAREWELLS = 5
 _CONDITION_FAILED = "ConditionalCheckFailedException"
@@ -63,7 +65,9 @@ class StateTable:
     def __init__(self, client: "DynamoDBClient", table_name: str, record_days: int) -> None:
         self._client, self._table, self._record_days = client, table_name, record_days
 
-    def create_file(self, ref: FileRef, *, total_pages: int, total_batches: int, fault: str, event_id: str) -> FileRecord | None:
+    def create_file(
+        self, ref: FileRef, *, total_pages: int, total_batches: int, fault: str, event_id: str
+    ) -> FileRecord | None:
         """Writes METADATA, unless the file has one: then that is returned, and nothing written. A buried one gives way.
 
         A file without batches has `remainingBatches` 0 from the start, so that the aggregator closes it. `fault`: what is wrong with the
@@ -96,7 +100,9 @@ class StateTable:
         }
         old = self._put_new(item)
         if old and _file_record(old).is_buried and fault != GIVEN_UP:
-            old = self._put_new(item, "fault = :buried AND totalBatches = :none", {":buried": GIVEN_UP, ":none": 0})
+            old = self._put_new(
+                item, "fault = :buried AND totalBatches = :none", {":buried": GIVEN_UP, ":none": 0}
+            )
         return _file_record(old) if old else None
 
     def finished_batch(self, file_id: str, batch_id: int) -> BatchOutcome | None:
@@ -153,7 +159,13 @@ class StateTable:
             "ADD countedBatches :ids, completedBatches :one "
             "SET remainingBatches = remainingBatches - :one, npiPages = list_append(npiPages, :npi), updatedAt = :now",
             "attribute_exists(PK) AND NOT contains(countedBatches, :id)",
-            {":ids": {batch_id}, ":id": batch_id, ":one": 1, ":npi": list(npi_pages), ":now": int(time.time())},
+            {
+                ":ids": {batch_id},
+                ":id": batch_id,
+                ":one": 1,
+                ":npi": list(npi_pages),
+                ":now": int(time.time()),
+            },
         )
         if old and batch_id in old.get("failedBatchIds", ()):
             self._update(
@@ -228,7 +240,13 @@ class StateTable:
             file_id,
             "ADD unclosed :one SET updatedAt = :now",
             "#status = :processing AND remainingBatches = :none AND (attribute_not_exists(unclosed) OR unclosed < :most)",
-            {":one": 1, ":most": MOST_FAREWELLS, ":processing": "PROCESSING", ":none": 0, ":now": int(time.time())},
+            {
+                ":one": 1,
+                ":most": MOST_FAREWELLS,
+                ":processing": "PROCESSING",
+                ":none": 0,
+                ":now": int(time.time()),
+            },
         )
         return old is None or bool(old.get("unclosed"))
 
@@ -244,7 +262,9 @@ class StateTable:
     def _expiry(self, now: int) -> int:
         return now + self._record_days * 86_400
 
-    def _put_new(self, item: Item, condition: str = "attribute_not_exists(PK)", values: Item | None = None) -> Item | None:
+    def _put_new(
+        self, item: Item, condition: str = "attribute_not_exists(PK)", values: Item | None = None
+    ) -> Item | None:
         """Writes an item unless its key is taken (or the condition fails otherwise); then the item that has it is returned."""
         request: dict[str, Any] = {"ExpressionAttributeValues": _dump(values)} if values else {}
         try:

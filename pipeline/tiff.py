@@ -27,7 +27,24 @@ TABLE_OFFSETS = (519, 520, 521)
 TABLE_BYTES = 16 + 256
 """The longest of those tables: 16 code counts and 256 values."""
 
-TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+TYPE_SIZES = {
+    1: 1,
+    2: 1,
+    3: 2,
+    4: 4,
+    5: 8,
+    6: 1,
+    7: 1,
+    8: 2,
+    9: 4,
+    10: 8,
+    11: 4,
+    12: 8,
+    13: 4,
+    16: 8,
+    17: 8,
+    18: 8,
+}
 """Bytes of one value by field type (TIFF 6.0 section 2; 13 = IFD, 16-18 = BigTIFF)."""
 UNSIGNED = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 
@@ -86,7 +103,9 @@ def read_chain(read: Read, size: int) -> Chain:
         offset = directory
     if not offsets:
         raise BadFile(f"the TIFF has no page: {broken or 'its header points to no page directory'}")
-    return Chain(layout, tuple(offsets), broken and f"the chain of pages breaks after page {len(offsets)}: {broken}")
+    return Chain(
+        layout, tuple(offsets), broken and f"the chain of pages breaks after page {len(offsets)}: {broken}"
+    )
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -99,7 +118,9 @@ class Entry(msgspec.Struct, frozen=True):
 
     def numbers(self, order: str) -> tuple[int, ...]:
         """The value of an entry of an unsigned type."""
-        return struct.unpack_from(f"{order}{len(self.raw) // TYPE_SIZES[self.kind]}{UNSIGNED[self.kind]}", self.raw)
+        return struct.unpack_from(
+            f"{order}{len(self.raw) // TYPE_SIZES[self.kind]}{UNSIGNED[self.kind]}", self.raw
+        )
 
 
 def page_extents(read: Read, size: int, layout: Layout, offset: int) -> list[tuple[int, int]]:
@@ -128,7 +149,11 @@ def page_digest(read: Read, size: int, layout: Layout, offset: int) -> bytes | N
     if len(strips) != 1 or {513, *TABLE_OFFSETS} & values.keys():
         return None
     (places, counts), compression = strips[0], numbers.get(259, (1,))
-    if not places or len(places) != len(counts) or any(c < 1 or p + c > size for p, c in zip(places, counts, strict=True)):
+    if (
+        not places
+        or len(places) != len(counts)
+        or any(c < 1 or p + c > size for p, c in zip(places, counts, strict=True))
+    ):
         return None
     if compression == (1,) and sum(counts) < _plain_bytes(numbers):
         return None
@@ -151,7 +176,11 @@ def _plain_bytes(numbers: dict[int, tuple[int, ...]]) -> int:
 
 def _offsets_and_counts(entries: list[Entry], layout: Layout) -> dict[int, tuple[int, ...]]:
     wanted = {*DATA_OFFSETS, *DATA_OFFSETS.values(), *TABLE_OFFSETS}
-    return {entry.tag: entry.numbers(layout.order) for entry in entries if entry.tag in wanted and entry.kind in UNSIGNED}
+    return {
+        entry.tag: entry.numbers(layout.order)
+        for entry in entries
+        if entry.tag in wanted and entry.kind in UNSIGNED
+    }
 
 
 def _entries(read: Read, size: int, layout: Layout, offset: int) -> tuple[int, list[Entry]]:
@@ -210,7 +239,10 @@ def _read_directory(read: Read, offset: int, layout: Layout) -> int | str:
     body = read(offset + width, count * layout.entry_bytes)
     if len(body) < count * layout.entry_bytes:
         return f"the page directory at byte {offset} is cut off by the end of the file"
-    tags = {struct.unpack_from(layout.order + "H", body, position)[0] for position in range(0, len(body), layout.entry_bytes)}
+    tags = {
+        struct.unpack_from(layout.order + "H", body, position)[0]
+        for position in range(0, len(body), layout.entry_bytes)
+    }
     if not {IMAGE_WIDTH, IMAGE_LENGTH} <= tags:
         return f"the page directory at byte {offset} gives no image size"
     pointer = read(offset + width + len(body), struct.calcsize(layout.offset_format))

@@ -9,7 +9,10 @@ from reports import plots
 
 def contents(directory: Path, summary: Mapping[str, Any]) -> dict[str, Any]:
     """What the page shows beside summary.json; the timelines of failures lie in the exploration's folder."""
-    stories = sorted((directory / "failures").glob("*/timeline.txt"), key=lambda path: int(path.parent.name.partition("-")[0]))
+    stories = sorted(
+        (directory / "failures").glob("*/timeline.txt"),
+        key=lambda path: int(path.parent.name.partition("-")[0]),
+    )
     by_strokes = {int(strokes): trials for strokes, trials in summary["emulationsByStrokes"].items()}
     return {
         "struck": sum(summary["strokes"].values()),

@@ -23,7 +23,9 @@ def write(directory: Path) -> None:
     summary = json.loads((directory / "summary.json").read_text(encoding="utf-8"))
     template, contents = KINDS[summary["kind"]]
     loader = jinja2.PackageLoader("reports", ".")
-    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined)
+    environment = jinja2.Environment(
+        loader=loader, autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined
+    )
     try:
         html = environment.get_template(template).render(summary, **contents(directory, summary))
     except jinja2.UndefinedError as missing:

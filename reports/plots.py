@@ -54,14 +54,32 @@ def file_ways(ways: Sequence[FileWay]) -> Markup:
     for row, way in enumerate(shown):
         axes.hlines(row, way.uploaded, way.finished, color="#cccccc", linewidth=1, zorder=1)
         for span in way.spans:
-            axes.barh(row, span.begun - span.start, left=span.start, height=0.62, color=color[span.function], alpha=0.35, zorder=2)
-            axes.barh(row, span.end - span.begun, left=span.begun, height=0.62, color=color[span.function], alpha=0.85, zorder=2)
+            axes.barh(
+                row,
+                span.begun - span.start,
+                left=span.start,
+                height=0.62,
+                color=color[span.function],
+                alpha=0.35,
+                zorder=2,
+            )
+            axes.barh(
+                row,
+                span.end - span.begun,
+                left=span.begun,
+                height=0.62,
+                color=color[span.function],
+                alpha=0.85,
+                zorder=2,
+            )
         axes.plot([way.finished], [row], marker="|", color="black", markersize=9, zorder=3)
     axes.set_yticks(range(len(shown)), [_short(way.key) for way in shown])
     axes.set_ylim(-0.6, len(shown) - 0.4)
     axes.set_xlabel("virtual time, seconds (pale: cold start; full: running; line: waiting; tick: result)")
     handles = [Patch(color=color[function], label=function) for function in functions]
-    axes.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(handles) or 1, frameon=False)
+    axes.legend(
+        handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(handles) or 1, frameon=False
+    )
     _tidy(axes)
     return _svg(figure)
 
@@ -84,13 +102,29 @@ def strokes_by_place(places: Mapping[str, Mapping[str, int]]) -> Markup:
     table = np.array([[places[fault].get(place, 0) for place in struck] for fault in faults], dtype=float)
     figure = Figure(figsize=(10.5, 2.2 + 0.24 * len(faults)), layout="constrained")
     axes = figure.subplots()
-    axes.pcolormesh(np.ma.masked_equal(table, 0), cmap="Blues", norm=LogNorm(1, max(2.0, table.max())), edgecolor="white", linewidth=0.6)
+    axes.pcolormesh(
+        np.ma.masked_equal(table, 0),
+        cmap="Blues",
+        norm=LogNorm(1, max(2.0, table.max())),
+        edgecolor="white",
+        linewidth=0.6,
+    )
     for row, column in np.argwhere(table > 0):
         dark = table[row, column] > table.max() ** 0.6
         text = f"{int(table[row, column])}"
-        axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=5.5, color="white" if dark else "#333333")
+        axes.text(
+            column + 0.5,
+            row + 0.5,
+            text,
+            ha="center",
+            va="center",
+            fontsize=5.5,
+            color="white" if dark else "#333333",
+        )
     axes.set_yticks(np.arange(len(faults)) + 0.5, [fault.replace("_", " ") for fault in faults])
-    axes.set_xticks(np.arange(len(struck)) + 0.5, struck, rotation=60, ha="right", rotation_mode="anchor", fontsize=7)
+    axes.set_xticks(
+        np.arange(len(struck)) + 0.5, struck, rotation=60, ha="right", rotation_mode="anchor", fontsize=7
+    )
     axes.tick_params(length=0)
     axes.invert_yaxis()
     for side in axes.spines.values():
@@ -102,7 +136,9 @@ def strokes_per_emulation(trials: Mapping[int, int]) -> Markup:
     """Emulations by the number of faults that struck in them."""
     figure = Figure(figsize=(9, 2.2), layout="constrained")
     axes = figure.subplots()
-    axes.bar(list(trials), list(trials.values()), width=1.0, color=COLORS[0], edgecolor="white", linewidth=0.4)
+    axes.bar(
+        list(trials), list(trials.values()), width=1.0, color=COLORS[0], edgecolor="white", linewidth=0.4
+    )
     axes.set_xlabel("faults that struck in an emulation")
     axes.set_ylabel("emulations")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

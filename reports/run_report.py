@@ -29,4 +29,8 @@ def contents(directory: Path, summary: Mapping[str, Any]) -> dict[str, Any]:
 
 def _row(line: dict[str, Any]) -> dict[str, Any]:
     share = 100 * len(line["marked"]) / line["units"] if line["units"] else 0
-    return line | {"marked": ranges(line["marked"]), "percentage": share, "remarks": line["reason"] or ", ".join(line["found"])}
+    return line | {
+        "marked": ranges(line["marked"]),
+        "percentage": share,
+        "remarks": line["reason"] or ", ".join(line["found"]),
+    }

@@ -52,7 +52,9 @@ def read(directory: Path, finished: dict[str, str]) -> Trace:
             match event["event"]:
                 case "invocation":
                     begun = event["t"] - event["duration"]
-                    spans[event["request"]] = Span(event["function"], event["request"], event["start"], begun, event["t"])
+                    spans[event["request"]] = Span(
+                        event["function"], event["request"], event["start"], begun, event["t"]
+                    )
                 case "message":
                     _count(depths[event["queue"]], event)
                 case "call":
@@ -66,7 +68,12 @@ def read(directory: Path, finished: dict[str, str]) -> Trace:
                 case "compute":
                     pages.append(event["cpu"])
     ways = tuple(
-        FileWay(key, uploaded, results[key], tuple(spans[request] for request in dict.fromkeys(readers[key]) if request in spans))
+        FileWay(
+            key,
+            uploaded,
+            results[key],
+            tuple(spans[request] for request in dict.fromkeys(readers[key]) if request in spans),
+        )
         for key, uploaded in uploads.items()
         if key in results
     )

@@ -11,7 +11,12 @@ from moto.backends import get_backend
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.exceptions import HTTPException
 from moto.core.models import botocore_stubber
-from moto.core.request import PRESERVED_HEADER_NAMES_ENVIRON_KEY, Request, environ_key_for_header, should_preserve_original_header_name
+from moto.core.request import (
+    PRESERVED_HEADER_NAMES_ENVIRON_KEY,
+    Request,
+    environ_key_for_header,
+    should_preserve_original_header_name,
+)
 
 DIRECT = frozenset({"dynamodb", "s3", "sqs"})
 """Services whose requests go straight to their backend; the others are few and take moto's own way."""

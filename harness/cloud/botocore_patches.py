@@ -28,8 +28,12 @@ def _signature() -> Any:
 
     def named(signer: Any, operation_name: str = "", request: Any = None, **_: Any) -> None:
         scope = f"{signer._credentials.access_key}/20260101/{signer._region_name}/{signer.signing_name}/aws4_request"
-        request.headers["Authorization"] = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=none"
-        if "aws-chunked" in request.headers.get("Content-Encoding", ""):  # the signer also says that a checksum follows the body
+        request.headers["Authorization"] = (
+            f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=none"
+        )
+        if "aws-chunked" in request.headers.get(
+            "Content-Encoding", ""
+        ):  # the signer also says that a checksum follows the body
             request.headers["X-Amz-Content-SHA256"] = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 
     return mock.patch.object(signers.RequestSigner, "handler", named)
@@ -62,7 +66,10 @@ def _endpoint_rules() -> Any:
     def provider(ruleset_data: Any, partition_data: Any, excluded_params: Any = None) -> Any:
         key = (id(ruleset_data), id(partition_data))  # one object a service: the loader is shared
         if key not in known:
-            known[key] = ruleset_data, endpoint_provider.EndpointProvider(ruleset_data, partition_data, excluded_params)
+            known[key] = (
+                ruleset_data,
+                endpoint_provider.EndpointProvider(ruleset_data, partition_data, excluded_params),
+            )
         return known[key][1]
 
     return mock.patch.object(regions, "EndpointProvider", provider)

@@ -82,7 +82,10 @@ class Cloud:
     def items(self, table: str) -> list[dict[str, object]]:
         """All items of a table, as plain values, read past the API."""
         load = TypeDeserializer().deserialize
-        return [{name: load(value) for name, value in item.to_json()["Attributes"].items()} for item in self.moto_table(table).all_items()]
+        return [
+            {name: load(value) for name, value in item.to_json()["Attributes"].items()}
+            for item in self.moto_table(table).all_items()
+        ]
 
     def stream_records(self, table: str) -> list[dict[str, Any]]:
         """All records of a table's stream since it was made; none for a table without one."""
@@ -104,13 +107,17 @@ class Cloud:
         try:
             formation.create_stack(**stack)
         except Exception as error:
-            raise UsageError(f"the template cannot be deployed: {type(error).__name__}: {' '.join(str(error).split())}") from error
+            raise UsageError(
+                f"the template cannot be deployed: {type(error).__name__}: {' '.join(str(error).split())}"
+            ) from error
 
     def _deploy(self, template: Template) -> System:
         document = template.document
         resources = document["Resources"]
         kept = {
-            key: value for key, value in resources.items() if value["Type"] not in _CREATED_ELSEWHERE and scope.is_deployed(value["Type"])
+            key: value
+            for key, value in resources.items()
+            if value["Type"] not in _CREATED_ELSEWHERE and scope.is_deployed(value["Type"])
         }
         deployed = {
             **{key: value for key, value in document.items() if key != "Outputs"},
@@ -124,13 +131,23 @@ class Cloud:
                 StackName=STACK,
                 TemplateBody=json.dumps(deployed),
                 Capabilities=["CAPABILITY_IAM"],
-                Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in template.parameters.items()],
+                Parameters=[
+                    {"ParameterKey": name, "ParameterValue": value}
+                    for name, value in template.parameters.items()
+                ],
             )
             stack = cloudformation.cloudformation_backends[ACCOUNT][REGION].get_stack(STACK)
             conditions = stack.resource_map.lazy_condition_map
-            resources = {key: value for key, value in resources.items() if conditions.get(value.get("Condition"), True)}
-            described = {key: value for key, value in resources.items() if value["Type"] in templates.DESCRIBED}
-            resolved = {key: cloudformation_parsing.clean_json(value, stack.resource_map) for key, value in described.items()}
+            resources = {
+                key: value for key, value in resources.items() if conditions.get(value.get("Condition"), True)
+            }
+            described = {
+                key: value for key, value in resources.items() if value["Type"] in templates.DESCRIBED
+            }
+            resolved = {
+                key: cloudformation_parsing.clean_json(value, stack.resource_map)
+                for key, value in described.items()
+            }
         physical = {
             logical_id: resource.physical_resource_id
             for logical_id, resource in stack.resource_map.items()

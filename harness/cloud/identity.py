@@ -22,18 +22,31 @@ Statement = Mapping[str, Any]
 ALL_ALLOWED: tuple[Statement, ...] = ({"Effect": "Allow", "Action": "*", "Resource": "*"},)
 """Of a role that stands outside of the template: what it allows is not known."""
 
-_LOGS = {"Effect": "Allow", "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"], "Resource": "*"}
+_LOGS = {
+    "Effect": "Allow",
+    "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
+    "Resource": "*",
+}
 MANAGED_POLICIES: dict[str, list[Statement]] = {
     "AWSLambdaBasicExecutionRole": [_LOGS],
     "AWSLambdaSQSQueueExecutionRole": [
         _LOGS,
-        {"Effect": "Allow", "Action": ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], "Resource": "*"},
+        {
+            "Effect": "Allow",
+            "Action": ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
+            "Resource": "*",
+        },
     ],
     "AWSLambdaDynamoDBExecutionRole": [
         _LOGS,
         {
             "Effect": "Allow",
-            "Action": ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"],
+            "Action": [
+                "dynamodb:DescribeStream",
+                "dynamodb:GetRecords",
+                "dynamodb:GetShardIterator",
+                "dynamodb:ListStreams",
+            ],
             "Resource": "*",
         },
     ],
@@ -63,7 +76,11 @@ class Identity(msgspec.Struct, frozen=True):
 
     def may(self, action: str, resource: str) -> bool:
         """Whether the role allows an action ("sqs:SendMessage") on a resource (an ARN)."""
-        matching = [one for one in self.statements if _matches(one.get("Action"), action) and _matches(one.get("Resource"), resource)]
+        matching = [
+            one
+            for one in self.statements
+            if _matches(one.get("Action"), action) and _matches(one.get("Resource"), resource)
+        ]
         if any(one["Effect"] == "Deny" for one in matching):
             return False
         return any(one["Effect"] == "Allow" for one in matching)
@@ -71,7 +88,11 @@ class Identity(msgspec.Struct, frozen=True):
     def may_call(self, service: str, operation: str, request: AWSPreparedRequest) -> str:
         """The refusal of a call ("" when it is allowed): which action on which resource is not allowed."""
         action, resource = _required(service, operation, request, self.account)
-        return "" if self.may(action, resource) else f"not authorized to perform: {action} on resource: {resource}"
+        return (
+            ""
+            if self.may(action, resource)
+            else f"not authorized to perform: {action} on resource: {resource}"
+        )
 
 
 def of_role(role: Mapping[str, Any] | None, account: str) -> Identity:
@@ -109,10 +130,18 @@ def _required(service: str, operation: str, request: AWSPreparedRequest, account
     body = request.body if isinstance(request.body, str | bytes) else b""
     payload = msgspec.json.decode(body) if body[:1] in (b"{", "{") else {}
     if service == "sqs":
-        return f"sqs:{name}", f"arn:aws:sqs:{REGION}:{account}:{str(payload.get('QueueUrl', '*')).rpartition('/')[2]}"
+        return (
+            f"sqs:{name}",
+            f"arn:aws:sqs:{REGION}:{account}:{str(payload.get('QueueUrl', '*')).rpartition('/')[2]}",
+        )
     if service == "dynamodb-streams":
-        return f"dynamodb:{name}", str(payload.get("StreamArn") or payload.get("ShardIterator", "*")).partition("|")[0]
+        return f"dynamodb:{name}", str(
+            payload.get("StreamArn") or payload.get("ShardIterator", "*")
+        ).partition("|")[0]
     if service == "dynamodb":
         index = f"/index/{payload['IndexName']}" if "IndexName" in payload else ""
-        return f"dynamodb:{name}", f"arn:aws:dynamodb:{REGION}:{account}:table/{payload.get('TableName', '*')}{index}"
+        return (
+            f"dynamodb:{name}",
+            f"arn:aws:dynamodb:{REGION}:{account}:table/{payload.get('TableName', '*')}{index}",
+        )
     return f"{service}:{name}", "*"

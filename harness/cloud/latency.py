@@ -49,7 +49,9 @@ class Latencies:
 
 def load(file: Path | None = None) -> dict[str, Distribution]:
     """The harness's table, entries of `file` replacing its own. Raises `UsageError`."""
-    table = _parse(resources.files("harness.cloud").joinpath("latency.toml").read_text(encoding="utf-8"), "latency.toml")
+    table = _parse(
+        resources.files("harness.cloud").joinpath("latency.toml").read_text(encoding="utf-8"), "latency.toml"
+    )
     if file is not None:
         try:
             table |= _parse(file.read_text(encoding="utf-8"), str(file))
@@ -65,7 +67,9 @@ def _parse(text: str, name: str) -> dict[str, Distribution]:
         raise UsageError(f"the latencies {name} are wrong: {error}") from error
     for key, entry in table.items():
         if entry.median_ms <= 0 or entry.sigma < 0 or log(entry.median_ms) > 20:
-            raise UsageError(f"the latencies {name}: {key} must have median_ms above 0 and sigma of at least 0")
+            raise UsageError(
+                f"the latencies {name}: {key} must have median_ms above 0 and sigma of at least 0"
+            )
     return table
 
 

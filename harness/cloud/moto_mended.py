@@ -48,7 +48,9 @@ def _in_flight_limit() -> Any:
     original = sqs.SQSBackend.receive_message
 
     def receive_message(backend: Any, queue_name: str, *args: Any, **kwargs: Any) -> Any:
-        return [] if is_full(backend.get_queue(queue_name)) else original(backend, queue_name, *args, **kwargs)
+        return (
+            [] if is_full(backend.get_queue(queue_name)) else original(backend, queue_name, *args, **kwargs)
+        )
 
     return mock.patch.object(sqs.SQSBackend, "receive_message", receive_message)
 
@@ -58,7 +60,9 @@ def _old_handles() -> Any:
     original = sqs.Queue.delete_message
 
     def delete_message(queue: Any, receipt_handle: str) -> None:
-        held = next((message for message in queue._messages if message.had_receipt_handle(receipt_handle)), None)
+        held = next(
+            (message for message in queue._messages if message.had_receipt_handle(receipt_handle)), None
+        )
         if held is not None and held.receipt_handle != receipt_handle:
             return
         original(queue, receipt_handle)
@@ -80,7 +84,9 @@ def _received_at() -> Any:
 def _change_visibility() -> Any:
     """moto changes the visibility of any message ("ChangeMessageVisibility": it must be in flight, by its latest handle)."""
 
-    def change_message_visibility(backend: Any, queue_name: str, receipt_handle: str, visibility_timeout: int) -> None:
+    def change_message_visibility(
+        backend: Any, queue_name: str, receipt_handle: str, visibility_timeout: int
+    ) -> None:
         queue = backend.get_queue(queue_name)
         message = next((one for one in queue._messages if one.had_receipt_handle(receipt_handle)), None)
         if message is None:

@@ -37,7 +37,9 @@ class UnknownMoto(Exception):
 def applied() -> Iterator[None]:
     """All patches, for as long as the context lasts. Raises `UnknownMoto`."""
     if moto.__version__ != MOTO_VERSION:
-        raise UnknownMoto(f"moto is {moto.__version__}, the patches are for {MOTO_VERSION}: check harness/cloud/moto_patches.py against it")
+        raise UnknownMoto(
+            f"moto is {moto.__version__}, the patches are for {MOTO_VERSION}: check harness/cloud/moto_patches.py against it"
+        )
     with patching.applied(PATCHES):
         yield
 
@@ -55,7 +57,9 @@ class _Visible:
 
     def __iter__(self) -> Iterator[Any]:
         now = sqs.unix_time_millis()
-        return (message for message in self._messages if message.visible_at < now and message.delayed_until <= now)
+        return (
+            message for message in self._messages if message.visible_at < now and message.delayed_until <= now
+        )
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -112,7 +116,9 @@ def _sqs_message_groups() -> Any:
     """Each ReceiveMessage collects the groups of all messages in flight, which only a FIFO queue heeds."""
     original = sqs.Queue.pending_message_groups.fget
     return mock.patch.object(
-        sqs.Queue, "pending_message_groups", property(lambda queue: original(queue) if queue.fifo_queue else frozenset())
+        sqs.Queue,
+        "pending_message_groups",
+        property(lambda queue: original(queue) if queue.fifo_queue else frozenset()),
     )
 
 
@@ -153,7 +159,9 @@ def _dynamodb_query() -> Any:
 
 def _dynamodb_expressions() -> Any:
     """An update expression is parsed anew for each call. Nothing changes the tree: the validator works on a copy."""
-    return mock.patch.object(expressions.UpdateExpressionParser, "make", functools.cache(expressions.UpdateExpressionParser.make))
+    return mock.patch.object(
+        expressions.UpdateExpressionParser, "make", functools.cache(expressions.UpdateExpressionParser.make)
+    )
 
 
 def _dynamodb_expression_copies() -> Any:
@@ -203,11 +211,15 @@ class _Later:
 
 
 def _dynamodb_overlaps() -> Any:
-    return _checked_whole(validators.OverlappingPathsValidator, validators.OverlappingPathsValidator.check_for_overlapping_paths)
+    return _checked_whole(
+        validators.OverlappingPathsValidator, validators.OverlappingPathsValidator.check_for_overlapping_paths
+    )
 
 
 def _dynamodb_action_counts() -> Any:
-    return _checked_whole(validators.ActionCountValidator, validators.ActionCountValidator.verify_action_counts)
+    return _checked_whole(
+        validators.ActionCountValidator, validators.ActionCountValidator.verify_action_counts
+    )
 
 
 def _checked_whole(kind: type, check: Callable[[Any, Any], Any]) -> Any:
@@ -239,7 +251,9 @@ def _json_requests() -> Any:
     """The body of a JSON request is also read as a form, and as a query, and its headers as parameters, which none of them is."""
     original = responses.BaseResponse.setup_class
 
-    def setup_class(self: Any, request: Any, full_url: Any = None, headers: Any = None, use_raw_body: Any = None) -> None:
+    def setup_class(
+        self: Any, request: Any, full_url: Any = None, headers: Any = None, use_raw_body: Any = None
+    ) -> None:
         if "X-Amz-Target" not in request.headers or request.from_wsgi_server:
             original(self, request, full_url, headers, use_raw_body)
             return

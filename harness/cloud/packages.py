@@ -34,7 +34,11 @@ def local(path: Path, document: Resource, values: dict[str, str]) -> Packages:
     resources = document["Resources"]
     shared = (document.get("Globals") or {}).get("Function") or {}
     shared_layers = shared.pop("Layers", None) or []
-    own = {name: _layer(path, name, one.get("Properties") or {}, values) for name, one in resources.items() if one.get("Type") in LAYERS}
+    own = {
+        name: _layer(path, name, one.get("Properties") or {}, values)
+        for name, one in resources.items()
+        if one.get("Type") in LAYERS
+    }
     for logical_id, resource in resources.items():
         kind, properties = resource.get("Type"), resource.get("Properties") or {}
         if kind not in FUNCTIONS:
@@ -44,7 +48,9 @@ def local(path: Path, document: Resource, values: dict[str, str]) -> Packages:
         named = [*(properties.pop("Layers", None) or []), *(shared_layers if serverless else [])]
         layers[logical_id] = tuple(own[name] for name in map(_reference, named) if name in own)
         if absent := [str(layer) for layer in named if _reference(layer) not in own]:
-            notes.append(f"{logical_id} uses {', '.join(absent)}, which is not here: its modules must be installed beside harness")
+            notes.append(
+                f"{logical_id} uses {', '.join(absent)}, which is not here: its modules must be installed beside harness"
+            )
     return Packages(code, layers, tuple(notes))
 
 
@@ -52,16 +58,22 @@ def _reference(layer: Any) -> str:
     return str(layer["Ref"]) if isinstance(layer, dict) and "Ref" in layer else ""
 
 
-def _function(path: Path, logical_id: str, properties: Resource, shared: Resource, values: dict[str, str]) -> Path:
+def _function(
+    path: Path, logical_id: str, properties: Resource, shared: Resource, values: dict[str, str]
+) -> Path:
     def of(name: str) -> Any:
         value = properties.get(name, shared.get(name))
         return values.get(value["Ref"], value) if isinstance(value, dict) and set(value) == {"Ref"} else value
 
     if of("PackageType") == "Image":
-        raise UsageError(f"{path}: {logical_id} is a container image; only functions of Python code are run here")
+        raise UsageError(
+            f"{path}: {logical_id} is a container image; only functions of Python code are run here"
+        )
     runtime = of("Runtime")
     if not isinstance(runtime, str) or not runtime.startswith("python"):
-        raise UsageError(f"{path}: {logical_id} has the runtime {runtime}; only Python functions are run here")
+        raise UsageError(
+            f"{path}: {logical_id} has the runtime {runtime}; only Python functions are run here"
+        )
     if not isinstance(of("Handler"), str) or "." not in of("Handler"):
         raise UsageError(f"{path}: {logical_id} has no Handler of the form module.function")
     inline = of("InlineCode")
@@ -85,14 +97,20 @@ def _layer(path: Path, logical_id: str, properties: Resource, values: dict[str, 
     uri = properties.get("ContentUri", properties.get("Content"))
     properties.pop("Content", None)
     properties["ContentUri"] = "s3://elsewhere/layer.zip"
-    folder = _folder(path, logical_id, values.get(uri["Ref"], uri) if isinstance(uri, dict) and set(uri) == {"Ref"} else uri)
+    folder = _folder(
+        path,
+        logical_id,
+        values.get(uri["Ref"], uri) if isinstance(uri, dict) and set(uri) == {"Ref"} else uri,
+    )
     inside = [folder / "python", *sorted((folder / "python" / "lib").glob("python3.*/site-packages"))]
     return next((one for one in reversed(inside) if one.is_dir()), folder)
 
 
 def _folder(path: Path, logical_id: str, uri: Any) -> Path:
     if not isinstance(uri, str) or uri.startswith("s3://"):
-        raise UsageError(f"{path}: the code of {logical_id} is {uri!r}, which is no local folder; give it one")
+        raise UsageError(
+            f"{path}: the code of {logical_id} is {uri!r}, which is no local folder; give it one"
+        )
     folder = (path.parent / uri).resolve()
     if not folder.is_dir():
         raise UsageError(
@@ -103,7 +121,9 @@ def _folder(path: Path, logical_id: str, uri: Any) -> Path:
 
 def _written(code: str) -> Path:
     """Inline code is a file index.py ("AWS::Lambda::Function Code")."""
-    folder = Path(tempfile.gettempdir()) / f"inline-{hashlib.blake2b(code.encode(), digest_size=10).hexdigest()}"
+    folder = (
+        Path(tempfile.gettempdir()) / f"inline-{hashlib.blake2b(code.encode(), digest_size=10).hexdigest()}"
+    )
     folder.mkdir(exist_ok=True)
     (folder / "index.py").write_text(code, encoding="utf-8")
     return folder

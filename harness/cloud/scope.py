@@ -33,7 +33,14 @@ HARMLESS = (
     "AWS::SecretsManager::",
 )
 """Nothing happens by them that a run would show: they watch, name, hold or limit."""
-DEPLOYED = (*EMULATED, "AWS::KMS::", "AWS::Logs::", "AWS::SNS::", "AWS::SSM::Parameter", "AWS::SecretsManager::")
+DEPLOYED = (
+    *EMULATED,
+    "AWS::KMS::",
+    "AWS::Logs::",
+    "AWS::SNS::",
+    "AWS::SSM::Parameter",
+    "AWS::SecretsManager::",
+)
 """Kinds that moto is given, so that what refers to them finds them."""
 
 
@@ -44,10 +51,18 @@ def notes(resources: dict[str, Any]) -> Iterator[str]:
         if resource["Type"] not in EMULATED:
             kinds.setdefault(resource["Type"], []).append(logical_id)
     for kind, names in sorted(kinds.items()):
-        matters = "which changes nothing here" if kind.startswith(HARMLESS) else "and what it would start or receive does not happen"
+        matters = (
+            "which changes nothing here"
+            if kind.startswith(HARMLESS)
+            else "and what it would start or receive does not happen"
+        )
         yield f"{', '.join(names)} ({kind}) is not emulated, {matters}"
     for logical_id, resource in resources.items():
-        told = resource.get("Properties", {}).get("NotificationConfiguration", {}) if resource["Type"] == "AWS::S3::Bucket" else {}
+        told = (
+            resource.get("Properties", {}).get("NotificationConfiguration", {})
+            if resource["Type"] == "AWS::S3::Bucket"
+            else {}
+        )
         for entry in [*told.get("LambdaConfigurations", []), *told.get("TopicConfigurations", [])]:
             target = next((str(value) for key, value in entry.items() if key in ("Function", "Topic")), "")
             yield f"{logical_id} tells {target} of {entry.get('Event')} directly, which is not emulated: only queues are told"

@@ -161,11 +161,15 @@ def load(path: Path, parameters: dict[str, str]) -> Template:
         raise UsageError(f"the template {path} has no Resources")
     declared = document.get("Parameters") or {}
     _check_parameters(path, declared, parameters)
-    values = {name: str(entry["Default"]) for name, entry in declared.items() if "Default" in entry} | parameters
+    values = {
+        name: str(entry["Default"]) for name, entry in declared.items() if "Default" in entry
+    } | parameters
     local = packages.local(path, document, values)
     try:
         with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-            translated = Translator({}, Parser(), boto_session=boto3.Session(region_name=REGION)).translate(document, parameters)
+            translated = Translator({}, Parser(), boto_session=boto3.Session(region_name=REGION)).translate(
+                document, parameters
+            )
     except InvalidDocumentException as error:
         causes = "; ".join(cause.message for cause in error.causes) or error.message
         raise UsageError(f"the template {path} is no valid SAM: {causes}") from error
@@ -174,20 +178,30 @@ def load(path: Path, parameters: dict[str, str]) -> Template:
     plain = json.loads(json.dumps(translated, default=str))
     mapped = _mapped(plain, plain.get("Mappings", {}), values)
     notes = (*local.notes, *scope.notes(mapped["Resources"]))
-    return Template(path=path, document=mapped, parameters=values, code=local.code, layers=local.layers, notes=notes)
+    return Template(
+        path=path, document=mapped, parameters=values, code=local.code, layers=local.layers, notes=notes
+    )
 
 
-def describe(template: Template, resolved: dict[str, Resource], physical: dict[str, str], arns: dict[str, str]) -> System:
+def describe(
+    template: Template, resolved: dict[str, Resource], physical: dict[str, str], arns: dict[str, str]
+) -> System:
     """The system that a deployed template makes up.
 
     `resolved`: the resources with their references replaced; `physical`: their physical ids; `arns`: ARNs of functions, queues, roles.
     """
     roles = {
-        arns[logical_id]: of_role(resource, arns[logical_id].split(":")[4]) for logical_id, resource in _of_type(resolved, "AWS::IAM::Role")
+        arns[logical_id]: of_role(resource, arns[logical_id].split(":")[4])
+        for logical_id, resource in _of_type(resolved, "AWS::IAM::Role")
     }
     functions = {
         logical_id: _function(
-            logical_id, resource["Properties"], physical[logical_id], arns[logical_id], template, roles.get(resource["Properties"]["Role"])
+            logical_id,
+            resource["Properties"],
+            physical[logical_id],
+            arns[logical_id],
+            template,
+            roles.get(resource["Properties"]["Role"]),
         )
         for logical_id, resource in _of_type(resolved, "AWS::Lambda::Function")
     }
@@ -200,8 +214,12 @@ def describe(template: Template, resolved: dict[str, Resource], physical: dict[s
     ]
     return System(
         functions=functions,
-        sqs_sources=tuple(_sqs_source(*mapping) for mapping in mappings if ":sqs:" in mapping[1]["EventSourceArn"]),
-        stream_sources=tuple(_stream_source(*mapping) for mapping in mappings if "/stream/" in mapping[1]["EventSourceArn"]),
+        sqs_sources=tuple(
+            _sqs_source(*mapping) for mapping in mappings if ":sqs:" in mapping[1]["EventSourceArn"]
+        ),
+        stream_sources=tuple(
+            _stream_source(*mapping) for mapping in mappings if "/stream/" in mapping[1]["EventSourceArn"]
+        ),
         notifications=tuple(
             notification
             for logical_id, resource in _of_type(resolved, "AWS::S3::Bucket")
@@ -209,11 +227,14 @@ def describe(template: Template, resolved: dict[str, Resource], physical: dict[s
         ),
         buckets={logical_id: physical[logical_id] for logical_id, _ in _of_type(resolved, "AWS::S3::Bucket")},
         queues={logical_id: arns[logical_id] for logical_id, _ in _of_type(resolved, "AWS::SQS::Queue")},
-        tables={logical_id: physical[logical_id] for logical_id, _ in _of_type(resolved, "AWS::DynamoDB::Table")},
+        tables={
+            logical_id: physical[logical_id] for logical_id, _ in _of_type(resolved, "AWS::DynamoDB::Table")
+        },
         expiring={
             physical[logical_id]: ttl["AttributeName"]
             for logical_id, resource in _of_type(resolved, "AWS::DynamoDB::Table")
-            if (ttl := resource["Properties"].get("TimeToLiveSpecification")) and str(ttl.get("Enabled")).lower() == "true"
+            if (ttl := resource["Properties"].get("TimeToLiveSpecification"))
+            and str(ttl.get("Enabled")).lower() == "true"
         },
     )
 
@@ -225,7 +246,9 @@ def _check_parameters(path: Path, declared: Resource, given: dict[str, str]) -> 
         raise UsageError(f"the template {path} has parameters without a default: give {options}")
     for name, value in given.items():
         if name not in declared:
-            raise UsageError(f"the template {path} has no parameter {name}; it has {', '.join(sorted(declared)) or 'none'}")
+            raise UsageError(
+                f"the template {path} has no parameter {name}; it has {', '.join(sorted(declared)) or 'none'}"
+            )
         parameter = declared[name]
         allowed = [str(choice) for choice in parameter.get("AllowedValues", [])]
         if allowed and value not in allowed:
@@ -247,7 +270,9 @@ def _mapped(node: Any, mappings: Resource, values: dict[str, str]) -> Any:
     if not isinstance(node, dict):
         return node
     if set(node) == {"Fn::FindInMap"}:
-        name, *keys = (values[key["Ref"]] if isinstance(key, dict) else str(key) for key in node["Fn::FindInMap"])
+        name, *keys = (
+            values[key["Ref"]] if isinstance(key, dict) else str(key) for key in node["Fn::FindInMap"]
+        )
         return mappings[name][keys[0]][keys[1]]
     return {key: _mapped(value, mappings, values) for key, value in node.items()}
 
@@ -256,7 +281,9 @@ def _of_type(resources: dict[str, Resource], kind: str) -> Iterator[tuple[str, R
     return ((logical_id, resource) for logical_id, resource in resources.items() if resource["Type"] == kind)
 
 
-def _function(logical_id: str, properties: Resource, name: str, arn: str, template: Template, identity: Identity | None) -> Function:
+def _function(
+    logical_id: str, properties: Resource, name: str, arn: str, template: Template, identity: Identity | None
+) -> Function:
     reserved = properties.get("ReservedConcurrentExecutions")
     return Function(
         logical_id=logical_id,
@@ -267,7 +294,9 @@ def _function(logical_id: str, properties: Resource, name: str, arn: str, templa
         layers=template.layers.get(logical_id, ()),
         memory=int(properties.get("MemorySize", 128)),
         timeout=int(properties.get("Timeout", 3)),
-        environment={key: str(value) for key, value in properties.get("Environment", {}).get("Variables", {}).items()},
+        environment={
+            key: str(value) for key, value in properties.get("Environment", {}).get("Variables", {}).items()
+        },
         identity=identity or Identity(arn.split(":")[4], ALL_ALLOWED),
         reserved=None if reserved is None else int(reserved),
     )
@@ -277,7 +306,9 @@ def _sqs_source(logical_id: str, properties: Resource, function: str) -> SqsSour
     maximum = properties.get("ScalingConfig", {}).get("MaximumConcurrency")
     pollers = properties.get("ProvisionedPollerConfig")
     if maximum is not None and pollers:
-        raise UsageError(f"{logical_id} is refused, as AWS would: provisioned mode and MaximumConcurrency exclude one another")
+        raise UsageError(
+            f"{logical_id} is refused, as AWS would: provisioned mode and MaximumConcurrency exclude one another"
+        )
     fewest = int((pollers or {}).get("MinimumPollers", DEFAULT_POLLERS[0]))
     most = int((pollers or {}).get("MaximumPollers", DEFAULT_POLLERS[1]))
     return SqsSource(
@@ -316,7 +347,10 @@ def _filters(properties: Resource) -> tuple[str, ...]:
 
 def _notifications(bucket: str, properties: Resource) -> Iterator[Notification]:
     for entry in properties.get("NotificationConfiguration", {}).get("QueueConfigurations", []):
-        rules = {rule["Name"].lower(): rule["Value"] for rule in entry.get("Filter", {}).get("S3Key", {}).get("Rules", [])}
+        rules = {
+            rule["Name"].lower(): rule["Value"]
+            for rule in entry.get("Filter", {}).get("S3Key", {}).get("Rules", [])
+        }
         yield Notification(
             bucket=bucket,
             event=entry["Event"],

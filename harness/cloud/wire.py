@@ -93,23 +93,40 @@ class Wire:
             return _response(request, *self._ask(service, request))[0]
         caller: Any = process.scope
         sent = _payload_bytes(request)
-        seconds = self._latencies.draw(service, operation) + self._latencies.transfer(service, operation, sent)
+        seconds = self._latencies.draw(service, operation) + self._latencies.transfer(
+            service, operation, sent
+        )
         self._kernel.sleep(seconds + (caller.settle(operation) if caller is not None else 0.0))
         name = caller.name if caller is not None else process.name
         where = f"{name} {service}.{operation}"
         if caller is not None:
             refused = self._refusal(caller, where, service, operation, request)
-            answered = refused or self._distortions.perform(where, service, operation, request, lambda: self._ask(service, request))
+            answered = refused or self._distortions.perform(
+                where, service, operation, request, lambda: self._ask(service, request)
+            )
         else:
             answered = self._ask(service, request)
         response, answer = _response(request, *answered)
         if response.status_code < 300:  # at the moment of the change, not when the caller hears of it
-            exchange = Exchange(name, service, operation, response.status_code, request.url, request.body, dict(response.headers), answer)
+            exchange = Exchange(
+                name,
+                service,
+                operation,
+                response.status_code,
+                request.url,
+                request.body,
+                dict(response.headers),
+                answer,
+            )
             for observer in self._observers.get(service, ()):
                 observer(exchange)
         killed = caller is not None and self._dice.strike("killed_after_call", where)
         lost = caller is not None and self._dice.strike("answer_lost", where)
-        if not killed and not lost and (transfer := self._latencies.transfer(service, operation, len(answer))):
+        if (
+            not killed
+            and not lost
+            and (transfer := self._latencies.transfer(service, operation, len(answer)))
+        ):
             seconds += transfer
             self._kernel.sleep(transfer)
         self._record(name, caller, service, operation, request, response, answer, seconds)
@@ -124,11 +141,15 @@ class Wire:
     def _ask(self, service: str, request: AWSPreparedRequest) -> refusals.Answer:
         answered = backends.answer(service, request)
         if answered is None:
-            raise RealEndpoint(f"a request to {urlsplit(request.url).netloc} was refused: this cloud is in the process itself")
+            raise RealEndpoint(
+                f"a request to {urlsplit(request.url).netloc} was refused: this cloud is in the process itself"
+            )
         status, headers, body = answered
         return status, headers, body.encode() if isinstance(body, str) else bytes(body)
 
-    def _refusal(self, caller: Any, where: str, service: str, operation: str, request: AWSPreparedRequest) -> refusals.Answer | None:
+    def _refusal(
+        self, caller: Any, where: str, service: str, operation: str, request: AWSPreparedRequest
+    ) -> refusals.Answer | None:
         """How the service refuses an environment's call, if it does; the environment may also end here, or wait for ever."""
         if self._dice.strike("killed_before_call", where):
             self._kernel.die()
@@ -144,7 +165,9 @@ class Wire:
             caller.resumed()
             raise
         if denied := caller.identity.may_call(service, operation, request):
-            status, code = {"s3": (403, "AccessDenied"), "sqs": (400, "AccessDenied")}.get(service, (400, "AccessDeniedException"))
+            status, code = {"s3": (403, "AccessDenied"), "sqs": (400, "AccessDenied")}.get(
+                service, (400, "AccessDeniedException")
+            )
             return refusals.answer(service, status, code, denied)
         return None
 
@@ -178,7 +201,9 @@ class Wire:
         )
 
 
-def _response(request: AWSPreparedRequest, status: int, headers: Any, body: bytes) -> tuple[AWSResponse, bytes]:
+def _response(
+    request: AWSPreparedRequest, status: int, headers: Any, body: bytes
+) -> tuple[AWSResponse, bytes]:
     return AWSResponse(request.url, status, headers, MockRawResponse(body)), body
 
 
@@ -206,7 +231,8 @@ def _subject(service: str, request: AWSPreparedRequest, answer: bytes) -> tuple[
         return queue, tuple(len(message["Body"]) for message in messages)
     if service == "dynamodb":
         return str(payload.get("TableName", "")), tuple(
-            len(msgspec.json.encode(item)) for item in _items(payload, msgspec.json.decode(answer) if answer else {})
+            len(msgspec.json.encode(item))
+            for item in _items(payload, msgspec.json.decode(answer) if answer else {})
         )
     return "", ()
 

@@ -41,4 +41,6 @@ def write_report(directory: Path) -> None:
     try:
         pages.write(directory)
     except (KeyError, ValueError, FileNotFoundError) as error:
-        raise UsageError(f"the files in {directory} are damaged, or of another version: run it again ({error})") from error
+        raise UsageError(
+            f"the files in {directory} are damaged, or of another version: run it again ({error})"
+        ) from error

@@ -12,10 +12,14 @@ from harness.errors import UsageError
 if TYPE_CHECKING:
     from harness.runs.rig import ComputeKind, Options
 
-Paths = Annotated[list[Path] | None, typer.Argument(help="Input files, or folders of them.", show_default=False)]
+Paths = Annotated[
+    list[Path] | None, typer.Argument(help="Input files, or folders of them.", show_default=False)
+]
 Sample = Annotated[bool, typer.Option("--sample", help="Run the project's sample; it is made first.")]
 Seed = Annotated[int, typer.Option(help="Decides every random draw.", min=0)]
-BatchPages = Annotated[int | None, typer.Option(help="Sets the parameter that [tool.harness.parameters] names for it.", min=1)]
+BatchPages = Annotated[
+    int | None, typer.Option(help="Sets the parameter that [tool.harness.parameters] names for it.", min=1)
+]
 Parameter = Annotated[list[str] | None, typer.Option(help="NAME=VALUE: any parameter of the template.")]
 Template = Annotated[Path | None, typer.Option(help="The SAM template to deploy.")]
 Out = Annotated[Path, typer.Option(help="Folder for the results.")]
@@ -24,10 +28,14 @@ Out = Annotated[Path, typer.Option(help="Folder for the results.")]
 def config(template: Path | None) -> Config:
     """The configuration beside the template or above it; without a template, of the project that one stands in."""
     if template is not None and not template.is_file():
-        raise UsageError(f"cannot read the template {template}: {'it is a folder' if template.is_dir() else 'there is no such file'}")
+        raise UsageError(
+            f"cannot read the template {template}: {'it is a folder' if template.is_dir() else 'there is no such file'}"
+        )
     found = configs.load(template.resolve().parent if template else Path.cwd())
     if template is None and found.source is None:
-        raise UsageError(f"no pyproject.toml with [tool.harness] lies in {Path.cwd()} or above it: give --template, or write one")
+        raise UsageError(
+            f"no pyproject.toml with [tool.harness] lies in {Path.cwd()} or above it: give --template, or write one"
+        )
     return found
 
 
@@ -59,7 +67,9 @@ def parameters(found: Config, given: dict[str, int | None], pairs: list[str]) ->
     for option, value in given.items():
         if value is not None:
             if option not in found.parameters:
-                raise UsageError(f"[tool.harness.parameters] does not say which parameter --{option} sets; use --parameter NAME=VALUE")
+                raise UsageError(
+                    f"[tool.harness.parameters] does not say which parameter --{option} sets; use --parameter NAME=VALUE"
+                )
             values[found.parameters[option]] = str(value)
     for pair in pairs:
         name, equals, text = pair.partition("=")

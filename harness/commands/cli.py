@@ -41,13 +41,18 @@ def main() -> None:
         code = _fail(getattr(error, "format_message", error.__str__)())
     except (typer.Abort, KeyboardInterrupt, interrupt.Interrupted) as error:
         code = _fail("interrupted" + (f"; {error}" if str(error) else ""), INTERRUPTED)
-    except (BrokenPipeError, SystemExit):  # who reads has seen enough (rich exits then); what was written stands
+    except (
+        BrokenPipeError,
+        SystemExit,
+    ):  # who reads has seen enough (rich exits then); what was written stands
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except OSError as error:
         code = _fail(f"{error.filename or 'a file'}: {error.strerror or error}")
     except sqlite3.Error as error:
-        code = _fail(f"the ledger .harness/ledger.sqlite cannot be used: {error}; free the disk, or remove it and all is measured anew")
+        code = _fail(
+            f"the ledger .harness/ledger.sqlite cannot be used: {error}; free the disk, or remove it and all is measured anew"
+        )
     sys.exit(code if isinstance(code, int) else 0)
 
 

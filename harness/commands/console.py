@@ -39,7 +39,9 @@ class Screen:
             yield self._lines(title, total)
             return
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=self._err, transient=True, redirect_stdout=False, redirect_stderr=False) as bar:
+        with Progress(
+            *columns, console=self._err, transient=True, redirect_stdout=False, redirect_stderr=False
+        ) as bar:
             task = bar.add_task(title, total=total)
             yield lambda done: bar.update(task, completed=done)
 
@@ -53,7 +55,9 @@ class Screen:
             if now - said >= SECONDS_BETWEEN_LINES:
                 said = now
                 of = f" of {total}" if total else ""
-                self._err.print(f"{title}: {done}{of} after {now - began:.0f} s", markup=False, soft_wrap=True)
+                self._err.print(
+                    f"{title}: {done}{of} after {now - began:.0f} s", markup=False, soft_wrap=True
+                )
 
         return tell
 
@@ -72,23 +76,35 @@ class Screen:
             self.say(f"Note: {note}")
         for violation in numbers["invariants"]["violations"]:
             self.say(f"VIOLATED: {violation['invariant']}: {violation['detail']}")
-        self.say(f"Results: {out / 'results'}   Report: {out / 'report.html'}   Numbers: {out / 'summary.json'}")
+        self.say(
+            f"Results: {out / 'results'}   Report: {out / 'report.html'}   Numbers: {out / 'summary.json'}"
+        )
 
     def healing(self, numbers: Mapping[str, Any]) -> None:
         """What a redrive mended."""
         before, after = numbers["before"], numbers["after"]
         for name, counts in (("before the redrive", before), ("after it", after)):
-            self.say(f"{name}: {counts['completed']} completed, {counts['partial']} partial, {counts['failed']} failed")
+            self.say(
+                f"{name}: {counts['completed']} completed, {counts['partial']} partial, {counts['failed']} failed"
+            )
         self.say(f"{numbers['messages']} messages were given back")
 
     def exploration(self, numbers: Mapping[str, Any], failures: Sequence[Failure], out: Path) -> None:
         """What was tried, which faults struck, and how to see each failure again."""
         table = Table(box=None, show_header=False, pad_edge=False)
-        table.add_row("[bold]emulations[/bold]", f"{numbers['trials']} of {numbers['scenario']}, {numbers['invocations']} invocations")
+        table.add_row(
+            "[bold]emulations[/bold]",
+            f"{numbers['trials']} of {numbers['scenario']}, {numbers['invocations']} invocations",
+        )
         strokes = ", ".join(f"{count} {kind}" for kind, count in numbers["strokes"].items())
         table.add_row("[bold]faults[/bold]", f"{sum(numbers['strokes'].values())}: {strokes}")
-        table.add_row("[bold]time[/bold]", f"{numbers['virtualSeconds'] / 3600:.1f} virtual hours in {numbers['realSeconds']:.1f} s")
-        table.add_row("[bold]invariants[/bold]", f"broken in {numbers['failed']} of {numbers['trials']} emulations")
+        table.add_row(
+            "[bold]time[/bold]",
+            f"{numbers['virtualSeconds'] / 3600:.1f} virtual hours in {numbers['realSeconds']:.1f} s",
+        )
+        table.add_row(
+            "[bold]invariants[/bold]", f"broken in {numbers['failed']} of {numbers['trials']} emulations"
+        )
         self._out.print(table)
         for failure in failures:
             self.say("")
@@ -125,7 +141,9 @@ def _headline(numbers: Mapping[str, Any], words: Words) -> Table:
     rows = {
         inputs: f"{put['total']}: {put['completed']} completed, {put['partial']} partial, {put['failed']} failed"
         + (f", {without} without a result" if without else ""),
-        units: f"{counted['total']}: {counted[words.marked_key]} {words.marked_as}, {counted['errors']} {words.unread}" if counted else "",
+        units: f"{counted['total']}: {counted[words.marked_key]} {words.marked_as}, {counted['errors']} {words.unread}"
+        if counted
+        else "",
         "virtual time": f"{numbers['virtualSeconds']:.1f} s (emulated in {numbers['realSeconds']:.1f} s)",
         "throughput": f"{throughput[f'{inputs}PerSecond']:.2f} {inputs}/s{of_units}",
         "input to result": f"p50 {latency['p50']:.1f} s, p95 {latency['p95']:.1f} s, p99 {latency['p99']:.1f} s",
@@ -139,7 +157,11 @@ def _headline(numbers: Mapping[str, Any], words: Words) -> Table:
         "invariants": f"{len(numbers['invariants']['checked'])} checked, {len(numbers['invariants']['violations'])} violated",
     }
     if not numbers["hasResults"]:
-        rows |= {inputs: f"{put['total']} put in; this system has no place for results", "throughput": "", "input to result": ""}
+        rows |= {
+            inputs: f"{put['total']} put in; this system has no place for results",
+            "throughput": "",
+            "input to result": "",
+        }
     for name, value in rows.items():
         if value:
             table.add_row(f"[bold]{name}[/bold]", value)

@@ -16,13 +16,24 @@ def explore(
     first_seed: Annotated[int, typer.Option(help="The first seed.", min=0)] = 0,
     faults: Annotated[str, typer.Option(help="What breaks: rough, hostile, or a TOML file.")] = "hostile",
     crash_points: Annotated[
-        str, typer.Option(help="Instead of seeds: kill each invocation at each of its API calls; singles, or pairs as well.")
+        str,
+        typer.Option(
+            help="Instead of seeds: kill each invocation at each of its API calls; singles, or pairs as well."
+        ),
     ] = "",
-    files: Annotated[int, typer.Option(help="Files of the sample to use when no PATHS are given.", min=1)] = 3,
+    files: Annotated[
+        int, typer.Option(help="Files of the sample to use when no PATHS are given.", min=1)
+    ] = 3,
     redriven: Annotated[
-        bool, typer.Option("--redrive", help="After each, mend everything, give back what was given up, and expect all to heal.")
+        bool,
+        typer.Option(
+            "--redrive",
+            help="After each, mend everything, give back what was given up, and expect all to heal.",
+        ),
     ] = False,
-    stop_at_first: Annotated[bool, typer.Option("--stop-at-first", help="Stop when an invariant is broken.")] = False,
+    stop_at_first: Annotated[
+        bool, typer.Option("--stop-at-first", help="Stop when an invariant is broken.")
+    ] = False,
     jobs: Annotated[int | None, typer.Option(help="Processes; all cores by default.", min=1)] = None,
     batch_pages: choices.BatchPages = None,
     parameter: choices.Parameter = None,
@@ -39,7 +50,9 @@ def explore(
     weather = scenario.load(faults)
     parameters = choices.parameters(config, {"batch-pages": batch_pages}, parameter or [])
     out_folder.check(out, "exploration")
-    chosen = inputs.collect(choices.paths(paths, not paths, config), config.input_suffixes)[: None if paths else files]
+    chosen = inputs.collect(choices.paths(paths, not paths, config), config.input_suffixes)[
+        : None if paths else files
+    ]
     options = choices.options(config, template, parameters, seed=first_seed, faults=weather, redrive=redriven)
 
     import msgspec
@@ -55,11 +68,20 @@ def explore(
     with out_folder.held(out, findings.KIND):
         began = time.monotonic()
         explorer = explorers.Explorer(Rig(config, chosen, options), weather, screen.progress)
-        command = ["harness", "run", *(str(file.path) for file in chosen), *choices.spelled(options.parameters, template)]
+        command = [
+            "harness",
+            "run",
+            *(str(file.path) for file in chosen),
+            *choices.spelled(options.parameters, template),
+        ]
         if redriven:
             command[1] = "redrive"
         found = findings.Findings(out, command)
-        cases = explorer.crash_points(crash_points == "pairs") if crash_points else explorer.seeds(first_seed, seeds)
+        cases = (
+            explorer.crash_points(crash_points == "pairs")
+            if crash_points
+            else explorer.seeds(first_seed, seeds)
+        )
         interrupted = False
         try:
             with screen.progress("Exploring", 0 if crash_points else seeds) as tell:
@@ -75,7 +97,9 @@ def explore(
         except (KeyboardInterrupt, Interrupted):
             interrupted = True
         name = f"crash points, {crash_points}" if crash_points else weather.name
-        numbers = found.numbers(name, explorers.KILLS if crash_points else weather.faults, time.monotonic() - began)
+        numbers = found.numbers(
+            name, explorers.KILLS if crash_points else weather.faults, time.monotonic() - began
+        )
         (out / "summary.json").write_bytes(msgspec.json.format(msgspec.json.encode(numbers), indent=2))
         write_report(out)
     screen.exploration(numbers, found.failures, out)

@@ -12,7 +12,9 @@ def redrive(
     paths: choices.Paths = None,
     sample: choices.Sample = False,
     seed: choices.Seed = 0,
-    faults: Annotated[str, typer.Option(help="What breaks until it is mended: rough, hostile, or a TOML file.")] = "hostile",
+    faults: Annotated[
+        str, typer.Option(help="What breaks until it is mended: rough, hostile, or a TOML file.")
+    ] = "hostile",
     parameter: choices.Parameter = None,
     template: choices.Template = None,
     out: choices.Out = Path("runs/redrive"),

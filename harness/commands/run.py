@@ -13,14 +13,22 @@ def run(
     sample: choices.Sample = False,
     seed: choices.Seed = 0,
     batch_pages: choices.BatchPages = None,
-    memory: Annotated[int | None, typer.Option(help="MB; sets the parameter that [tool.harness.parameters] names for it.", min=128)] = None,
+    memory: Annotated[
+        int | None,
+        typer.Option(help="MB; sets the parameter that [tool.harness.parameters] names for it.", min=128),
+    ] = None,
     parameter: choices.Parameter = None,
     compute: Annotated[str, typer.Option(help="measured, recorded or modelled.")] = "recorded",
     cpu_factor: Annotated[
-        float, typer.Option(help="How many times longer a Lambda vCPU takes than a core of this machine.", min=0.01, max=100)
+        float,
+        typer.Option(
+            help="How many times longer a Lambda vCPU takes than a core of this machine.", min=0.01, max=100
+        ),
     ] = 1.0,
     template: choices.Template = None,
-    latencies: Annotated[Path | None, typer.Option("--latency", help="TOML file that replaces entries of latency.toml.")] = None,
+    latencies: Annotated[
+        Path | None, typer.Option("--latency", help="TOML file that replaces entries of latency.toml.")
+    ] = None,
     faults: Annotated[str, typer.Option(help="What breaks: calm, rough, hostile, or a TOML file.")] = "calm",
     out: choices.Out = Path("runs/latest"),
 ) -> None:
@@ -34,7 +42,14 @@ def run(
     files = inputs.collect(choices.paths(paths, sample, config), config.input_suffixes)
     out_folder.check(out, "run")
     options = choices.options(
-        config, template, parameters, seed=seed, compute=kind, latencies=latencies, cpu_factor=cpu_factor, faults=weather
+        config,
+        template,
+        parameters,
+        seed=seed,
+        compute=kind,
+        latencies=latencies,
+        cpu_factor=cpu_factor,
+        faults=weather,
     )
     from harness.commands.carry_out import carry_out
 

@@ -10,7 +10,9 @@ from harness.errors import UsageError
 
 def trace(
     directory: Annotated[Path, typer.Argument(help="Folder of a run.")],
-    to_perfetto: Annotated[bool, typer.Option("--perfetto", help="Write a timeline for ui.perfetto.dev.")] = False,
+    to_perfetto: Annotated[
+        bool, typer.Option("--perfetto", help="Write a timeline for ui.perfetto.dev.")
+    ] = False,
 ) -> None:
     """Turns the trace of a run into a timeline."""
     source = directory / "trace.jsonl"

@@ -52,7 +52,9 @@ class Ledger:
 
     def call(self, key: bytes) -> Entry | None:
         if key not in self._calls:
-            row = self._db.execute("SELECT cpu, value, error, seconds FROM results WHERE key = ?", (key,)).fetchone()
+            row = self._db.execute(
+                "SELECT cpu, value, error, seconds FROM results WHERE key = ?", (key,)
+            ).fetchone()
             if row is None:
                 return None
             self._calls[key] = Entry(*row)
@@ -77,7 +79,10 @@ class Ledger:
     def keep_segments(self, code: str, segments: Mapping[str, float]) -> None:
         """Keeps those that are not known yet: what was measured first stays, so that runs can be repeated exactly."""
         with self._db:
-            self._db.executemany("INSERT OR IGNORE INTO segments VALUES (?, ?, ?)", [(code, label, cpu) for label, cpu in segments.items()])
+            self._db.executemany(
+                "INSERT OR IGNORE INTO segments VALUES (?, ?, ?)",
+                [(code, label, cpu) for label, cpu in segments.items()],
+            )
 
     def close(self) -> None:
         self._db.close()

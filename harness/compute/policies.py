@@ -65,7 +65,9 @@ class Policy(Protocol):
 
     def init(self, function: Function) -> float: ...
 
-    def call(self, spec: RecordedFunction, original: Callable[..., Any], args: Any, kwargs: Any) -> Outcome: ...
+    def call(
+        self, spec: RecordedFunction, original: Callable[..., Any], args: Any, kwargs: Any
+    ) -> Outcome: ...
 
 
 class Measured:
@@ -160,7 +162,9 @@ class Recorded:
         key = self._key(spec, original, args, kwargs)
         entry = self._ledger.call(key)
         limit = float(argument(spec.limit, original, args, kwargs)) if spec.limit else math.inf
-        if entry is None or entry.limit < limit:  # one that ran into its limit says nothing about a longer one
+        if (
+            entry is None or entry.limit < limit
+        ):  # one that ran into its limit says nothing about a longer one
             self.incomplete = True
             if key not in self.pending:
                 self.pending[key] = Pending(key, original, args, kwargs, limit)
@@ -176,13 +180,17 @@ class Recorded:
     def learn(self) -> None:
         """Keeps the segments of a rehearsal that was complete: the median of each."""
         for code, samples in self._samples.items():
-            self._ledger.keep_segments(code, {label: statistics.median(values) for label, values in samples.items()})
+            self._ledger.keep_segments(
+                code, {label: statistics.median(values) for label, values in samples.items()}
+            )
 
     def _code_of(self, function: Function) -> str:
         if function.logical_id not in self._fingerprints:
             module = function.handler.replace("/", ".").rpartition(".")[0]
             with self._code.within(function.folders):
-                code = self._fingerprints[function.logical_id] = f"{function.handler}@{fingerprint(module, self._code)}"
+                code = self._fingerprints[function.logical_id] = (
+                    f"{function.handler}@{fingerprint(module, self._code)}"
+                )
             self._segments[code] = self._ledger.segments(code)
             between = [cpu for label, cpu in self._segments[code].items() if label != "init"]
             if between:
@@ -193,7 +201,9 @@ class Recorded:
         if spec.function not in self._fingerprints:
             self._fingerprints[spec.function] = fingerprint(spec.module, self._code, spec.versions)
         parts = [spec.function, self._fingerprints[spec.function]]
-        parts += [_without_limit(path, argument(path, original, args, kwargs), spec.limit) for path in spec.key]
+        parts += [
+            _without_limit(path, argument(path, original, args, kwargs), spec.limit) for path in spec.key
+        ]
         return hashlib.blake2b(msgspec.msgpack.encode(parts), digest_size=20).digest()
 
 
@@ -256,14 +266,18 @@ def measure_init(function: Function, runs: int = 3) -> float:
         done = subprocess.run(  # noqa: S603 the script is ours, the module's name the template's
             [sys.executable, "-c", script],
             cwd=function.code,
-            env=_plain_environment({"PYTHONPATH": os.pathsep.join(map(str, function.folders)), **function.environment}),
+            env=_plain_environment(
+                {"PYTHONPATH": os.pathsep.join(map(str, function.folders)), **function.environment}
+            ),
             capture_output=True,
             text=True,
             check=False,
         )
         if done.returncode:
             told = (done.stderr.strip() or "it says nothing").splitlines()[-1]
-            raise UsageError(f"the handler {function.handler} of {function.logical_id} cannot be imported on its own: {told}")
+            raise UsageError(
+                f"the handler {function.handler} of {function.logical_id} cannot be imported on its own: {told}"
+            )
         taken.append(float(done.stdout.split()[-1]))
     return statistics.median(taken)
 
@@ -276,7 +290,11 @@ def _revive(error: str, message: bytes) -> Exception:
     """The recorded error, of the class that the running environment knows."""
     module, _, name = error.partition(":")
     kind = getattr(sys.modules.get(module), name, RuntimeError)
-    return kind(message.decode()) if isinstance(kind, type) and issubclass(kind, Exception) else RuntimeError(message.decode())
+    return (
+        kind(message.decode())
+        if isinstance(kind, type) and issubclass(kind, Exception)
+        else RuntimeError(message.decode())
+    )
 
 
 def _weight(value: object) -> int:

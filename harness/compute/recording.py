@@ -20,7 +20,9 @@ CRASHED = Entry(0.0, b"the process crashed while it ran this call", "builtins:Ru
 _waiting: list[Pending] = []
 
 
-def record(ledger: Ledger, pending: Sequence[Pending], variables: Mapping[str, str], tell: Callable[[int], None]) -> None:
+def record(
+    ledger: Ledger, pending: Sequence[Pending], variables: Mapping[str, str], tell: Callable[[int], None]
+) -> None:
     """Runs the calls and keeps what they gave; `tell` is given the number done so far. `variables`: the functions' environment."""
     _waiting[:] = pending
     left = dict.fromkeys(range(len(pending)))
@@ -28,7 +30,9 @@ def record(ledger: Ledger, pending: Sequence[Pending], variables: Mapping[str, s
         ledger.keep_call(pending[index].key, entry)
         del left[index]
         tell(len(pending) - len(left))
-    for index in list(left):  # one of them crashed and took the others' processes along: each gets one of its own
+    for index in list(
+        left
+    ):  # one of them crashed and took the others' processes along: each gets one of its own
         entries = dict(_all([index], variables))
         ledger.keep_call(pending[index].key, entries.get(index, CRASHED))
         del left[index]

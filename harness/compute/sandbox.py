@@ -38,7 +38,9 @@ class CodeBase(importlib.abc.MetaPathFinder):
         self._all = self.folders = tuple(str(folder) for folder in dict.fromkeys(folders))
         names = {handler.partition(".")[0] for handler in handlers}
         for folder in folders:
-            found = {entry.stem for entry in folder.glob("*.py")} | {entry.parent.name for entry in folder.glob("*/__init__.py")}
+            found = {entry.stem for entry in folder.glob("*.py")} | {
+                entry.parent.name for entry in folder.glob("*/__init__.py")
+            }
             names |= {name for name in found if name not in sys.modules}
         self.names = frozenset(names)
         _CachedLoader.compiled.clear()

@@ -53,7 +53,9 @@ class Signal:
 class Process:
     """One thread of blocking code in virtual time. `done` fires when it ends; then `result` or `error` holds how."""
 
-    def __init__(self, kernel: "Kernel", name: str, body: Callable[[], object], scope: Scope | None, may_fail: bool) -> None:
+    def __init__(
+        self, kernel: "Kernel", name: str, body: Callable[[], object], scope: Scope | None, may_fail: bool
+    ) -> None:
         self.name, self.scope, self.may_fail = name, scope, may_fail
         self.done = Signal(kernel)
         self.alive, self.killed, self.fired = True, False, False
@@ -103,7 +105,9 @@ class Kernel:
         self._entered: Scope | None = None
         self._alive: dict[int, Process] = {}
 
-    def spawn(self, name: str, body: Callable[[], object], scope: Scope | None = None, *, may_fail: bool = False) -> Process:
+    def spawn(
+        self, name: str, body: Callable[[], object], scope: Scope | None = None, *, may_fail: bool = False
+    ) -> Process:
         """A new process, which begins at this moment, after what is due already. Its error ends the run, unless it may fail."""
         process = Process(self, name, body, scope, may_fail)
         self._alive[id(process)] = process

@@ -63,12 +63,16 @@ class Trial(msgspec.Struct, frozen=True):
 class Explorer:
     """Tries cases on a rig. The calm run and the compute of everything are recorded first, in this process, so that trials only replay."""
 
-    def __init__(self, rig: Rig, scenario: Scenario, progress: Progress, expected: Results | None = None) -> None:
+    def __init__(
+        self, rig: Rig, scenario: Scenario, progress: Progress, expected: Results | None = None
+    ) -> None:
         """`expected`: the results that are right, when those of a calm run on this rig are not to be trusted."""
         self._rig, self._scenario = rig, scenario
         calm = rig.calm(progress)
         self._expected: Results = calm if expected is None else expected
-        if "overwritten" in scenario.faults:  # its uploads are other files, and are recorded once for all trials
+        if (
+            "overwritten" in scenario.faults
+        ):  # its uploads are other files, and are recorded once for all trials
             everything = Scenario("all overwritten", {"overwritten": Fault(rate=1.0, seconds=(0.0, 0.0))})
             rig.emulate(everything, rig.options.seed, progress)
 
@@ -106,14 +110,25 @@ class Explorer:
             if emulation.interrupted:
                 raise KeyboardInterrupt
         except Exception as error:  # whatever breaks the emulator itself is a finding too
-            return Trial(case, {}, {}, {}, [], 0, (0.0, time.perf_counter() - began), error=f"{type(error).__name__}: {error}")
+            return Trial(
+                case,
+                {},
+                {},
+                {},
+                [],
+                0,
+                (0.0, time.perf_counter() - began),
+                error=f"{type(error).__name__}: {error}",
+            )
         events = emulation.recorder.events
         struck = [event for event in events if isinstance(event, Stroke)]
         strokes = _by_kind([(stroke.fault, stroke.number) for stroke in struck])
         invocations = sum(isinstance(event, Invocation) for event in events)
         seconds = (emulation.ended, time.perf_counter() - began)
         digest = emulation.recorder.digest()
-        return Trial(case, strokes, _places(struck), emulation.opportunities, violations, invocations, seconds, digest)
+        return Trial(
+            case, strokes, _places(struck), emulation.opportunities, violations, invocations, seconds, digest
+        )
 
     def attempts(self, cases: Iterator[Case], jobs: int | None = None) -> Iterator[Trial]:
         """The trials of all cases, on `jobs` processes (all cores by default), in the order in which they are done."""
@@ -148,7 +163,9 @@ class Explorer:
                 trial = self.attempt(Case(failed.case.seed, failed.case.scenario.only(_by_kind(fewer))))
                 tried += 1
                 tell(tried)
-                if (failed.error and trial.error) or wanted & {violation.invariant for violation in trial.violations}:
+                if (failed.error and trial.error) or wanted & {
+                    violation.invariant for violation in trial.violations
+                }:
                     strokes, best, shorter = fewer, trial, True
                 else:
                     start += size
@@ -190,6 +207,8 @@ def _places(struck: Sequence[Stroke]) -> dict[str, Counter[str]]:
             place = "uploads"
         else:
             name, _, call = stroke.where.partition(" ")
-            place = f"{name} {call}" if "." in call else name.partition("/")[0]  # a number of an environment or message says nothing here
+            place = (
+                f"{name} {call}" if "." in call else name.partition("/")[0]
+            )  # a number of an environment or message says nothing here
         found.setdefault(stroke.fault, Counter())[place] += 1
     return found

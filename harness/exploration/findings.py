@@ -74,8 +74,13 @@ class Findings:
             "failed": len(self.failed),
             "violated": dict(self.violated),
             "strokes": dict(self.strokes.most_common()),
-            "places": {kind: dict(self.places.get(kind, Counter()).most_common()) for kind in sorted({*kinds, *self.places})},
-            "emulationsByStrokes": {str(count): trials for count, trials in sorted(self.faults_struck.items())},
+            "places": {
+                kind: dict(self.places.get(kind, Counter()).most_common())
+                for kind in sorted({*kinds, *self.places})
+            },
+            "emulationsByStrokes": {
+                str(count): trials for count, trials in sorted(self.faults_struck.items())
+            },
             "invocations": self.invocations,
             "virtualSeconds": round(self.virtual_seconds, 3),
             "emulationSeconds": round(self.cpu_seconds, 3),
@@ -83,7 +88,8 @@ class Findings:
             "failures": [
                 {
                     "seed": failure.small.case.seed,
-                    "invariants": sorted({violation.invariant for violation in failure.small.violations}) or [failure.small.error],
+                    "invariants": sorted({violation.invariant for violation in failure.small.violations})
+                    or [failure.small.error],
                     "faults": failure.small.strokes,
                     "found": sum(map(len, failure.found.strokes.values())),
                     "replay": failure.command,

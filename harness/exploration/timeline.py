@@ -24,7 +24,11 @@ def _tell(event: AnyEvent) -> Iterator[str]:
         case Result():
             yield f"result    {event.key}"
         case Invocation():
-            outcome = event.outcome if not event.failed_records else f"{event.failed_records} of {event.records} records failed"
+            outcome = (
+                event.outcome
+                if not event.failed_records
+                else f"{event.failed_records} of {event.records} records failed"
+            )
             reason = f": {event.error}" if event.error else ""
             yield f"invoked   {event.environment} since {event.start:.3f} s, {outcome}{reason}"
         case Message(action=action) if action in TOLD_ACTIONS or event.receives > 1:

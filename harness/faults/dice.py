@@ -57,7 +57,9 @@ class Dice:
         if fault.only is not None and number not in fault.only:
             return None
         seed = self._seed if fault.seed is None else fault.seed
-        draws = struct.unpack("<4Q", hashlib.blake2b(f"{seed}:{kind}:{number}".encode(), digest_size=32).digest())
+        draws = struct.unpack(
+            "<4Q", hashlib.blake2b(f"{seed}:{kind}:{number}".encode(), digest_size=32).digest()
+        )
         if fault.only is None and draws[0] >= fault.rate * _PARTS:
             return None
         self._recorder.record(Stroke(t=self._kernel.now, fault=kind, number=number, where=where))

@@ -23,14 +23,29 @@ class Distortions:
     def __init__(self, dice: Dice) -> None:
         self._dice = dice
 
-    def perform(self, where: str, service: str, operation: str, request: AWSPreparedRequest, perform: Callable[[], Answered]) -> Answered:
+    def perform(
+        self,
+        where: str,
+        service: str,
+        operation: str,
+        request: AWSPreparedRequest,
+        perform: Callable[[], Answered],
+    ) -> Answered:
         """The call's answer by `perform`, distorted if a fault strikes."""
         if service == "dynamodb" and operation in _READS:
             payload = _payload(request)
-            if not payload.get("ConsistentRead") and "IndexName" not in payload and (strike := self._dice.strike("stale_read", where)):
+            if (
+                not payload.get("ConsistentRead")
+                and "IndexName" not in payload
+                and (strike := self._dice.strike("stale_read", where))
+            ):
                 with _as_it_was(payload["TableName"], time.time() - strike.seconds):
                     return perform()
-        if service == "sqs" and operation == "SendMessageBatch" and self._dice.strike("batch_entry_refused", where):
+        if (
+            service == "sqs"
+            and operation == "SendMessageBatch"
+            and self._dice.strike("batch_entry_refused", where)
+        ):
             return _without_last_entry(request, perform)
         return perform()
 
@@ -82,9 +97,20 @@ def _without_last_entry(request: AWSPreparedRequest, perform: Callable[[], Answe
     """A batch of which SQS refuses one entry (SQS API reference, SendMessageBatch: the result is reported for each message)."""
     payload = _payload(request)
     *taken, refused = payload["Entries"]
-    failed = [{"Id": refused["Id"], "SenderFault": False, "Code": "InternalError", "Message": "as the scenario has it"}]
+    failed = [
+        {
+            "Id": refused["Id"],
+            "SenderFault": False,
+            "Code": "InternalError",
+            "Message": "as the scenario has it",
+        }
+    ]
     if not taken:
-        return 200, {"Content-Type": "application/x-amz-json-1.0"}, msgspec.json.encode({"Successful": [], "Failed": failed})
+        return (
+            200,
+            {"Content-Type": "application/x-amz-json-1.0"},
+            msgspec.json.encode({"Successful": [], "Failed": failed}),
+        )
     whole = request.body
     request.body = msgspec.json.encode({**payload, "Entries": taken})
     try:

@@ -27,7 +27,9 @@ class Refusals:
         self._dice = dice
         self._going_on: dict[tuple[str, str], tuple[str, int]] = {}
 
-    def next(self, environment: str, where: str, service: str, operation: str, request: AWSPreparedRequest) -> Answer | None:
+    def next(
+        self, environment: str, where: str, service: str, operation: str, request: AWSPreparedRequest
+    ) -> Answer | None:
         """The refusal of this call, if any. Raises `ConnectionClosedError` when the connection ends instead."""
         key = (environment, operation)
         kind, left = self._going_on.pop(key, ("", 0))
@@ -54,4 +56,8 @@ def answer(service: str, status: int, code: str, message: str) -> Answer:
     if service == "s3":
         body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{message}</Message></Error>"
         return status, {"Content-Type": "application/xml"}, body.encode()
-    return status, {"Content-Type": "application/x-amz-json-1.0"}, msgspec.json.encode({"__type": code, "message": message})
+    return (
+        status,
+        {"Content-Type": "application/x-amz-json-1.0"},
+        msgspec.json.encode({"__type": code, "message": message}),
+    )

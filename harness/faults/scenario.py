@@ -71,7 +71,10 @@ class Scenario(msgspec.Struct, frozen=True):
 
     def only(self, strokes: "dict[str, list[int]]") -> "Scenario":
         """The same faults, but only these strokes (opportunities by kind) of them."""
-        kept = {kind: msgspec.structs.replace(self.faults.get(kind, Fault()), only=tuple(numbers)) for kind, numbers in strokes.items()}
+        kept = {
+            kind: msgspec.structs.replace(self.faults.get(kind, Fault()), only=tuple(numbers))
+            for kind, numbers in strokes.items()
+        }
         return Scenario(self.name, kept)
 
     def toml(self) -> str:
@@ -92,12 +95,16 @@ CALM = Scenario()
 def load(name: str) -> Scenario:
     """The preset of this name, else the scenario in this file. Raises `UsageError`."""
     if name in PRESETS:
-        return parse(resources.files("harness.faults").joinpath(f"{name}.toml").read_text(encoding="utf-8"), name)
+        return parse(
+            resources.files("harness.faults").joinpath(f"{name}.toml").read_text(encoding="utf-8"), name
+        )
     path = Path(name)
     try:
         return parse(path.read_text(encoding="utf-8"), str(path))
     except OSError as error:
-        raise UsageError(f"--faults {name} is neither a preset ({', '.join(PRESETS)}) nor a file: {error.strerror}") from error
+        raise UsageError(
+            f"--faults {name} is neither a preset ({', '.join(PRESETS)}) nor a file: {error.strerror}"
+        ) from error
 
 
 def parse(text: str, name: str) -> Scenario:
@@ -111,7 +118,11 @@ def parse(text: str, name: str) -> Scenario:
             raise UsageError(f"the scenario {name} has a fault {kind}, which is none of {', '.join(KINDS)}")
         ranges = {"seconds": fault.seconds, "repeats": fault.repeats, "factor": fault.factor}
         if not 0 <= fault.rate <= 1:
-            raise UsageError(f"the scenario {name}: the rate of {kind} is {fault.rate}; it must lie between 0 and 1")
+            raise UsageError(
+                f"the scenario {name}: the rate of {kind} is {fault.rate}; it must lie between 0 and 1"
+            )
         if wrong := [field for field, (low, high) in ranges.items() if not 0 <= low <= high]:
-            raise UsageError(f"the scenario {name}: {wrong[0]} of {kind} must be two numbers from 0 up, the lower first")
+            raise UsageError(
+                f"the scenario {name}: {wrong[0]} of {kind} must be two numbers from 0 up, the lower first"
+            )
     return Scenario(name, faults)

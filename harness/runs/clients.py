@@ -23,12 +23,16 @@ def of_files(files: Sequence[InputFile], place: Place, template: Template) -> li
         case "AWS::S3::Bucket":
             for file in files:
                 if (size := len((place.prefix + file.name).encode())) > LONGEST_KEY_BYTES:
-                    raise UsageError(f"{file.path} is refused, as S3 would: its key has {size} bytes, {LONGEST_KEY_BYTES} are allowed")
+                    raise UsageError(
+                        f"{file.path} is refused, as S3 would: its key has {size} bytes, {LONGEST_KEY_BYTES} are allowed"
+                    )
             return [_uploader(file, place) for file in files]
         case "AWS::SQS::Queue":
             return [_sender(file, place) for file in files]
         case _:
-            raise UsageError(f"[tool.harness] inputs names {place.resource}, which is no bucket or queue of {template.path}")
+            raise UsageError(
+                f"[tool.harness] inputs names {place.resource}, which is no bucket or queue of {template.path}"
+            )
 
 
 class _OnDisk(io.RawIOBase):
@@ -62,7 +66,9 @@ class _OnDisk(io.RawIOBase):
 def _uploader(file: InputFile, place: Place) -> Client:
     def upload(stage: Stage) -> None:
         key, size = place.prefix + file.name, file.path.stat().st_size
-        stage.cloud.s3.put_object(Bucket=stage.cloud.system.buckets[place.resource], Key=key, Body=_OnDisk(file.path, size))
+        stage.cloud.s3.put_object(
+            Bucket=stage.cloud.system.buckets[place.resource], Key=key, Body=_OnDisk(file.path, size)
+        )
         stage.recorder.record(Upload(t=stage.kernel.now, key=key, size=size))
 
     return upload
@@ -71,7 +77,9 @@ def _uploader(file: InputFile, place: Place) -> Client:
 def _sender(file: InputFile, place: Place) -> Client:
     def send(stage: Stage) -> None:
         body = file.path.read_text(encoding="utf-8", errors="replace")
-        stage.cloud.sqs.send_message(QueueUrl=stage.cloud.queue_url(stage.cloud.system.queues[place.resource]), MessageBody=body)
+        stage.cloud.sqs.send_message(
+            QueueUrl=stage.cloud.queue_url(stage.cloud.system.queues[place.resource]), MessageBody=body
+        )
         stage.recorder.record(Upload(t=stage.kernel.now, key=file.name, size=len(body)))
 
     return send

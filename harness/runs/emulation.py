@@ -136,7 +136,12 @@ class _World:
         should_stop: Callable[[], bool],
     ) -> None:
         system = stage.cloud.system
-        self._stage, self._kernel, self._cloud, self._recorder = stage, stage.kernel, stage.cloud, stage.recorder
+        self._stage, self._kernel, self._cloud, self._recorder = (
+            stage,
+            stage.kernel,
+            stage.cloud,
+            stage.recorder,
+        )
         self._setting, self._functions = setting, functions
         self._given_up: dict[str, bytes] | None = None
         self._redriven = 0
@@ -144,9 +149,19 @@ class _World:
         self._queues = Queues(stage)
         self._events = S3Events(stage)
         self._mappings: list[SqsMapping | StreamMapping] = [
-            *(SqsMapping(stage, source, system.functions[source.function], functions, self._queues) for source in system.sqs_sources),
             *(
-                StreamMapping(stage, source, system.functions[source.function], functions, self._queues, setting.stream_shards)
+                SqsMapping(stage, source, system.functions[source.function], functions, self._queues)
+                for source in system.sqs_sources
+            ),
+            *(
+                StreamMapping(
+                    stage,
+                    source,
+                    system.functions[source.function],
+                    functions,
+                    self._queues,
+                    setting.stream_shards,
+                )
                 for source in system.stream_sources
             ),
         ]
@@ -182,10 +197,15 @@ class _World:
             results=self._collected(),
             items={table: self._cloud.items(name) for table, name in self._cloud.system.tables.items()},
             leftovers={
-                queue.logical_id: Leftover(sum(queue.counts()), arn in self._queues.consumed) for arn, queue in self._queues.by_arn.items()
+                queue.logical_id: Leftover(sum(queue.counts()), arn in self._queues.consumed)
+                for arn, queue in self._queues.by_arn.items()
             },
             gone=self._queues.gone,
-            changes=[record for name in self._cloud.system.tables.values() for record in self._cloud.stream_records(name)],
+            changes=[
+                record
+                for name in self._cloud.system.tables.values()
+                for record in self._cloud.stream_records(name)
+            ],
             opportunities=dict(self._stage.dice.opportunities),
             given_up=self._given_up,
             redriven=self._redriven,
@@ -204,7 +224,10 @@ class _World:
         if self._results_bucket:
             return dict(self._cloud.objects(self._results_bucket, self._setting.results.prefix))
         if self._results_queue:
-            return {message.id: message.body.encode() for message in self._queues.by_arn[self._results_queue].moto._messages}
+            return {
+                message.id: message.body.encode()
+                for message in self._queues.by_arn[self._results_queue].moto._messages
+            }
         return {}
 
     def _serve(self, client: Client) -> None:
@@ -246,7 +269,9 @@ class _World:
             if idle or self._kernel.now > self._setting.longest or self._should_stop():
                 self._kernel.stop()
                 return
-            self._kernel.sleep(max(GAUGE_SECONDS, ceil(min(self._kernel.next_event - self._kernel.now, LONGEST_SECONDS))))
+            self._kernel.sleep(
+                max(GAUGE_SECONDS, ceil(min(self._kernel.next_event - self._kernel.now, LONGEST_SECONDS)))
+            )
 
     def _start_redrive(self) -> None:
         self._stage.dice.rest()
@@ -272,4 +297,6 @@ class _World:
         running = dict(self._functions.running)
         if self._gauges != (waiting, in_flight, running):
             self._gauges = (waiting, in_flight, running)
-            self._recorder.record(Depth(t=self._kernel.now, waiting=waiting, in_flight=in_flight, running=running))
+            self._recorder.record(
+                Depth(t=self._kernel.now, waiting=waiting, in_flight=in_flight, running=running)
+            )

@@ -22,7 +22,11 @@ def collect(paths: Sequence[Path], suffixes: Sequence[str]) -> list[InputFile]:
     found: dict[str, InputFile] = {}
     for path in paths:
         if path.is_dir():
-            files = [entry for entry in sorted(path.rglob("*")) if entry.is_file() and entry.name.lower().endswith(wanted)]
+            files = [
+                entry
+                for entry in sorted(path.rglob("*"))
+                if entry.is_file() and entry.name.lower().endswith(wanted)
+            ]
             if not files:
                 raise UsageError(f"no {' or '.join(suffixes) or ''} file lies in {path}")
             names = {entry: entry.relative_to(path).as_posix() for entry in files}

@@ -52,7 +52,9 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
     def is_gone(self, key: str, action: str) -> bool:
         """Whether a message about an upload left a queue in this way ("redriven", "expired") instead of being processed."""
         named = (key, quote_plus(key, safe="/"))
-        return any(one.action == action and any(name in one.body for name in named) for one in self.emulation.gone)
+        return any(
+            one.action == action and any(name in one.body for name in named) for one in self.emulation.gone
+        )
 
     def is_destroyed(self, key: str) -> bool:
         """Whether a fault took the input, or a message about it, out of the world."""
@@ -62,7 +64,11 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
     def versions(self) -> Counter[str]:
         """How often each object was put, by key."""
         puts = ("PutObject", "CompleteMultipartUpload", "CopyObject")
-        return Counter(call.target.partition("/")[2] for call in self.events(Call) if call.operation in puts and call.status < 300)
+        return Counter(
+            call.target.partition("/")[2]
+            for call in self.events(Call)
+            if call.operation in puts and call.status < 300
+        )
 
     @cached_property
     def removed(self) -> frozenset[str]:
@@ -78,17 +84,23 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
         for record in self.emulation.changes:
             image = record["dynamodb"].get("NewImage", {})
             if self.state.total in image:
-                found[str(record["dynamodb"]["Keys"])].append({name: _plain(value) for name, value in image.items()})
+                found[str(record["dynamodb"]["Keys"])].append(
+                    {name: _plain(value) for name, value in image.items()}
+                )
         return found
 
 
 def check(evidence: Evidence) -> tuple[list[str], list[Violation]]:
     """(names of the invariants checked, violations)."""
-    violations = [Violation(name, *found) for name, invariant in _INVARIANTS.items() for found in invariant(evidence)]
+    violations = [
+        Violation(name, *found) for name, invariant in _INVARIANTS.items() for found in invariant(evidence)
+    ]
     return list(_INVARIANTS), violations
 
 
-HARMLESS = frozenset({"late_event", "duplicate_event", "late_delivery", "overwritten", "slow_environment", "environment_lost"})
+HARMLESS = frozenset(
+    {"late_event", "duplicate_event", "late_delivery", "overwritten", "slow_environment", "environment_lost"}
+)
 """Faults that no invocation or delivery fails for."""
 
 Found = Iterator[tuple[str, ...]]
@@ -112,7 +124,10 @@ def _results_have_their_fields(evidence: Evidence) -> Found:
     lacking = Counter(name for _, result in _each_result(evidence) for name in result.missing)
     for name, count in sorted(lacking.items()):
         key, example = next((key, result) for key, result in _each_result(evidence) if name in result.missing)
-        yield f"{count} results have no field {name} of its kind, {example.stored} first: correct [tool.harness.result] or the system", key
+        yield (
+            f"{count} results have no field {name} of its kind, {example.stored} first: correct [tool.harness.result] or the system",
+            key,
+        )
 
 
 def _handlers_can_be_imported(evidence: Evidence) -> Found:
@@ -129,12 +144,16 @@ def _queues_are_empty(evidence: Evidence) -> Found:
 
 
 def _no_message_lost(evidence: Evidence) -> Found:
-    counts: Counter[tuple[str, str]] = Counter((event.queue, event.action) for event in evidence.events(Message))
+    counts: Counter[tuple[str, str]] = Counter(
+        (event.queue, event.action) for event in evidence.events(Message)
+    )
     for queue, leftover in evidence.emulation.leftovers.items():
         came = counts[queue, "sent"] + counts[queue, "returned"]
         gone = counts[queue, "deleted"] + counts[queue, "redriven"] + counts[queue, "expired"]
         if came != gone + leftover.messages:
-            yield (f"{queue}: {came} messages came, {gone} were deleted, redriven or expired, {leftover.messages} are left",)
+            yield (
+                f"{queue}: {came} messages came, {gone} were deleted, redriven or expired, {leftover.messages} are left",
+            )
 
 
 def _marked_in_range(evidence: Evidence) -> Found:
@@ -166,7 +185,10 @@ def _batches_add_up(evidence: Evidence) -> Found:
             counted = [int(image[name]) for name in state.counted]
             total, left = int(image[state.total]), int(image[state.remaining])
             if min(*counted, left) < 0 or sum(counted) + left != total:
-                yield f"{image[state.file]}: of {total} batches {counted} are counted and {left} are left", image[state.file]
+                yield (
+                    f"{image[state.file]}: of {total} batches {counted} are counted and {left} are left",
+                    image[state.file],
+                )
                 break
 
 
@@ -176,8 +198,14 @@ def _terminal_states_stay(evidence: Evidence) -> Found:
         assert state is not None
         for before, after in itertools.pairwise(history):
             was, became, key = before[state.status], after[state.status], after[state.file]
-            moved = evidence.healed or any(before[name] != after[name] for name in (state.total, *state.counted))
-            if was != state.processing and became != was and not (was != completed and became == state.processing and moved):
+            moved = evidence.healed or any(
+                before[name] != after[name] for name in (state.total, *state.counted)
+            )
+            if (
+                was != state.processing
+                and became != was
+                and not (was != completed and became == state.processing and moved)
+            ):
                 yield f"{key} was {was} and became {became}", key
 
 
@@ -188,7 +216,10 @@ def _files_are_closed(evidence: Evidence) -> Found:
         last = history[-1]
         key = str(last[state.file])
         if last[state.status] == state.processing and not evidence.is_destroyed(key):
-            yield f"{key} was left {state.processing}, with {last[state.remaining]} of {last[state.total]} batches to come", key
+            yield (
+                f"{key} was left {state.processing}, with {last[state.remaining]} of {last[state.total]} batches to come",
+                key,
+            )
 
 
 def _table_and_results_agree(evidence: Evidence) -> Found:
@@ -198,7 +229,9 @@ def _table_and_results_agree(evidence: Evidence) -> Found:
         assert state is not None
         last = history[-1]
         if last[state.status] != state.processing:
-            closed[last[state.file]].append((last[state.status], [int(number) for number in last.get(fields.marked, ())]))
+            closed[last[state.file]].append(
+                (last[state.status], [int(number) for number in last.get(fields.marked, ())])
+            )
     for key in evidence.uploads if state else ():
         told = sorted((result.status, list(result.marked)) for result in evidence.results.get(key, ()))
         if told != sorted(closed[key]):
@@ -212,7 +245,9 @@ def _results_are_those_of_a_calm_run(evidence: Evidence) -> Found:
                 continue
             if difference := _difference(result, wanted, evidence.fields):
                 yield f"{key}: {difference}", key
-            elif not evidence.is_destroyed(key) and (evidence.healed or not evidence.is_gone(key, "redriven")):
+            elif not evidence.is_destroyed(key) and (
+                evidence.healed or not evidence.is_gone(key, "redriven")
+            ):
                 yield (
                     f"{key} is {result.status}, but nothing about it was given up: {result.reason}",
                     key,
@@ -231,10 +266,14 @@ def _nothing_is_given_up_without_a_cause(evidence: Evidence) -> Found:
 def _nothing_fails_for_ever(evidence: Evidence) -> Found:
     """A message that always fails, and that nothing catches, is tried until its queue forgets it."""
     struck = any(stroke.fault not in HARMLESS for stroke in evidence.events(Stroke))
-    expired = {(event.queue, event.message) for event in evidence.events(Message) if event.action == "expired"}
+    expired = {
+        (event.queue, event.message) for event in evidence.events(Message) if event.action == "expired"
+    }
     if struck or not expired:
         return
-    received = Counter((event.queue, event.message) for event in evidence.events(Message) if event.action == "received")
+    received = Counter(
+        (event.queue, event.message) for event in evidence.events(Message) if event.action == "received"
+    )
     for queue, message in sorted(expired):
         if times := received[queue, message]:
             yield (
@@ -250,11 +289,17 @@ def _work_is_not_repeated(evidence: Evidence) -> Found:
     done = sum(1 for _ in evidence.events(Compute))
     received = [event for event in evidence.events(Message) if event.action == "received"]
     again = len(received) - len({(event.queue, event.message) for event in received})
-    failed = sum(event.outcome != "success" or event.failed_records > 0 for event in evidence.events(Invocation))
+    failed = sum(
+        event.outcome != "success" or event.failed_records > 0 for event in evidence.events(Invocation)
+    )
     lost = sum(evidence.is_gone(key, "expired") for key in evidence.uploads)
-    resent = sum(stroke.fault == "answer_lost" and " sqs.Send" in stroke.where for stroke in evidence.events(Stroke))
+    resent = sum(
+        stroke.fault == "answer_lost" and " sqs.Send" in stroke.where for stroke in evidence.events(Stroke)
+    )
     if not again and not failed and not lost and not resent and done > units:
-        yield (f"{done} recorded calls were made, though {units} would have done and nothing was delivered twice",)
+        yield (
+            f"{done} recorded calls were made, though {units} would have done and nothing was delivered twice",
+        )
 
 
 def _completed_files_are_not_read(evidence: Evidence) -> Found:
@@ -270,11 +315,16 @@ def _completed_files_are_not_read(evidence: Evidence) -> Found:
     }
     began = {event.request: event.start for event in evidence.events(Invocation)}
     computing = {event.request for event in evidence.events(Compute)}
-    reads = (call for call in evidence.events(Call) if call.operation == "GetObject" and call.request in computing)
+    reads = (
+        call for call in evidence.events(Call) if call.operation == "GetObject" and call.request in computing
+    )
     for call in reads:
         key = call.target.partition("/")[2]
         if key in completed and began[call.request] > completed[key]:
-            yield f"{key} was completed at {completed[key]:.3f} s and read once more by an invocation of {began[call.request]:.3f} s", key
+            yield (
+                f"{key} was completed at {completed[key]:.3f} s and read once more by an invocation of {began[call.request]:.3f} s",
+                key,
+            )
 
 
 def _essence(result: Outcome) -> tuple[object, ...]:

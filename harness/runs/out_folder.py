@@ -25,8 +25,14 @@ def check(out: Path, kind: str) -> None:
     """Raises `UsageError` when `out` holds something else; summary.json tells that it is what a command left."""
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file: give --out a folder")
-    if out.is_dir() and {entry.name for entry in out.iterdir()} - {LOCK} and not (out / "summary.json").is_file():
-        raise UsageError(f"{out} holds something that is no {kind}: give --out another folder, or an empty one")
+    if (
+        out.is_dir()
+        and {entry.name for entry in out.iterdir()} - {LOCK}
+        and not (out / "summary.json").is_file()
+    ):
+        raise UsageError(
+            f"{out} holds something that is no {kind}: give --out another folder, or an empty one"
+        )
 
 
 @contextmanager
@@ -42,7 +48,9 @@ def held(out: Path, kind: Kind) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise UsageError(f"another harness is writing to {out}: wait for it, or give --out another folder") from None
+            raise UsageError(
+                f"another harness is writing to {out}: wait for it, or give --out another folder"
+            ) from None
         shutil.rmtree(out / kind.folder, ignore_errors=True)
         for name in kind.files:
             (out / name).unlink(missing_ok=True)

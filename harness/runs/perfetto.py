@@ -20,17 +20,37 @@ def timeline(events: Iterable[AnyEvent]) -> bytes:
             begun = event.t - event.duration
             if event.init:
                 entries.append(_slice("init", process, track, begun - event.init, event.init, {}))
-            detail = {"request": event.request, "outcome": event.outcome, "billedMs": event.billed_ms, "error": event.error}
+            detail = {
+                "request": event.request,
+                "outcome": event.outcome,
+                "billedMs": event.billed_ms,
+                "error": event.error,
+            }
             entries.append(_slice(event.outcome, process, track, begun, event.duration, detail))
         elif isinstance(event, Depth):
-            entries.append({"ph": "C", "name": "messages waiting", "pid": 0, "ts": event.t * 1e6, "args": event.waiting})
+            entries.append(
+                {"ph": "C", "name": "messages waiting", "pid": 0, "ts": event.t * 1e6, "args": event.waiting}
+            )
     names = [_name("process_name", process, 0, function) for function, process in processes.items()]
-    names += [_name("thread_name", processes[environment.partition("/")[0]], track, environment) for environment, track in tracks.items()]
+    names += [
+        _name("thread_name", processes[environment.partition("/")[0]], track, environment)
+        for environment, track in tracks.items()
+    ]
     return msgspec.json.encode({"traceEvents": names + entries, "displayTimeUnit": "ms"})
 
 
-def _slice(name: str, process: int, track: int, start: float, seconds: float, detail: dict[str, Any]) -> dict[str, Any]:
-    return {"ph": "X", "name": name, "pid": process, "tid": track, "ts": start * 1e6, "dur": seconds * 1e6, "args": detail}
+def _slice(
+    name: str, process: int, track: int, start: float, seconds: float, detail: dict[str, Any]
+) -> dict[str, Any]:
+    return {
+        "ph": "X",
+        "name": name,
+        "pid": process,
+        "tid": track,
+        "ts": start * 1e6,
+        "dur": seconds * 1e6,
+        "args": detail,
+    }
 
 
 def _name(kind: str, process: int, track: int, name: str) -> dict[str, Any]:

@@ -34,7 +34,10 @@ def infer(template: Template) -> Place:
     found = buckets or [Place(name) for name in queues]
     if len(found) == 1:
         return found[0]
-    choice = ", ".join(place.resource for place in found) or "it has no bucket that tells a queue of uploads, and no queue that is read"
+    choice = (
+        ", ".join(place.resource for place in found)
+        or "it has no bucket that tells a queue of uploads, and no queue that is read"
+    )
     raise UsageError(
         f"where does input go in {template.path}? Say it beside the template, in pyproject.toml: "
         f'[tool.harness] inputs = "Bucket/prefix/" or "Queue" (candidates: {choice})'
@@ -43,7 +46,9 @@ def infer(template: Template) -> Place:
 
 def _telling_buckets(resources: dict[str, Any]) -> Iterator[Place]:
     for name, resource in resources.items():
-        told = resource.get("Properties", {}).get("NotificationConfiguration", {}).get("QueueConfigurations", [])
+        told = (
+            resource.get("Properties", {}).get("NotificationConfiguration", {}).get("QueueConfigurations", [])
+        )
         if resource["Type"] == "AWS::S3::Bucket" and told:
             rules = told[0].get("Filter", {}).get("S3Key", {}).get("Rules", [])
             prefix = next((rule["Value"] for rule in rules if rule["Name"].lower() == "prefix"), "")
@@ -51,9 +56,17 @@ def _telling_buckets(resources: dict[str, Any]) -> Iterator[Place]:
 
 
 def _read_queues(resources: dict[str, Any]) -> list[str]:
-    sources = [r["Properties"].get("EventSourceArn") for r in resources.values() if r["Type"] == "AWS::Lambda::EventSourceMapping"]
+    sources = [
+        r["Properties"].get("EventSourceArn")
+        for r in resources.values()
+        if r["Type"] == "AWS::Lambda::EventSourceMapping"
+    ]
     named = {name for source in sources for name in _mentioned(source)}
-    return [name for name, resource in resources.items() if resource["Type"] == "AWS::SQS::Queue" and name in named]
+    return [
+        name
+        for name, resource in resources.items()
+        if resource["Type"] == "AWS::SQS::Queue" and name in named
+    ]
 
 
 def _filled(resources: dict[str, Any]) -> set[str]:
@@ -61,7 +74,13 @@ def _filled(resources: dict[str, Any]) -> set[str]:
     filled: set[str] = set()
     for resource in resources.values():
         properties = resource.get("Properties", {})
-        for key in ("Environment", "RedrivePolicy", "NotificationConfiguration", "DestinationConfig", "DeadLetterConfig"):
+        for key in (
+            "Environment",
+            "RedrivePolicy",
+            "NotificationConfiguration",
+            "DestinationConfig",
+            "DeadLetterConfig",
+        ):
             filled |= _mentioned(properties.get(key))
     return filled
 

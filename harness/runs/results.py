@@ -66,7 +66,9 @@ def _read(stored: str, whole: dict[str, Any], fields: ResultFields) -> Outcome:
         marked=take(fields.marked, list, []),
         errors=take(fields.errors, list, []),
         reason=str(take(fields.reason, str, "")),
-        findings=[one for one in whole.get(fields.findings) or () if isinstance(one, dict)] if fields.findings else [],
+        findings=[one for one in whole.get(fields.findings) or () if isinstance(one, dict)]
+        if fields.findings
+        else [],
         missing=tuple(missing),
         whole=whole,
     )

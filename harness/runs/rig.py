@@ -79,11 +79,16 @@ class Rig:
                 f"no pyproject.toml with [tool.harness] lies beside {options.template} or above it: nothing is known of its results"
             )
         if not config.inputs:
-            self.notes.append(f"input goes to {uploads.resource}{'/' + uploads.prefix if uploads.prefix else ''}, the only place for it")
+            self.notes.append(
+                f"input goes to {uploads.resource}{'/' + uploads.prefix if uploads.prefix else ''}, the only place for it"
+            )
         self.keys = [uploads.prefix + file.name for file in inputs]
         self._setting = Setting(
             template=self.template,
-            clients=[*clients.of_files(inputs, uploads, self.template), lambda stage: stage.kernel.sleep(options.aftermath)],
+            clients=[
+                *clients.of_files(inputs, uploads, self.template),
+                lambda stage: stage.kernel.sleep(options.aftermath),
+            ],
             results=Place.parse(config.results),
             seed=options.seed,
             latencies=options.latencies,
@@ -92,18 +97,24 @@ class Rig:
             cpu_factor=options.cpu_factor,
         )
         handlers = [resource["Properties"]["Handler"] for resource in self.template.functions()]
-        self._code = CodeBase([*self.template.code.values(), *itertools.chain(*self.template.layers.values())], handlers)
+        self._code = CodeBase(
+            [*self.template.code.values(), *itertools.chain(*self.template.layers.values())], handlers
+        )
 
     def emulate(self, faults: Scenario, seed: int, progress: Progress) -> Emulation:
         """Runs the system on the inputs."""
-        setting = msgspec.structs.replace(self._setting, faults=faults, seed=seed, redrive=self.options.redrive and faults is not CALM)
+        setting = msgspec.structs.replace(
+            self._setting, faults=faults, seed=seed, redrive=self.options.redrive and faults is not CALM
+        )
         if self.options.compute == "recorded":
             ledger = Ledger(self.options.ledger)
             try:
                 return self._recorded(setting, ledger, progress)
             finally:
                 ledger.close()
-        policy: Policy = Measured() if self.options.compute == "measured" else Modelled(Randomness(seed).stream("compute"))
+        policy: Policy = (
+            Measured() if self.options.compute == "measured" else Modelled(Randomness(seed).stream("compute"))
+        )
         return self._once(setting, policy, progress)
 
     def calm(self, progress: Progress) -> Results:
@@ -117,11 +128,20 @@ class Rig:
         """The results by the key of the upload that they are about."""
         return by_upload(emulation.results, self.fields)
 
-    def check(self, emulation: Emulation, expected: Results | None) -> tuple[Results, list[str], list[Violation]]:
+    def check(
+        self, emulation: Emulation, expected: Results | None
+    ) -> tuple[Results, list[str], list[Violation]]:
         """(results, names of the invariants checked, violations). `expected`: results of a calm run, if there are any."""
         results = self.results(emulation)
         evidence = invariants.Evidence(
-            emulation, self.keys, results, self.fields, self.config.state, expected, self.options.redrive, self._has_results
+            emulation,
+            self.keys,
+            results,
+            self.fields,
+            self.config.state,
+            expected,
+            self.options.redrive,
+            self._has_results,
         )
         return results, *invariants.check(evidence)
 
@@ -138,11 +158,21 @@ class Rig:
                     with progress(f"Recording {unit}s", len(pending)) as tell:
                         recording.record(ledger, pending, policy.variables, tell)
                 except KeyboardInterrupt:
-                    raise Interrupted(f"the {unit}s recorded so far are kept, the next run goes on from there") from None
+                    raise Interrupted(
+                        f"the {unit}s recorded so far are kept, the next run goes on from there"
+                    ) from None
             else:
                 policy.learn()
-        raise UsageError("the recorded functions of [tool.harness] are called with other arguments at every run: use --compute measured")
+        raise UsageError(
+            "the recorded functions of [tool.harness] are called with other arguments at every run: use --compute measured"
+        )
 
-    def _once(self, setting: Setting, policy: Policy, progress: Progress, should_stop: Callable[[], bool] = lambda: False) -> Emulation:
+    def _once(
+        self,
+        setting: Setting,
+        policy: Policy,
+        progress: Progress,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> Emulation:
         with progress("Emulating", len(setting.clients)) as tell:
             return emulate(setting, self._code, policy, tell, should_stop)

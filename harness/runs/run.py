@@ -76,7 +76,11 @@ def run(config: Config, inputs: Sequence[InputFile], options: Options, progress:
         before_redrive=before,
         real_seconds=time.monotonic() - began,
     )
-    found = [(file.name, key, results[key][0]) for file, key in zip(inputs, rig.keys, strict=True) if results.get(key)]
+    found = [
+        (file.name, key, results[key][0])
+        for file, key in zip(inputs, rig.keys, strict=True)
+        if results.get(key)
+    ]
     lines = [_file_line(name, key, result, fields) for name, key, result in found]
     named = {name: result.whole for name, _, result in found}
     return Run(numbers, lines, named, emulation)

@@ -52,10 +52,19 @@ def summarize(
         "compute": compute,
         "cpuFactor": cpu_factor,
         "parameters": dict(parameters),
-        "faults": {"scenario": faults, "strokes": dict(Counter(event.fault for event in events if isinstance(event, Stroke)))},
+        "faults": {
+            "scenario": faults,
+            "strokes": dict(Counter(event.fault for event in events if isinstance(event, Stroke))),
+        },
         all_inputs: {"total": inputs, **counts},
         **(
-            {"redrive": {"messages": emulation.redriven, "before": _counts(before_redrive, fields), "after": counts}}
+            {
+                "redrive": {
+                    "messages": emulation.redriven,
+                    "before": _counts(before_redrive, fields),
+                    "after": counts,
+                }
+            }
             if before_redrive is not None
             else {}
         ),
@@ -79,7 +88,13 @@ def summarize(
         },
         f"{one_input}Latency": _quantiles(list(input_latencies(emulation, results).values())),
         work_key(words): _work(events, one_unit, all_units),
-        "billedRequests": {"sqs": sum(meter.sqs_requests(call) for call in events if isinstance(call, Call) and call.service == "sqs")},
+        "billedRequests": {
+            "sqs": sum(
+                meter.sqs_requests(call)
+                for call in events
+                if isinstance(call, Call) and call.service == "sqs"
+            )
+        },
         "invocations": _invocations(events),
         "queues": _queues(events),
         "invariants": {
@@ -98,7 +113,11 @@ def work_key(words: Words) -> str:
 def _counts(results: Results, fields: ResultFields) -> dict[str, int]:
     """Results by status."""
     statuses = Counter(found[0].status for found in results.values() if found)
-    return {"completed": statuses[fields.completed], "partial": statuses[fields.partial], "failed": statuses[fields.failed]}
+    return {
+        "completed": statuses[fields.completed],
+        "partial": statuses[fields.partial],
+        "failed": statuses[fields.failed],
+    }
 
 
 def input_latencies(emulation: Emulation, results: Results) -> dict[str, float]:
@@ -114,7 +133,10 @@ def input_latencies(emulation: Emulation, results: Results) -> dict[str, float]:
 
 
 def _ended(events: Sequence[AnyEvent]) -> float:
-    return max((event.t for event in events if isinstance(event, Invocation | Result | Message | Upload)), default=0.0)
+    return max(
+        (event.t for event in events if isinstance(event, Invocation | Result | Message | Upload)),
+        default=0.0,
+    )
 
 
 def _quantiles(values: Sequence[float]) -> Numbers:

@@ -88,7 +88,11 @@ class Environment:
         self._mark = 0.0
         self._place = "start"
         self._line = ""
-        self._places = [*_PLACES, *((str(layer), "/opt/python") for layer in function.layers), (str(function.code), "/var/task")]
+        self._places = [
+            *_PLACES,
+            *((str(layer), "/opt/python") for layer in function.layers),
+            (str(function.code), "/var/task"),
+        ]
 
     def enter(self) -> None:
         self.sandbox.enter()
@@ -132,7 +136,9 @@ class Environment:
         *lines, self._line = (self._line + text).split("\n")
         for line in lines:
             if line.strip():
-                self._recorder.record(Log(t=self._kernel.now, function=self.name, text=line[: Recorder.LOG_CHARACTERS]))
+                self._recorder.record(
+                    Log(t=self._kernel.now, function=self.name, text=line[: Recorder.LOG_CHARACTERS])
+                )
 
     def load(self) -> None:
         """Runs the initialisation: the handler's module, and with it the application's own, are imported afresh."""
@@ -173,7 +179,10 @@ class Environment:
     def _limit_error(self, spec: RecordedFunction, limit: float) -> Exception:
         """What the function raises when it has taken as long as it allows itself."""
         module, _, name = spec.limit_error.partition(":")
-        return cast(Exception, getattr(importlib.import_module(module), name)(f"{spec.unit} took longer than {limit:.0f} s"))
+        return cast(
+            Exception,
+            getattr(importlib.import_module(module), name)(f"{spec.unit} took longer than {limit:.0f} s"),
+        )
 
 
 def application_module(name: str, code: CodeBase) -> Any:
@@ -184,7 +193,11 @@ def application_module(name: str, code: CodeBase) -> Any:
 def _variables(function: Function) -> dict[str, str]:
     """Environment variables of a function ("Defined runtime environment variables")."""
     return {
-        **{name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH")},
+        **{
+            name: value
+            for name, value in os.environ.items()
+            if name in ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH")
+        },
         **CREDENTIALS,
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),

@@ -27,13 +27,22 @@ class TimeToLive:
     def _run(self) -> None:
         while True:
             self._kernel.sleep(SCAN_SECONDS)
-            if sum([self._remove_expired(table, attribute) for table, attribute in self._cloud.system.expiring.items()]):
+            if sum(
+                [
+                    self._remove_expired(table, attribute)
+                    for table, attribute in self._cloud.system.expiring.items()
+                ]
+            ):
                 self._on_removed()
 
     def _remove_expired(self, name: str, attribute: str) -> int:
         table = self._cloud.moto_table(name)
         now = time.time()
-        expired = [item for item in table.all_items() if attribute in item.attrs and float(item.attrs[attribute].value) < now]
+        expired = [
+            item
+            for item in table.all_items()
+            if attribute in item.attrs and float(item.attrs[attribute].value) < now
+        ]
         for item in expired:
             table.delete_item(item.hash_key, item.range_key)
             if table.stream_shard is not None:

@@ -37,7 +37,9 @@ def _compiled(pattern: str, source: str) -> Predicate:
             raise ValueError("it is no JSON object")
         return _object(parsed)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise UsageError(f"{source} is refused, as AWS would: its filter pattern {pattern} is wrong: {error}") from error
+        raise UsageError(
+            f"{source} is refused, as AWS would: its filter pattern {pattern} is wrong: {error}"
+        ) from error
 
 
 def _object(pattern: dict[str, Any]) -> Predicate:
@@ -45,7 +47,9 @@ def _object(pattern: dict[str, Any]) -> Predicate:
     for key, rule in pattern.items():
         if key == "$or":
             alternatives = [_object(alternative) for alternative in rule]
-            parts.append(lambda event, alternatives=alternatives: any(matches(event) for matches in alternatives))  # type: ignore[misc]
+            parts.append(
+                lambda event, alternatives=alternatives: any(matches(event) for matches in alternatives)
+            )  # type: ignore[misc]
         else:
             parts.append(_field(key, rule))
     return lambda event: all(matches(event) for matches in parts)
@@ -58,7 +62,9 @@ def _field(key: str, rule: Any) -> Predicate:
     if not isinstance(rule, list):
         raise ValueError(f"the filter pattern of {key!r} must be a list or an object")
     leaves = [_leaf(choice) for choice in rule]
-    return lambda event: any(leaf(event.get(key, _ABSENT) if isinstance(event, dict) else _ABSENT) for leaf in leaves)
+    return lambda event: any(
+        leaf(event.get(key, _ABSENT) if isinstance(event, dict) else _ABSENT) for leaf in leaves
+    )
 
 
 class _Absent:
@@ -98,7 +104,9 @@ def _comparison(name: str, operand: Any) -> Predicate:
         if wrong := [sign for sign, _ in bounds if sign not in _NUMERIC]:
             raise ValueError(f"{wrong[0]!r} compares no numbers")
         return lambda value: (
-            isinstance(value, int | float) and not isinstance(value, bool) and all(_NUMERIC[sign](value, bound) for sign, bound in bounds)
+            isinstance(value, int | float)
+            and not isinstance(value, bool)
+            and all(_NUMERIC[sign](value, bound) for sign, bound in bounds)
         )
     raise ValueError(f"{name!r} is no rule of Lambda's; they are {', '.join(RULES)}")
 

@@ -122,7 +122,9 @@ class LambdaService:
         self._recorder.record(Throttle(t=self._kernel.now, function=function.logical_id, reason=reason))
         return Throttled(f"{function.logical_id}: {reason} is used up")
 
-    def _run(self, environment: Environment, request: str, payload: str, cold: bool, phases: "_Phases") -> Any:
+    def _run(
+        self, environment: Environment, request: str, payload: str, cold: bool, phases: "_Phases"
+    ) -> Any:
         if cold:
             # The sandbox is not billed; the imports are, since August 2025 (AWS compute blog, "INIT phase billing").
             self._kernel.sleep(self._latencies.draw("lambda", "environment"))
@@ -132,7 +134,9 @@ class LambdaService:
                 environment.load()
             except SystemExit as error:
                 raise ExitedEarly(f"the module ended the runtime with exit code {error.code}") from error
-            self._kernel.sleep(self._host.policy.init(environment.function) / self._host.cpu_speed(environment.function))
+            self._kernel.sleep(
+                self._host.policy.init(environment.function) / self._host.cpu_speed(environment.function)
+            )
             phases.init = self._kernel.now - began
         assert environment.handler is not None
         phases.begun = self._kernel.now
@@ -145,7 +149,9 @@ class LambdaService:
         self._kernel.sleep(environment.settle("return"))
         answer = json.dumps(response)
         if len(answer) > PAYLOAD_BYTES:
-            raise ResponseTooLarge(f"Response payload size exceeded maximum allowed payload size ({PAYLOAD_BYTES} bytes).")
+            raise ResponseTooLarge(
+                f"Response payload size exceeded maximum allowed payload size ({PAYLOAD_BYTES} bytes)."
+            )
         return json.loads(answer)
 
     def _await(self, process: Process, environment: Environment, phases: "_Phases") -> Answer:
@@ -173,7 +179,15 @@ class LambdaService:
     ) -> None:
         duration = self._kernel.now - phases.begun if phases.begun is not None else 0.0
         killed = phases.process is not None and phases.process.killed
-        outcome = "success" if not answer.error else "timeout" if phases.timed_out else "killed" if killed else "error"
+        outcome = (
+            "success"
+            if not answer.error
+            else "timeout"
+            if phases.timed_out
+            else "killed"
+            if killed
+            else "error"
+        )
         self._recorder.record(
             Invocation(
                 t=self._kernel.now,

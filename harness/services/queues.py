@@ -64,13 +64,18 @@ class Queue:
     def has_visible(self) -> bool:
         """Whether a poll would bring a message."""
         now = time.time() * 1000
-        visible = any(message.visible_at < now and message.delayed_until <= now for message in self.moto._messages)
+        visible = any(
+            message.visible_at < now and message.delayed_until <= now for message in self.moto._messages
+        )
         return visible and not moto_mended.is_full(self.moto)
 
     def next_visible(self) -> float | None:
         """Seconds from the epoch at which the next message becomes visible; None without messages."""
         # moto shows a message only when its time is past, so a millisecond is added.
-        return min(((max(message.visible_at, message.delayed_until) + 1) / 1000 for message in self.moto._messages), default=None)
+        return min(
+            ((max(message.visible_at, message.delayed_until) + 1) / 1000 for message in self.moto._messages),
+            default=None,
+        )
 
     def is_empty(self) -> bool:
         return not self.moto._messages and not self.returning
@@ -84,9 +89,17 @@ class Queues:
     """All queues by ARN. Watches every SQS call and records what becomes of messages."""
 
     def __init__(self, stage: Stage) -> None:
-        self._kernel, self._recorder, self._dice, self._cloud = stage.kernel, stage.recorder, stage.dice, stage.cloud
+        self._kernel, self._recorder, self._dice, self._cloud = (
+            stage.kernel,
+            stage.recorder,
+            stage.dice,
+            stage.cloud,
+        )
         system = stage.cloud.system
-        self.by_arn = {arn: Queue(stage.kernel, logical_id, arn, stage.cloud.queues[arn]) for logical_id, arn in system.queues.items()}
+        self.by_arn = {
+            arn: Queue(stage.kernel, logical_id, arn, stage.cloud.queues[arn])
+            for logical_id, arn in system.queues.items()
+        }
         self._by_name = {arn.rpartition(":")[2]: queue for arn, queue in self.by_arn.items()}
         self.consumed = {source.queue_arn for source in system.sqs_sources}
         self.gone: list[Gone] = []
@@ -96,7 +109,14 @@ class Queues:
     def received_nothing(self, queue: Queue, caller: str, seconds: float) -> None:
         """Records a ReceiveMessage of a queue that shows no message."""
         name = queue.arn.rpartition(":")[2]
-        call = Call(t=self._kernel.now, caller=caller, service="sqs", operation="ReceiveMessage", target=name, seconds=seconds)
+        call = Call(
+            t=self._kernel.now,
+            caller=caller,
+            service="sqs",
+            operation="ReceiveMessage",
+            target=name,
+            seconds=seconds,
+        )
         self._recorder.record(call)
 
     def gave_up(self, mapping: str, message: str, records: str) -> None:
@@ -138,7 +158,9 @@ class Queues:
             message = queue.find(message_id)
             message.delayed_until = max(message.delayed_until, (time.time() + late.seconds) * 1000)
         if early := self._dice.strike("message_expires", queue.logical_id):
-            self._kernel.call_at(self._kernel.now + early.seconds, lambda: self._expire(queue, queue.find(message_id)))
+            self._kernel.call_at(
+                self._kernel.now + early.seconds, lambda: self._expire(queue, queue.find(message_id))
+            )
         if self._dice.strike("poison_message", queue.logical_id):
             body = queue.find(message_id).body
             self._kernel.spawn(_POISON, lambda: self._send_poison(queue, body[: len(body) // 2]))
@@ -169,7 +191,9 @@ class Queues:
             )
         )
         if again := self._dice.strike("duplicate_delivery", f"{queue.logical_id} {message['MessageId']}"):
-            self._kernel.call_at(self._kernel.now + again.seconds, lambda: self._show_again(queue, message["MessageId"]))
+            self._kernel.call_at(
+                self._kernel.now + again.seconds, lambda: self._show_again(queue, message["MessageId"])
+            )
         if back := self._dice.strike("deletion_lost", f"{queue.logical_id} {message['MessageId']}"):
             queue.returning[message["MessageId"]] = False
             kept = queue.find(message["MessageId"])
@@ -205,7 +229,11 @@ class Queues:
         target = self._by_name.get(dead.name) if dead is not None else None
         if target is None:
             return
-        moved = list(itertools.takewhile(lambda message: message.id not in target.live, reversed(target.moto._messages)))
+        moved = list(
+            itertools.takewhile(
+                lambda message: message.id not in target.live, reversed(target.moto._messages)
+            )
+        )
         for message in reversed(moved):
             self._record(queue, "redriven", message.id)
             self.gone.append(Gone(queue.logical_id, "redriven", self._records.get(message.id, message.body)))
@@ -221,7 +249,9 @@ class Queues:
 
     def _expire_due(self, queue: Queue) -> None:
         now = time.time()
-        for message in [one for one in queue.moto._messages if one.sent_timestamp / 1000 + queue.retention <= now + 0.001]:
+        for message in [
+            one for one in queue.moto._messages if one.sent_timestamp / 1000 + queue.retention <= now + 0.001
+        ]:
             self._expire(queue, message)
         self._arm_expiry(queue)
 
@@ -236,8 +266,14 @@ class Queues:
         self.gone.append(Gone(queue.logical_id, "expired", self._records.get(message.id, message.body)))
 
     def _record(self, queue: Queue, action: str, message: str) -> None:
-        self._recorder.record(Message(t=self._kernel.now, queue=queue.logical_id, action=action, message=message))
+        self._recorder.record(
+            Message(t=self._kernel.now, queue=queue.logical_id, action=action, message=message)
+        )
 
 
 def _age(attributes: Mapping[str, str]) -> float:
-    return max(0.0, round(time.time() - int(attributes["SentTimestamp"]) / 1000, 3)) if "SentTimestamp" in attributes else 0.0
+    return (
+        max(0.0, round(time.time() - int(attributes["SentTimestamp"]) / 1000, 3))
+        if "SentTimestamp" in attributes
+        else 0.0
+    )

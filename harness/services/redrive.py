@@ -18,7 +18,11 @@ def redrive(cloud: Cloud, queues: Queues) -> int:
 def routes(queues: Queues) -> list[tuple[Queue, Queue]]:
     """(last dead-letter queue, queue that its messages were first sent to) for each chain of queues."""
     by_name = {queue.moto.name: queue for queue in queues.by_arn.values()}
-    parents = {queue.moto.dead_letter_queue.name: queue for queue in by_name.values() if queue.moto.dead_letter_queue is not None}
+    parents = {
+        queue.moto.dead_letter_queue.name: queue
+        for queue in by_name.values()
+        if queue.moto.dead_letter_queue is not None
+    }
     found = []
     for name, parent in parents.items():
         if by_name[name].moto.dead_letter_queue is None:
@@ -34,13 +38,21 @@ def _move_all(cloud: Cloud, source: Queue, target: Queue) -> int:
     while messages := _receive(cloud, source):
         for message in messages:
             attributes = message.get("MessageAttributes", {})
-            cloud.sqs.send_message(QueueUrl=cloud.queue_url(target.arn), MessageBody=message["Body"], MessageAttributes=attributes)
-            cloud.sqs.delete_message(QueueUrl=cloud.queue_url(source.arn), ReceiptHandle=message["ReceiptHandle"])
+            cloud.sqs.send_message(
+                QueueUrl=cloud.queue_url(target.arn),
+                MessageBody=message["Body"],
+                MessageAttributes=attributes,
+            )
+            cloud.sqs.delete_message(
+                QueueUrl=cloud.queue_url(source.arn), ReceiptHandle=message["ReceiptHandle"]
+            )
             moved += 1
     return moved
 
 
 def _receive(cloud: Cloud, queue: Queue) -> list[dict[str, Any]]:
     url = cloud.queue_url(queue.arn)
-    answer = cloud.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=RECEIVE_LIMIT, MessageAttributeNames=["All"])
+    answer = cloud.sqs.receive_message(
+        QueueUrl=url, MaxNumberOfMessages=RECEIVE_LIMIT, MessageAttributeNames=["All"]
+    )
     return list(answer.get("Messages", []))

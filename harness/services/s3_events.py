@@ -26,7 +26,12 @@ EVENTS = {
 
 class S3Events:
     def __init__(self, stage: Stage) -> None:
-        self._kernel, self._cloud, self._latencies, self._dice = stage.kernel, stage.cloud, stage.latencies, stage.dice
+        self._kernel, self._cloud, self._latencies, self._dice = (
+            stage.kernel,
+            stage.cloud,
+            stage.latencies,
+            stage.dice,
+        )
         self._notifications = stage.cloud.system.notifications
         self._sequence = 0
         self._underway = 0
@@ -60,7 +65,9 @@ class S3Events:
             self._later(strike.seconds, lambda: self._cloud.s3.put_object(Bucket=bucket, Key=key, Body=body))
         if strike := self._dice.strike("removed", key):
             chosen = {"VersionId": stored.version_id} if stored.version_id else {}
-            self._later(strike.seconds, lambda: self._cloud.s3.delete_object(Bucket=bucket, Key=key, **chosen))
+            self._later(
+                strike.seconds, lambda: self._cloud.s3.delete_object(Bucket=bucket, Key=key, **chosen)
+            )
 
     def _later(self, seconds: float, act: Callable[[], object]) -> None:
         def wait_and_act() -> None:
@@ -73,7 +80,14 @@ class S3Events:
         """Tells each queue that notifications were configured, as S3 does ("Configuring a bucket for notifications", step 3)."""
         for queue_arn, bucket in dict.fromkeys((one.queue_arn, one.bucket) for one in self._notifications):
             now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
-            told = {"Service": "Amazon S3", "Event": "s3:TestEvent", "Time": now, "Bucket": bucket, "RequestId": "0", "HostId": "0"}
+            told = {
+                "Service": "Amazon S3",
+                "Event": "s3:TestEvent",
+                "Time": now,
+                "Bucket": bucket,
+                "RequestId": "0",
+                "HostId": "0",
+            }
             self._tell(queue_arn, json.dumps(told), 0.0)
 
     def _tell(self, queue_arn: str, body: str, late: float) -> None:
@@ -119,7 +133,11 @@ class S3Events:
             "s3": {
                 "s3SchemaVersion": "1.0",
                 "configurationId": "notification",
-                "bucket": {"name": bucket, "ownerIdentity": {"principalId": ACCOUNT}, "arn": f"arn:aws:s3:::{bucket}"},
+                "bucket": {
+                    "name": bucket,
+                    "ownerIdentity": {"principalId": ACCOUNT},
+                    "arn": f"arn:aws:s3:::{bucket}",
+                },
                 "object": described,
             },
         }
@@ -130,4 +148,9 @@ def matches(notification: Notification, bucket: str, key: str, event: str) -> bo
     """Whether a notification is configured for this event: prefix and suffix are compared by case."""
     wanted = notification.event.removeprefix("s3:")
     kind = event.startswith(wanted[:-1]) if wanted.endswith("*") else event == wanted
-    return kind and notification.bucket == bucket and key.startswith(notification.prefix) and key.endswith(notification.suffix)
+    return (
+        kind
+        and notification.bucket == bucket
+        and key.startswith(notification.prefix)
+        and key.endswith(notification.suffix)
+    )

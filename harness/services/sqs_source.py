@@ -38,7 +38,9 @@ THROTTLE_BACKOFF_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 
 
 class SqsMapping:
-    def __init__(self, stage: Stage, source: SqsSource, function: Function, service: LambdaService, queues: Queues) -> None:
+    def __init__(
+        self, stage: Stage, source: SqsSource, function: Function, service: LambdaService, queues: Queues
+    ) -> None:
         queue = queues.by_arn[source.queue_arn]
         if function.timeout > queue.visibility_timeout:
             raise UsageError(
@@ -46,14 +48,24 @@ class SqsMapping:
                 f"the visibility timeout of {queue.logical_id} ({queue.visibility_timeout} s)"
             )
         require(function, source.logical_id, dict.fromkeys(REQUIRED, queue.arn))
-        self._kernel, self._cloud, self._latencies, self._dice = stage.kernel, stage.cloud, stage.latencies, stage.dice
+        self._kernel, self._cloud, self._latencies, self._dice = (
+            stage.kernel,
+            stage.cloud,
+            stage.latencies,
+            stage.dice,
+        )
         self._source, self._function, self._service = source, function, service
         self._queue, self._queues = queue, queues
         self._url = stage.cloud.queue_url(queue.arn)
         self._matches = filters.matcher(source.filters, source.logical_id)
         if source.provisioned_pollers:
             fewest, most = (pollers * PROVISIONED_LANES_PER_POLLER for pollers in source.provisioned_pollers)
-            self._limit, self._at_start, self._at_rest, self._per_minute = most, fewest, fewest, PROVISIONED_LANES_PER_MINUTE
+            self._limit, self._at_start, self._at_rest, self._per_minute = (
+                most,
+                fewest,
+                fewest,
+                PROVISIONED_LANES_PER_MINUTE,
+            )
         else:
             self._limit = min(source.maximum_concurrency or MAXIMUM_LANES, MAXIMUM_LANES)
             self._at_start, self._per_minute = min(STARTING_LANES, self._limit), LANES_PER_MINUTE
@@ -128,7 +140,9 @@ class SqsMapping:
 
     def _poll(self, patience: float, wanted: int | None = None) -> list[dict[str, Any]]:
         """One long poll: waits until a message is visible, or `patience` is out, and receives."""
-        answers_after = self._latencies.draw("sqs", "ReceiveMessage")  # when nothing comes; else the call itself draws its own
+        answers_after = self._latencies.draw(
+            "sqs", "ReceiveMessage"
+        )  # when nothing comes; else the call itself draws its own
         ends = self._kernel.now + patience + answers_after
         while not self._queue.has_visible() and self._kernel.now < ends:
             due = self._queue.next_visible()
@@ -150,7 +164,9 @@ class SqsMapping:
 
     def _handle(self, messages: list[dict[str, Any]]) -> None:
         records = {message["MessageId"]: self._record(message) for message in messages}
-        wanted = [message for message in messages if self._matches(_filterable(records[message["MessageId"]]))]
+        wanted = [
+            message for message in messages if self._matches(_filterable(records[message["MessageId"]]))
+        ]
         unwanted = [message for message in messages if message not in wanted]
         self._delete(unwanted)
         for batch in _payloads(wanted, records):
@@ -214,7 +230,9 @@ class SqsMapping:
         }
 
 
-def _payloads(messages: list[dict[str, Any]], records: dict[str, dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+def _payloads(
+    messages: list[dict[str, Any]], records: dict[str, dict[str, Any]]
+) -> Iterator[list[dict[str, Any]]]:
     """The messages in batches that an invocation's payload can hold."""
     batch: list[dict[str, Any]] = []
     size = 0

@@ -34,12 +34,25 @@ WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "Tr
 
 
 class StreamMapping:
-    def __init__(self, stage: Stage, source: StreamSource, function: Function, service: LambdaService, queues: Queues, shards: int) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        source: StreamSource,
+        function: Function,
+        service: LambdaService,
+        queues: Queues,
+        shards: int,
+    ) -> None:
         required = dict.fromkeys(REQUIRED, source.stream_arn) | {"dynamodb:ListStreams": "*"}
         if source.on_failure:
             required["sqs:SendMessage"] = source.on_failure
         require(function, source.logical_id, required)
-        self._kernel, self._cloud, self._latencies, self._dice = stage.kernel, stage.cloud, stage.latencies, stage.dice
+        self._kernel, self._cloud, self._latencies, self._dice = (
+            stage.kernel,
+            stage.cloud,
+            stage.latencies,
+            stage.dice,
+        )
         self._source, self._function, self._service, self._queues = source, function, service, queues
         self._table = source.stream_arn.partition(":table/")[2].partition("/")[0]
         self._matches = filters.matcher(source.filters, source.logical_id)
@@ -145,7 +158,9 @@ class StreamMapping:
         }
         url = self._cloud.queue_url(self._source.on_failure)
         sent = self._cloud.sqs.send_message(QueueUrl=url, MessageBody=msgspec.json.encode(body).decode())
-        self._queues.gave_up(self._source.logical_id, sent["MessageId"], json.dumps([record["dynamodb"] for record in records]))
+        self._queues.gave_up(
+            self._source.logical_id, sent["MessageId"], json.dumps([record["dynamodb"] for record in records])
+        )
 
     @property
     def batch_size(self) -> int:
@@ -228,6 +243,7 @@ def _first_failure(response: Any, records: list[dict[str, Any]]) -> int | None:
         return 0
     order = {record["dynamodb"]["SequenceNumber"]: index for index, record in enumerate(records)}
     named = [
-        order.get(failure.get("itemIdentifier") or "", 0) if isinstance(failure, dict) else 0 for failure in response["batchItemFailures"]
+        order.get(failure.get("itemIdentifier") or "", 0) if isinstance(failure, dict) else 0
+        for failure in response["batchItemFailures"]
     ]
     return min(named)

@@ -22,4 +22,6 @@ def close_file(record: DynamoDBRecord) -> None:
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    return process_partial_response(event=event, record_handler=close_file, processor=PROCESSOR, context=context)
+    return process_partial_response(
+        event=event, record_handler=close_file, processor=PROCESSOR, context=context
+    )

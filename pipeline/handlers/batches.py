@@ -33,5 +33,8 @@ class LoggingBatchProcessor(BatchProcessor):
         while trace is not None and trace.tb_next is not None:
             trace = trace.tb_next
         place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else ""
-        logger.error("a record failed", extra={"error": kind.__name__ if kind else "", "detail": str(error), "place": place})
+        logger.error(
+            "a record failed",
+            extra={"error": kind.__name__ if kind else "", "detail": str(error), "place": place},
+        )
         return super().failure_handler(record, exception)

@@ -22,4 +22,6 @@ def open_files(record: SQSRecord) -> None:
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    return process_partial_response(event=event, record_handler=open_files, processor=PROCESSOR, context=context)
+    return process_partial_response(
+        event=event, record_handler=open_files, processor=PROCESSOR, context=context
+    )

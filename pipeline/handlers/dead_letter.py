@@ -35,7 +35,9 @@ def bury(record: SQSRecord) -> None:
             burying.bury_batch(STATE, messages.decode_batch(record.body))
     except msgspec.DecodeError as error:
         # Belongs to no file. It is kept in the parked queue like the others, for a person to look at.
-        logger.error("a message that is not ours", extra={"message_id": record.message_id, "error": str(error)})
+        logger.error(
+            "a message that is not ours", extra={"message_id": record.message_id, "error": str(error)}
+        )
     if parked:
         clients.sqs().send_message(
             QueueUrl=SETTINGS.parked_queues[record.event_source_arn],

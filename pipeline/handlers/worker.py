@@ -28,4 +28,6 @@ def read_batch(record: SQSRecord, lambda_context: LambdaContext) -> None:
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    return process_partial_response(event=event, record_handler=read_batch, processor=PROCESSOR, context=context)
+    return process_partial_response(
+        event=event, record_handler=read_batch, processor=PROCESSOR, context=context
+    )

@@ -27,7 +27,12 @@ class _Claim(msgspec.Struct, frozen=True):
 def detect(page_number: int, text: PageText) -> tuple[Finding, ...]:
     """All NPI on a page, in reading order."""
     page = Page(text.words)
-    claims = [claim for number, line in enumerate(page.lines) for detector in DETECTORS for claim in _claims(detector, page, line, number)]
+    claims = [
+        claim
+        for number, line in enumerate(page.lines)
+        for detector in DETECTORS
+        for claim in _claims(detector, page, line, number)
+    ]
     return tuple(_finding(page_number, page.lines[claim.line], claim) for claim in _strongest(claims))
 
 

@@ -70,7 +70,9 @@ def _is_card(number: str) -> bool:
 
 def _is_routing_number(number: str) -> bool:
     prefix = int(number[:2])
-    return bool(rtn.is_valid(number)) and (prefix <= 12 or 21 <= prefix <= 32 or 61 <= prefix <= 72 or prefix == 80)
+    return bool(rtn.is_valid(number)) and (
+        prefix <= 12 or 21 <= prefix <= 32 or 61 <= prefix <= 72 or prefix == 80
+    )
 
 
 def _is_account(number: str) -> bool:
@@ -118,7 +120,10 @@ def _exists(year: int, month: int, day: int) -> bool:
 
 
 _MONTHS = {
-    name: number for number, name in enumerate(["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], 1)
+    name: number
+    for number, name in enumerate(
+        ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], 1
+    )
 }
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 _CARD_PREFIXES = re.compile(
@@ -150,7 +155,9 @@ _LAST_FOUR = r"D{3} ?D"
 _NINE_GROUPED = _number_form(rf"D{{3}}{_HYPHEN}D{{2}}{_HYPHEN}{_LAST_FOUR}")
 _NINE_LOOSE = _number_form(rf"D{{3}}(?:{_SEPARATOR}|)D{{2}}(?:{_SEPARATOR}|){_LAST_FOUR}")
 _TAXPAYER = r"\bt\.?i\.?n\b|tax(?:payer)?.{0,3}i\.?d|taxpayer"
-_SOCIAL_SECURITY = _pattern(rf"so[ceo]ial|securi|\bs\.?\s?[s5]\.?\s?[n#]|\bss\s?(?:no|num)|soc\.?\s?sec|{_TAXPAYER}")
+_SOCIAL_SECURITY = _pattern(
+    rf"so[ceo]ial|securi|\bs\.?\s?[s5]\.?\s?[n#]|\bss\s?(?:no|num)|soc\.?\s?sec|{_TAXPAYER}"
+)
 _INDIVIDUAL_TAXPAYER = _pattern(rf"[il1|]t[il1|]n\b|individual tax|{_TAXPAYER}|so[ceo]ial|\bssn")
 _LABEL_WORDS = "NO|NR|NUM|NBR|ID|LIC|DL|DLN|OLN|CDL|IS|THE|AND|FOR|OF|EXP|DOB|SSN"
 """Short words in capitals that stand before a number and are no part of it."""
@@ -160,10 +167,26 @@ _LICENCE_FORM = re.compile(
 )
 
 DETECTORS: tuple[Detector, ...] = (
-    Detector(type="SSN", form=_NINE_GROUPED, check=_number(_is_ssn), context=_SOCIAL_SECURITY, alone=0.8, named=0.98),
+    Detector(
+        type="SSN",
+        form=_NINE_GROUPED,
+        check=_number(_is_ssn),
+        context=_SOCIAL_SECURITY,
+        alone=0.8,
+        named=0.98,
+    ),
     Detector(type="SSN", form=_NINE_LOOSE, check=_number(_is_ssn), context=_SOCIAL_SECURITY, named=0.92),
-    Detector(type="ITIN", form=_NINE_GROUPED, check=_number(_is_itin), context=_INDIVIDUAL_TAXPAYER, alone=0.75, named=0.98),
-    Detector(type="ITIN", form=_NINE_LOOSE, check=_number(_is_itin), context=_INDIVIDUAL_TAXPAYER, named=0.92),
+    Detector(
+        type="ITIN",
+        form=_NINE_GROUPED,
+        check=_number(_is_itin),
+        context=_INDIVIDUAL_TAXPAYER,
+        alone=0.75,
+        named=0.98,
+    ),
+    Detector(
+        type="ITIN", form=_NINE_LOOSE, check=_number(_is_itin), context=_INDIVIDUAL_TAXPAYER, named=0.92
+    ),
     Detector(
         type="CARD_NUMBER",
         form=_number_form(r"(?:D[ -]?){12,18}D"),

@@ -23,7 +23,11 @@ class Line(msgspec.Struct, frozen=True):
 
     def words_at(self, start: int, end: int) -> tuple[Word, ...]:
         """The words that text[start:end] touches."""
-        return tuple(word for word, at in zip(self.words, self.starts, strict=True) if at < end and at + len(word.text) > start)
+        return tuple(
+            word
+            for word, at in zip(self.words, self.starts, strict=True)
+            if at < end and at + len(word.text) > start
+        )
 
     @property
     def box(self) -> Box:
@@ -37,7 +41,9 @@ class Page:
         by_line: dict[int, list[Word]] = {}
         for word in words:
             by_line.setdefault(word.line, []).append(word)
-        self.lines = tuple(_line(tuple(sorted(group, key=lambda word: word.box[0]))) for group in by_line.values())
+        self.lines = tuple(
+            _line(tuple(sorted(group, key=lambda word: word.box[0]))) for group in by_line.values()
+        )
 
     def before(self, line: Line, start: int) -> str:
         """What stands to the left of text[start]: in its own line, and in lines that end beside it."""
@@ -45,7 +51,9 @@ class Page:
         left = [
             other
             for other in self.lines
-            if other is not line and other.box[2] <= line.box[0] and _overlap(other.words[-1].box, box, 1) > 0.5
+            if other is not line
+            and other.box[2] <= line.box[0]
+            and _overlap(other.words[-1].box, box, 1) > 0.5
         ]
         nearest = max(left, key=lambda other: other.box[2], default=None)
         return f"{nearest.text} {line.text[:start]}" if nearest else line.text[:start]

@@ -32,7 +32,12 @@ def rows(module: str) -> Iterator[Callable[..., None]]:
 
 
 def document() -> str:
-    lines = ["# Conformance", "", "Generated from tests/conformance by `python -m tests.conformance.document`. Each row is a test.", ""]
+    lines = [
+        "# Conformance",
+        "",
+        "Generated from tests/conformance by `python -m tests.conformance.document`. Each row is a test.",
+        "",
+    ]
     for module, title in MODULES.items():
         lines += [f"## {title}", "", "| behaviour | source | test |", "|---|---|---|"]
         for test in rows(module):

@@ -78,7 +78,12 @@ def test_a_call_that_the_timeout_cuts_off_never_happens(tunnel: Tunnel) -> None:
             finally:
                 sqs.send_message(QueueUrl=url, MessageBody="cleanup")
     """
-    tunnel.run(queue(visibility=60, function=f"Timeout: 5, MemorySize: 1769, {SQS_ALLOWED}"), handler, send("a"), longest=20)
+    tunnel.run(
+        queue(visibility=60, function=f"Timeout: 5, MemorySize: 1769, {SQS_ALLOWED}"),
+        handler,
+        send("a"),
+        longest=20,
+    )
     assert tunnel.invocations[0].outcome == "timeout"
     assert tunnel.messages("sent", "Dead") == []
 
@@ -152,7 +157,11 @@ def test_compute_takes_longer_with_less_than_one_vcpu(tunnel: Tunnel) -> None:
 def test_reserved_concurrency_limits_a_function(tunnel: Tunnel) -> None:
     """A function never runs more often at once than its reserved concurrency."""
     function = "Timeout: 5, MemorySize: 1769, ReservedConcurrentExecutions: 2"
-    tunnel.run(queue(visibility=600, function=function), "import time\ndef handler(e, c): time.sleep(3)", send(*"abcdefgh"))
+    tunnel.run(
+        queue(visibility=600, function=function),
+        "import time\ndef handler(e, c): time.sleep(3)",
+        send(*"abcdefgh"),
+    )
     assert len({one.environment for one in tunnel.invocations}) == 2
     assert {throttle.reason for throttle in tunnel.throttles} == {"reserved concurrency"}
 
@@ -165,7 +174,11 @@ def test_each_function_sees_its_own_environment_variables(tunnel: Tunnel) -> Non
         def handler(event, context):
             print(os.environ["KIND"], os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"], os.environ["AWS_REGION"])
     """
-    tunnel.run(queue(function="Timeout: 5, MemorySize: 512, Environment: {Variables: {KIND: letter}}"), handler, send("a"))
+    tunnel.run(
+        queue(function="Timeout: 5, MemorySize: 512, Environment: {Variables: {KIND: letter}}"),
+        handler,
+        send("a"),
+    )
     assert tunnel.logs == ["letter 512 us-east-1"]
 
 
@@ -220,7 +233,9 @@ def test_a_response_larger_than_six_megabytes_is_an_error(tunnel: Tunnel) -> Non
 
 
 @row(SCALING)
-def test_new_environments_come_at_a_thousand_in_ten_seconds(tunnel: Tunnel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_new_environments_come_at_a_thousand_in_ten_seconds(
+    tunnel: Tunnel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A function gets up to 1,000 new environments every 10 seconds, refilled continuously; beyond that it is throttled."""
     assert (lambda_service.SCALING_BURST, lambda_service.SCALING_PERIOD) == (1_000, 10.0)
     monkeypatch.setattr(lambda_service, "SCALING_BURST", 10)  # the same with fewer environments
@@ -232,7 +247,9 @@ def test_new_environments_come_at_a_thousand_in_ten_seconds(tunnel: Tunnel, monk
 
 
 @row(SCALING)
-def test_the_account_has_a_thousand_concurrent_executions(tunnel: Tunnel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_account_has_a_thousand_concurrent_executions(
+    tunnel: Tunnel, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """All functions of an account share 1,000 concurrent executions by default; beyond that invocations are throttled."""
     assert lambda_service.ACCOUNT_CONCURRENCY == 1_000
     monkeypatch.setattr(lambda_service, "ACCOUNT_CONCURRENCY", 3)  # the same with fewer
@@ -265,6 +282,13 @@ def test_after_a_crash_the_environment_is_fresh(tunnel: Tunnel, fault: str) -> N
 @row(RUNTIME)
 def test_an_idle_environment_may_be_lost_at_any_time(tunnel: Tunnel) -> None:
     """Lambda may end an idle environment at any time; the next invocation is a cold start (at a rate of the scenario's)."""
-    tunnel.run(queue(), COUNTER, send("a"), send("b", at=20.0), send("c", at=40.0), faults="[environment_lost]\nonly = [1]")
+    tunnel.run(
+        queue(),
+        COUNTER,
+        send("a"),
+        send("b", at=20.0),
+        send("c", at=40.0),
+        faults="[environment_lost]\nonly = [1]",
+    )
     assert [one.cold for one in tunnel.invocations] == [True, True, False]
     assert tunnel.logs == ["1", "1", "2"]

@@ -32,7 +32,13 @@ def test_an_upload_is_told_to_the_queue(tunnel: Tunnel) -> None:
 
 @row(STRUCTURE)
 @pytest.mark.parametrize(
-    ("key", "encoded"), [("a b.tif", "a+b.tif"), ("x/y z/ü.tif", "x/y+z/%C3%BC.tif"), ("a+b.tif", "a%2Bb.tif"), ("50%.tif", "50%25.tif")]
+    ("key", "encoded"),
+    [
+        ("a b.tif", "a+b.tif"),
+        ("x/y z/ü.tif", "x/y+z/%C3%BC.tif"),
+        ("a+b.tif", "a%2Bb.tif"),
+        ("50%.tif", "50%25.tif"),
+    ],
 )
 def test_keys_are_url_encoded_with_plus_for_space(tunnel: Tunnel, key: str, encoded: str) -> None:
     """The key of an event is URL-encoded, a space as +, a slash as it is."""
@@ -82,7 +88,9 @@ def test_events_come_some_time_after_the_upload(tunnel: Tunnel) -> None:
     """Events are typically delivered within seconds: the delay is drawn for each, so two may overtake one another."""
     from harness.cloud.latency import load
 
-    tunnel.run(bucket(), PRINT, *(put(f"{number}", at=0.01 * number) for number in range(30)), latencies=load())
+    tunnel.run(
+        bucket(), PRINT, *(put(f"{number}", at=0.01 * number) for number in range(30)), latencies=load()
+    )
     keys = [int(record["s3"]["object"]["key"]) for record in told(tunnel)]
     assert sorted(keys) == list(range(30))
     assert keys != sorted(keys)
@@ -109,7 +117,9 @@ def test_an_event_may_be_told_twice(tunnel: Tunnel) -> None:
 @row("S3 user guide, Amazon S3 Event Notifications")
 def test_an_event_may_come_late(tunnel: Tunnel) -> None:
     """Events are typically delivered in seconds but can sometimes take a minute or longer (at a rate of the scenario's)."""
-    tunnel.run(bucket(), PRINT, put("a"), put("b", at=1.0), faults="[late_event]\nonly = [1]\nseconds = [90.0, 90.0]")
+    tunnel.run(
+        bucket(), PRINT, put("a"), put("b", at=1.0), faults="[late_event]\nonly = [1]\nseconds = [90.0, 90.0]"
+    )
     assert [record["s3"]["object"]["key"] for record in told(tunnel)] == ["b", "a"]
     assert tunnel.messages("received")[-1].t > 90
 
@@ -128,4 +138,7 @@ def test_a_multipart_upload_is_told_once_complete(tunnel: Tunnel) -> None:
 
     tunnel.run(bucket(), PRINT, upload)
     (record,) = told(tunnel)
-    assert (record["eventName"], record["s3"]["object"]["size"]) == ("ObjectCreated:CompleteMultipartUpload", 100)
+    assert (record["eventName"], record["s3"]["object"]["size"]) == (
+        "ObjectCreated:CompleteMultipartUpload",
+        100,
+    )

@@ -54,8 +54,12 @@ def test_a_message_cannot_be_hidden_for_more_than_twelve_hours(tunnel: Tunnel) -
         sqs.send_message(QueueUrl=url, MessageBody="a")
         (message,) = received(sqs, url)
         with pytest.raises(ClientError):
-            sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=43_201)
-        sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=43_000)
+            sqs.change_message_visibility(
+                QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=43_201
+            )
+        sqs.change_message_visibility(
+            QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=43_000
+        )
         kernel.sleep(42_990)
         assert received(sqs, url) == []
 
@@ -71,7 +75,9 @@ def test_the_visibility_of_a_message_that_is_not_in_flight_cannot_change(tunnel:
         (message,) = received(sqs, url, VisibilityTimeout=1)
         kernel.sleep(2)
         with pytest.raises(ClientError, match="MessageNotInflight"):
-            sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=10)
+            sqs.change_message_visibility(
+                QueueUrl=url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=10
+            )
 
     client(tunnel, act)
 
@@ -80,7 +86,11 @@ def test_the_visibility_of_a_message_that_is_not_in_flight_cannot_change(tunnel:
 def test_a_message_is_gone_when_its_retention_is_over(tunnel: Tunnel) -> None:
     """A message that nobody deletes is gone MessageRetentionPeriod after it was sent."""
     resources = "Queue: {Type: AWS::SQS::Queue, Properties: {MessageRetentionPeriod: 60}}"
-    emulation = client(tunnel, lambda sqs, url, kernel: (sqs.send_message(QueueUrl=url, MessageBody="a"), kernel.sleep(61)), resources)
+    emulation = client(
+        tunnel,
+        lambda sqs, url, kernel: (sqs.send_message(QueueUrl=url, MessageBody="a"), kernel.sleep(61)),
+        resources,
+    )
     assert emulation.leftovers["Queue"].messages == 0
     assert [round(message.t, 1) for message in tunnel.messages("expired")] == [60.0]
 
@@ -193,7 +203,9 @@ def test_each_64_kb_of_payload_is_one_request(tunnel: Tunnel, size: int, request
         assert received(sqs, url) == []
 
     client(tunnel, act)
-    calls = [call for call in tunnel.calls("SendMessage") + tunnel.calls("ReceiveMessage") if call.service == "sqs"]
+    calls = [
+        call for call in tunnel.calls("SendMessage") + tunnel.calls("ReceiveMessage") if call.service == "sqs"
+    ]
     assert [meter.sqs_requests(call) for call in calls] == [requests, requests, 1]
 
 
@@ -204,7 +216,10 @@ def test_no_more_than_120000_messages_are_in_flight(tunnel: Tunnel, monkeypatch:
     monkeypatch.setattr(moto_mended, "IN_FLIGHT_LIMIT", 3)  # the same with fewer messages
     slow = "import time\ndef handler(event, context): time.sleep(4)"
     tunnel.run(queue(), slow, send(*map(str, range(10))))
-    receives, moves = [message.t for message in tunnel.messages("received")], tunnel.messages("received") + tunnel.messages("deleted")
+    receives, moves = (
+        [message.t for message in tunnel.messages("received")],
+        tunnel.messages("received") + tunnel.messages("deleted"),
+    )
     in_flight = most = 0
     for move in sorted(moves, key=lambda move: move.t):
         in_flight += 1 if move.action == "received" else -1

@@ -76,7 +76,9 @@ def test_only_the_reported_items_of_a_partial_batch_reappear(tunnel: Tunnel) -> 
             failed = [record["messageId"] for record in event["Records"] if record["body"] == "b"]
             return {"batchItemFailures": [{"itemIdentifier": one} for one in failed]}
     """
-    mapping = "BatchSize: 10, MaximumBatchingWindowInSeconds: 1, FunctionResponseTypes: [ReportBatchItemFailures]"
+    mapping = (
+        "BatchSize: 10, MaximumBatchingWindowInSeconds: 1, FunctionResponseTypes: [ReportBatchItemFailures]"
+    )
     tunnel.run(queue(receives=2, mapping=mapping), handler, send("a", "b", "c"))
     assert tunnel.logs[-1] == "b"
     assert sorted(message.receives for message in tunnel.messages("received")) == [1, 1, 1, 2]
@@ -88,7 +90,9 @@ def test_only_the_reported_items_of_a_partial_batch_reappear(tunnel: Tunnel) -> 
 def test_an_empty_partial_response_is_success(tunnel: Tunnel, answer: str) -> None:
     """A response that is null, or whose batchItemFailures is empty or null, means that the whole batch succeeded."""
     tunnel.run(
-        queue(mapping="BatchSize: 1, FunctionResponseTypes: [ReportBatchItemFailures]"), f"def handler(e, c): return {answer}", send("a")
+        queue(mapping="BatchSize: 1, FunctionResponseTypes: [ReportBatchItemFailures]"),
+        f"def handler(e, c): return {answer}",
+        send("a"),
     )
     assert len(tunnel.messages("deleted")) == 1
 
@@ -116,14 +120,22 @@ def test_a_malformed_partial_response_fails_the_whole_batch(tunnel: Tunnel, answ
 @row(ERRORS)
 def test_an_exception_fails_the_whole_batch_also_with_partial_responses(tunnel: Tunnel) -> None:
     """An exception fails the whole batch, whether or not ReportBatchItemFailures is configured."""
-    tunnel.run(queue(receives=1, mapping="BatchSize: 1, FunctionResponseTypes: [ReportBatchItemFailures]"), BROKEN, send("a"))
+    tunnel.run(
+        queue(receives=1, mapping="BatchSize: 1, FunctionResponseTypes: [ReportBatchItemFailures]"),
+        BROKEN,
+        send("a"),
+    )
     assert tunnel.emulation.leftovers["Dead"].messages == 1
 
 
 @row(ERRORS)
 def test_without_partial_responses_the_return_value_does_not_matter(tunnel: Tunnel) -> None:
     """Without ReportBatchItemFailures a batch succeeds when the function returns, whatever it returns."""
-    tunnel.run(queue(), "def handler(e, c): return {'batchItemFailures': [{'itemIdentifier': e['Records'][0]['messageId']}]}", send("a"))
+    tunnel.run(
+        queue(),
+        "def handler(e, c): return {'batchItemFailures': [{'itemIdentifier': e['Records'][0]['messageId']}]}",
+        send("a"),
+    )
     assert len(tunnel.messages("deleted")) == 1
 
 
@@ -145,21 +157,31 @@ def test_concurrency_grows_by_up_to_300_a_minute_while_messages_remain(tunnel: T
 @row(SCALING)
 def test_maximum_concurrency_caps_the_mapping(tunnel: Tunnel) -> None:
     """MaximumConcurrency caps how many invocations of the mapping run at once."""
-    tunnel.run(queue(visibility=900, mapping="BatchSize: 1, ScalingConfig: {MaximumConcurrency: 7}"), SLOW, send(*map(str, range(100))))
+    tunnel.run(
+        queue(visibility=900, mapping="BatchSize: 1, ScalingConfig: {MaximumConcurrency: 7}"),
+        SLOW,
+        send(*map(str, range(100))),
+    )
     assert running(tunnel) == 7
 
 
 @row(SCALING)
 def test_maximum_concurrency_of_two_starts_with_two(tunnel: Tunnel) -> None:
     """A MaximumConcurrency below five also limits the start."""
-    tunnel.run(queue(visibility=900, mapping="BatchSize: 1, ScalingConfig: {MaximumConcurrency: 2}"), SLOW, send(*map(str, range(12))))
+    tunnel.run(
+        queue(visibility=900, mapping="BatchSize: 1, ScalingConfig: {MaximumConcurrency: 2}"),
+        SLOW,
+        send(*map(str, range(12))),
+    )
     assert running(tunnel) == 2
 
 
 @row(CONFIGURE)
 def test_a_batch_holds_up_to_its_size(tunnel: Tunnel) -> None:
     """An invocation receives up to BatchSize messages."""
-    tunnel.run(queue(mapping="BatchSize: 4, MaximumBatchingWindowInSeconds: 2"), OK, send(*map(str, range(60))))
+    tunnel.run(
+        queue(mapping="BatchSize: 4, MaximumBatchingWindowInSeconds: 2"), OK, send(*map(str, range(60)))
+    )
     assert max(one.records for one in tunnel.invocations) == 4
     assert sum(one.records for one in tunnel.invocations) == 60
 
@@ -176,7 +198,9 @@ def test_a_batching_window_waits_for_more_messages(tunnel: Tunnel) -> None:
 @row(CONFIGURE)
 def test_a_full_batch_does_not_wait_for_the_window_to_end(tunnel: Tunnel) -> None:
     """A batch that is full is sent at once, before its window ends."""
-    tunnel.run(queue(mapping="BatchSize: 2, MaximumBatchingWindowInSeconds: 60", visibility=600), OK, send("a", "b"))
+    tunnel.run(
+        queue(mapping="BatchSize: 2, MaximumBatchingWindowInSeconds: 60", visibility=600), OK, send("a", "b")
+    )
     assert tunnel.invocations[0].start < 1
 
 
@@ -193,7 +217,9 @@ def test_a_batch_larger_than_ten_is_collected_from_several_receives(tunnel: Tunn
 def test_messages_that_match_no_filter_are_deleted_without_an_invocation(tunnel: Tunnel) -> None:
     """A message that matches no filter is deleted from the queue and never reaches the function."""
     mapping = """BatchSize: 1, FilterCriteria: {Filters: [{Pattern: '{"body": {"kind": ["wanted"]}}'}]}"""
-    tunnel.run(queue(mapping=mapping), OK, send(json.dumps({"kind": "other"}), json.dumps({"kind": "wanted"})))
+    tunnel.run(
+        queue(mapping=mapping), OK, send(json.dumps({"kind": "other"}), json.dumps({"kind": "wanted"}))
+    )
     assert tunnel.logs == ['got {"kind": "wanted"}']
     assert len(tunnel.messages("deleted")) == 2
 
@@ -210,7 +236,11 @@ def test_a_body_that_is_no_json_does_not_match_a_pattern_for_json(tunnel: Tunnel
 @row(ERRORS)
 def test_a_throttled_batch_is_tried_again_and_not_received_again(tunnel: Tunnel) -> None:
     """When the function is throttled, Lambda retries the invocation with the batch that it holds."""
-    tunnel.run(queue(visibility=120, function="Timeout: 5, MemorySize: 1769, ReservedConcurrentExecutions: 1"), SLOW, send("a", "b", "c"))
+    tunnel.run(
+        queue(visibility=120, function="Timeout: 5, MemorySize: 1769, ReservedConcurrentExecutions: 1"),
+        SLOW,
+        send("a", "b", "c"),
+    )
     assert tunnel.throttles
     assert len(tunnel.messages("received")) == 3
     assert running(tunnel) == 1
@@ -219,7 +249,12 @@ def test_a_throttled_batch_is_tried_again_and_not_received_again(tunnel: Tunnel)
 @row(ERRORS)
 def test_a_batch_that_stays_throttled_reappears_after_its_visibility_timeout(tunnel: Tunnel) -> None:
     """A batch that stays throttled until its visibility timeout has passed reappears in the queue, received once more."""
-    tunnel.run(queue(visibility=20, function="Timeout: 5, MemorySize: 1769, ReservedConcurrentExecutions: 0"), OK, send("a"), longest=60)
+    tunnel.run(
+        queue(visibility=20, function="Timeout: 5, MemorySize: 1769, ReservedConcurrentExecutions: 0"),
+        OK,
+        send("a"),
+        longest=60,
+    )
     assert tunnel.invocations == []
     assert [message.receives for message in tunnel.messages("received")] == [1, 2, 3, 4]
 
@@ -241,13 +276,30 @@ def test_the_record_carries_the_documented_fields(tunnel: Tunnel) -> None:
             print(sorted(record["attributes"]))
             print(record["messageAttributes"]["kind"]["stringValue"], record["eventSource"], record["awsRegion"])
     """
-    tunnel.run(queue(), handler, send("a", MessageAttributes={"kind": {"DataType": "String", "StringValue": "letter"}}))
+    tunnel.run(
+        queue(),
+        handler,
+        send("a", MessageAttributes={"kind": {"DataType": "String", "StringValue": "letter"}}),
+    )
     assert tunnel.logs[0] == str(
-        ["attributes", "awsRegion", "body", "eventSource", "eventSourceARN", "md5OfBody", "messageAttributes", "messageId", "receiptHandle"]
+        [
+            "attributes",
+            "awsRegion",
+            "body",
+            "eventSource",
+            "eventSourceARN",
+            "md5OfBody",
+            "messageAttributes",
+            "messageId",
+            "receiptHandle",
+        ]
     )
-    assert {"ApproximateReceiveCount", "SentTimestamp", "SenderId", "ApproximateFirstReceiveTimestamp"} <= set(
-        json.loads(tunnel.logs[1].replace("'", '"'))
-    )
+    assert {
+        "ApproximateReceiveCount",
+        "SentTimestamp",
+        "SenderId",
+        "ApproximateFirstReceiveTimestamp",
+    } <= set(json.loads(tunnel.logs[1].replace("'", '"')))
     assert tunnel.logs[2] == "letter aws:sqs us-east-1"
 
 
@@ -285,7 +337,11 @@ def test_a_handler_can_make_its_message_visible_at_once(tunnel: Tunnel) -> None:
             boto3.client("sqs").change_message_visibility(QueueUrl=url, ReceiptHandle=record["receiptHandle"], VisibilityTimeout=0)
             raise ValueError
     """
-    tunnel.run(queue(visibility=600, receives=2, function=f"Timeout: 5, MemorySize: 1769, {SQS_ALLOWED}"), handler, send("a"))
+    tunnel.run(
+        queue(visibility=600, receives=2, function=f"Timeout: 5, MemorySize: 1769, {SQS_ALLOWED}"),
+        handler,
+        send("a"),
+    )
     assert all(gap < 5 for gap in gaps([message.t for message in tunnel.messages("received")]))
 
 
@@ -301,7 +357,11 @@ def test_a_handler_can_extend_the_visibility_of_its_message(tunnel: Tunnel) -> N
             boto3.client("sqs").change_message_visibility(QueueUrl=url, ReceiptHandle=record["receiptHandle"], VisibilityTimeout=200)
             raise ValueError
     """
-    tunnel.run(queue(visibility=30, receives=2, function=f"Timeout: 5, MemorySize: 1769, {SQS_ALLOWED}"), handler, send("a"))
+    tunnel.run(
+        queue(visibility=30, receives=2, function=f"Timeout: 5, MemorySize: 1769, {SQS_ALLOWED}"),
+        handler,
+        send("a"),
+    )
     (gap,) = gaps([message.t for message in tunnel.messages("received")])
     assert 200 < gap < 202
 
@@ -330,7 +390,9 @@ def test_a_mapping_with_partial_responses_does_not_back_off(tunnel: Tunnel) -> N
             return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in event["Records"]]}
     """
     mapping = "BatchSize: 1, FunctionResponseTypes: [ReportBatchItemFailures]"
-    tunnel.run(queue(visibility=3600, receives=1, mapping=mapping), fail, send(*map(str, range(400))), longest=40)
+    tunnel.run(
+        queue(visibility=3600, receives=1, mapping=mapping), fail, send(*map(str, range(400))), longest=40
+    )
     assert running(tunnel) > 20
 
 
@@ -355,7 +417,9 @@ def test_provisioned_pollers_run_ten_invocations_each(tunnel: Tunnel) -> None:
 @row(SCALING)
 def test_provisioned_mode_excludes_maximum_concurrency(tunnel: Tunnel) -> None:
     """A mapping with provisioned mode and MaximumConcurrency is refused."""
-    mapping = "BatchSize: 1, ProvisionedPollerConfig: {MinimumPollers: 2}, ScalingConfig: {MaximumConcurrency: 5}"
+    mapping = (
+        "BatchSize: 1, ProvisionedPollerConfig: {MinimumPollers: 2}, ScalingConfig: {MaximumConcurrency: 5}"
+    )
     with pytest.raises(UsageError, match="exclude one another"):
         tunnel.run(queue(mapping=mapping), OK)
 

@@ -49,7 +49,9 @@ def test_a_batch_holds_up_to_its_size(tunnel: Tunnel) -> None:
 @row(USING)
 def test_one_batch_of_a_shard_is_in_flight_at_a_time(tunnel: Tunnel) -> None:
     """Without a parallelization factor one batch of a shard is processed at a time."""
-    tunnel.run(stream(mapping="BatchSize: 1"), "import time\ndef handler(e, c): time.sleep(2)", write(*items(*"abc")))
+    tunnel.run(
+        stream(mapping="BatchSize: 1"), "import time\ndef handler(e, c): time.sleep(2)", write(*items(*"abc"))
+    )
     starts = [one.start for one in tunnel.invocations]
     assert all(gap >= 2 for gap in gaps(starts))
 
@@ -58,7 +60,11 @@ def test_one_batch_of_a_shard_is_in_flight_at_a_time(tunnel: Tunnel) -> None:
 def test_a_parallelization_factor_runs_other_partition_keys_at_once(tunnel: Tunnel) -> None:
     """With a parallelization factor batches of different partition keys run at once, those of one key in order."""
     written = [item for number in range(8) for item in items("a", "b", key=f"p{number}")]
-    tunnel.run(stream(mapping="BatchSize: 1, ParallelizationFactor: 10"), "import time\ndef handler(e, c): time.sleep(2)", write(*written))
+    tunnel.run(
+        stream(mapping="BatchSize: 1, ParallelizationFactor: 10"),
+        "import time\ndef handler(e, c): time.sleep(2)",
+        write(*written),
+    )
     assert sum(one.start < 2 for one in tunnel.invocations) > 2
     assert len(tunnel.invocations) == 16
 
@@ -82,14 +88,22 @@ def test_a_failing_batch_blocks_its_shard_until_it_succeeds(tunnel: Tunnel) -> N
 @row(PARAMETERS)
 def test_maximum_retry_attempts_gives_a_batch_up(tunnel: Tunnel) -> None:
     """After MaximumRetryAttempts retries a batch is given up, and the shard goes on."""
-    tunnel.run(stream(mapping="BatchSize: 1, MaximumRetryAttempts: 2"), "def handler(e, c): raise ValueError", write(*items("a", "b")))
+    tunnel.run(
+        stream(mapping="BatchSize: 1, MaximumRetryAttempts: 2"),
+        "def handler(e, c): raise ValueError",
+        write(*items("a", "b")),
+    )
     assert len(tunnel.invocations) == 6
 
 
 @row(PARAMETERS)
 def test_maximum_record_age_gives_old_records_up(tunnel: Tunnel) -> None:
     """Records older than MaximumRecordAgeInSeconds are given up."""
-    tunnel.run(stream(mapping="BatchSize: 1, MaximumRecordAgeInSeconds: 60"), "def handler(e, c): raise ValueError", write(*items("a")))
+    tunnel.run(
+        stream(mapping="BatchSize: 1, MaximumRecordAgeInSeconds: 60"),
+        "def handler(e, c): raise ValueError",
+        write(*items("a")),
+    )
     assert 55 < tunnel.invocations[-1].t < 130
     assert tunnel.emulation.finished
 
@@ -115,7 +129,11 @@ def test_bisect_splits_a_failing_batch(tunnel: Tunnel) -> None:
             if "c" in keys:
                 raise ValueError
     """
-    tunnel.run(stream(mapping="BatchSize: 10, BisectBatchOnFunctionError: true, MaximumRetryAttempts: 3"), handler, write(*items(*"abcd")))
+    tunnel.run(
+        stream(mapping="BatchSize: 10, BisectBatchOnFunctionError: true, MaximumRetryAttempts: 3"),
+        handler,
+        write(*items(*"abcd")),
+    )
     assert tunnel.logs[0] == "a b c d"
     assert "a b" in tunnel.logs
     assert "d" in tunnel.logs
@@ -134,7 +152,11 @@ def test_a_partial_response_is_a_checkpoint(tunnel: Tunnel) -> None:
             if tries == 1:
                 return {"batchItemFailures": [{"itemIdentifier": event["Records"][n]["dynamodb"]["SequenceNumber"]} for n in (3, 1)]}
     """
-    tunnel.run(stream(mapping="BatchSize: 10, FunctionResponseTypes: [ReportBatchItemFailures]"), handler, write(*items(*"abcd")))
+    tunnel.run(
+        stream(mapping="BatchSize: 10, FunctionResponseTypes: [ReportBatchItemFailures]"),
+        handler,
+        write(*items(*"abcd")),
+    )
     assert tunnel.logs == ["a b c d", "b c d"]
 
 
@@ -143,7 +165,9 @@ def test_records_that_match_no_filter_are_passed_over(tunnel: Tunnel) -> None:
     """A record that matches no filter never reaches the function, and does not hold up the shard."""
     pattern = json.dumps({"dynamodb": {"NewImage": {"left": {"N": ["0"]}}}})
     mapping = f"BatchSize: 10, FilterCriteria: {{Filters: [{{Pattern: '{pattern}'}}]}}"
-    written = [{"PK": "p", "SK": name, "left": left} for name, left in (("a", 1), ("b", 0), ("c", 2), ("d", 0))]
+    written = [
+        {"PK": "p", "SK": name, "left": left} for name, left in (("a", 1), ("b", 0), ("c", 2), ("d", 0))
+    ]
     tunnel.run(stream(mapping=mapping), PRINT, write(*written))
     assert tunnel.logs == ["b d"]
 
@@ -175,7 +199,9 @@ def test_a_batching_window_gathers_records(tunnel: Tunnel) -> None:
     """With a batching window Lambda gathers records until the batch is full or the window ends."""
     mapping = "BatchSize: 3, MaximumBatchingWindowInSeconds: 10"
     written = [{"PK": "a", "SK": str(number)} for number in range(4)]
-    tunnel.run(stream(mapping=mapping), COUNT, *(write(item, at=2.0 * number) for number, item in enumerate(written)))
+    tunnel.run(
+        stream(mapping=mapping), COUNT, *(write(item, at=2.0 * number) for number, item in enumerate(written))
+    )
     assert tunnel.logs == ["3", "1"]
     assert [round(one.start) for one in tunnel.invocations] == [4, 16]
 
@@ -224,7 +250,10 @@ def test_expired_items_are_removed_by_dynamodb_itself(tunnel: Tunnel) -> None:
                 print(record["eventName"], record["dynamodb"]["Keys"]["SK"]["S"], record.get("userIdentity", {}).get("principalId"))
     """
     soon, never = int(EPOCH.timestamp()) + 100, int(EPOCH.timestamp()) + 10**8
-    clients = (write({"PK": "a", "SK": "soon", "expiresAt": soon}, {"PK": "a", "SK": "never", "expiresAt": never}), wait(4000))
+    clients = (
+        write({"PK": "a", "SK": "soon", "expiresAt": soon}, {"PK": "a", "SK": "never", "expiresAt": never}),
+        wait(4000),
+    )
     emulation = tunnel.run(stream(ttl="expiresAt"), handler, *clients)
     assert tunnel.logs[-1] == "REMOVE soon dynamodb.amazonaws.com"
     assert [item["SK"] for item in emulation.items["Table"]] == ["never"]

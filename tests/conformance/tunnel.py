@@ -91,7 +91,11 @@ class Tunnel:
         return [event for event in self.events(Message) if (event.action, event.queue) == (action, queue)]
 
     def calls(self, operation: str, caller: str | None = None) -> list[Call]:
-        return [event for event in self.events(Call) if event.operation == operation and caller in (None, event.caller)]
+        return [
+            event
+            for event in self.events(Call)
+            if event.operation == operation and caller in (None, event.caller)
+        ]
 
     @property
     def throttles(self) -> list[Throttle]:
@@ -127,7 +131,10 @@ def write(*items: dict[str, Any], at: float = 0.0, table: str = "Table") -> Clie
         stage.kernel.sleep(at)
         dynamodb = stage.cloud.client("dynamodb")
         for item in items:
-            typed = {name: {"S": value} if isinstance(value, str) else {"N": str(value)} for name, value in item.items()}
+            typed = {
+                name: {"S": value} if isinstance(value, str) else {"N": str(value)}
+                for name, value in item.items()
+            }
             dynamodb.put_item(TableName=stage.cloud.system.tables[table], Item=typed)
 
     return client
@@ -146,7 +153,11 @@ def queue(
     retention: int = 345_600,
 ) -> str:
     """Resources: a queue with a function on it, and a dead-letter queue if `receives` is given."""
-    redrive = f", RedrivePolicy: {{deadLetterTargetArn: !GetAtt Dead.Arn, maxReceiveCount: {receives}}}" if receives else ""
+    redrive = (
+        f", RedrivePolicy: {{deadLetterTargetArn: !GetAtt Dead.Arn, maxReceiveCount: {receives}}}"
+        if receives
+        else ""
+    )
     return f"""
         Queue:
           Type: AWS::SQS::Queue
@@ -165,7 +176,9 @@ def wait(seconds: float) -> Client:
     return lambda stage: stage.kernel.sleep(seconds)
 
 
-def stream(*, function: str = "Timeout: 5, MemorySize: 1769", mapping: str = "BatchSize: 10", ttl: str = "") -> str:
+def stream(
+    *, function: str = "Timeout: 5, MemorySize: 1769", mapping: str = "BatchSize: 10", ttl: str = ""
+) -> str:
     """Resources: a table with a function on its stream, and a queue for what fails."""
     return f"""
         Table:
@@ -220,7 +233,9 @@ def gaps(times: Sequence[float]) -> list[float]:
 
 def running(tunnel: Tunnel) -> int:
     """Most invocations at once."""
-    moves = sorted([(one.start, 1) for one in tunnel.invocations] + [(one.t, -1) for one in tunnel.invocations])
+    moves = sorted(
+        [(one.start, 1) for one in tunnel.invocations] + [(one.t, -1) for one in tunnel.invocations]
+    )
     most = now = 0
     for _, change in moves:
         now += change

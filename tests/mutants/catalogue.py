@@ -28,11 +28,19 @@ ONCE = '"attribute_exists(PK) AND NOT contains(countedBatches, :id)",\n         
 MUTANTS = (
     Mutant(
         name="counter without condition",
-        changes={"pipeline/state.py": ((ONCE, ONCE.replace(" AND NOT contains(countedBatches, :id)", " AND :id = :id")),)},
+        changes={
+            "pipeline/state.py": (
+                (ONCE, ONCE.replace(" AND NOT contains(countedBatches, :id)", " AND :id = :id")),
+            )
+        },
     ),
     Mutant(
         name="stored batch read again",
-        changes={"pipeline/reading.py": (("    done = state.finished_batch(file_id, batch.batch_id)\n", "    done = None\n"),)},
+        changes={
+            "pipeline/reading.py": (
+                ("    done = state.finished_batch(file_id, batch.batch_id)\n", "    done = None\n"),
+            )
+        },
     ),
     Mutant(
         name="batch item after the counter",
@@ -81,13 +89,19 @@ MUTANTS = (
     ),
     Mutant(
         name="dead letters not handled",
-        changes={"pipeline/handlers/dead_letter.py": (("            burying.bury_batch(", "            (lambda *_: None)("),)},
+        changes={
+            "pipeline/handlers/dead_letter.py": (
+                ("            burying.bury_batch(", "            (lambda *_: None)("),
+            )
+        },
         parameters={"MaxReceives": "2"},
     ),
     Mutant(
         name="failures of the aggregator not handled",
         changes={
-            "pipeline/handlers/dead_letter.py": (("buried = burying.bury_results(clients.streams(), STATE, failure)", "buried = ()"),)
+            "pipeline/handlers/dead_letter.py": (
+                ("buried = burying.bury_results(clients.streams(), STATE, failure)", "buried = ()"),
+            )
         },
         parameters={"AggregatorRetries": "1"},
     ),
@@ -120,9 +134,14 @@ MUTANTS = (
         name="pages in the order of their batches' completion",
         changes={
             "pipeline/results.py": (
-                ("    found = npi_pages(outcomes)\n", "    found = tuple(p for batch in batches for p in batch.npi_pages)\n"),
+                (
+                    "    found = npi_pages(outcomes)\n",
+                    "    found = tuple(p for batch in batches for p in batch.npi_pages)\n",
+                ),
             ),
-            "pipeline/state.py": (("tuple(sorted(batches, key=lambda batch: batch[0].batch_id))", "tuple(batches[::-1])"),),
+            "pipeline/state.py": (
+                ("tuple(sorted(batches, key=lambda batch: batch[0].batch_id))", "tuple(batches[::-1])"),
+            ),
         },
         faults="calm",
         parameters={"BatchPages": "1"},
@@ -144,7 +163,12 @@ MUTANTS = (
     Mutant(
         name="stale read",
         changes={
-            "pipeline/state.py": (('            "ConsistentRead": True,\n        }\n        while True', "        }\n        while True"),)
+            "pipeline/state.py": (
+                (
+                    '            "ConsistentRead": True,\n        }\n        while True',
+                    "        }\n        while True",
+                ),
+            )
         },
     ),
     Mutant(
@@ -182,7 +206,9 @@ MUTANTS = (
     ),
     Mutant(
         name="a batch counted as failed is never healed",
-        changes={"pipeline/state.py": (('if old and batch_id in old.get("failedBatchIds", ()):', "if False:"),)},
+        changes={
+            "pipeline/state.py": (('if old and batch_id in old.get("failedBatchIds", ()):', "if False:"),)
+        },
         parameters={"MaxReceives": "1"},
         redrive=True,
     ),

@@ -29,7 +29,9 @@ def hunt(mutant: Mutant, folder: Path, first_seed: int, most_seeds: int) -> Catc
     project = mutated(mutant, folder)
     files = inputs.collect([builders.sample()], builders.CONFIG.input_suffixes)[:FILES]
     weather = scenario.load(mutant.faults)
-    sound, broken = (_rig(root, mutant, files, calm) for root, calm in ((builders.PROJECT, True), (project, False)))
+    sound, broken = (
+        _rig(root, mutant, files, calm) for root, calm in ((builders.PROJECT, True), (project, False))
+    )
     expected = sound.results(sound.emulate(scenario.CALM, 0, quiet))
     explorer = Explorer(broken, weather, quiet, expected)
     if weather.faults:
@@ -38,14 +40,19 @@ def hunt(mutant: Mutant, folder: Path, first_seed: int, most_seeds: int) -> Catc
     for tried in range(1, most_seeds + 1):
         trial = explorer.attempt(Case(first_seed + tried - 1, weather))
         if trial.failed:
-            return Catch(tried, tuple(sorted({violation.invariant for violation in trial.violations})) or (trial.error,))
+            return Catch(
+                tried,
+                tuple(sorted({violation.invariant for violation in trial.violations})) or (trial.error,),
+            )
     return Catch(0, ())
 
 
 def mutated(mutant: Mutant, folder: Path) -> Path:
     """A copy of the project with the bug in it. Raises `AssertionError` when the words to change are not there."""
     project = folder / "project"
-    shutil.copytree(builders.PROJECT / "pipeline", project / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        builders.PROJECT / "pipeline", project / "pipeline", ignore=shutil.ignore_patterns("__pycache__")
+    )
     for name in ("template.yaml", "pyproject.toml"):
         shutil.copy(builders.PROJECT / name, project / name)
     for file, changes in mutant.changes.items():

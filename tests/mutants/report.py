@@ -14,7 +14,9 @@ MOST_SEEDS = 200
 def main(hunts: int) -> None:
     for mutant in MUTANTS:
         with tempfile.TemporaryDirectory() as folder:
-            caught = [hunt(mutant, Path(folder) / str(number), 1000 * number, MOST_SEEDS) for number in range(hunts)]
+            caught = [
+                hunt(mutant, Path(folder) / str(number), 1000 * number, MOST_SEEDS) for number in range(hunts)
+            ]
         seeds = [catch.seeds or MOST_SEEDS + 1 for catch in caught]
         found = ", ".join(sorted({invariant for catch in caught for invariant in catch.invariants}))
         print(f"{statistics.median(seeds):5.0f} seeds  {mutant.name}: {found}", flush=True)

@@ -23,7 +23,10 @@ class World:
             TableName="NPI_Processing",
             BillingMode="PAY_PER_REQUEST",
             AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("PK", "SK")],
-            KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
+            KeySchema=[
+                {"AttributeName": "PK", "KeyType": "HASH"},
+                {"AttributeName": "SK", "KeyType": "RANGE"},
+            ],
             StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
         )
         self.queue = self.sqs.create_queue(QueueName="batches")["QueueUrl"]
@@ -38,13 +41,17 @@ class World:
         """The whole of an upload as one batch."""
         ref = self.upload(data)
         chain = read_chain(lambda offset, size: data[offset : offset + size], len(data))
-        self.state.create_file(ref, total_pages=len(chain.offsets), total_batches=1, fault="", event_id="event")
+        self.state.create_file(
+            ref, total_pages=len(chain.offsets), total_batches=1, fault="", event_id="event"
+        )
         return BatchMessage(ref, 1, PageRange(1, chain.offsets))
 
     def sent(self) -> list[str]:
         """Bodies of the messages in the queue, taken out."""
         bodies: list[str] = []
-        while messages := self.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10).get("Messages", []):
+        while messages := self.sqs.receive_message(QueueUrl=self.queue, MaxNumberOfMessages=10).get(
+            "Messages", []
+        ):
             for message in messages:
                 bodies.append(message["Body"])
                 self.sqs.delete_message(QueueUrl=self.queue, ReceiptHandle=message["ReceiptHandle"])
@@ -58,7 +65,9 @@ class World:
         """ARN and shard of the table's stream, and its records."""
         arn = self.streams.list_streams(TableName="NPI_Processing")["Streams"][0]["StreamArn"]
         shard = self.streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"][0]["ShardId"]
-        iterator = self.streams.get_shard_iterator(StreamArn=arn, ShardId=shard, ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
+        iterator = self.streams.get_shard_iterator(
+            StreamArn=arn, ShardId=shard, ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
         return arn, shard, self.streams.get_records(ShardIterator=iterator)["Records"]
 
     def items(self, ref: FileRef) -> list[dict]:

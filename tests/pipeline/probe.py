@@ -70,7 +70,9 @@ class Prober:
 
 def _serve(pipe: Connection) -> None:
     limit = MEMORY_MB * 2**20
-    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()  # the fork has the tests' own memory too
+    used = (
+        int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    )  # the fork has the tests' own memory too
     resource.setrlimit(resource.RLIMIT_AS, (used + limit, used + limit))
     with contextlib.suppress(EOFError):
         while True:

@@ -40,7 +40,9 @@ def test_a_batch_message_survives_the_queue() -> None:
 
 def notification(key: str, event: str = "ObjectCreated:Put") -> str:
     described = {"key": key, "size": 5, "eTag": "e", "versionId": "v", "sequencer": "1"}
-    return json.dumps({"Records": [{"eventName": event, "s3": {"bucket": {"name": "b"}, "object": described}}]})
+    return json.dumps(
+        {"Records": [{"eventName": event, "s3": {"bucket": {"name": "b"}, "object": described}}]}
+    )
 
 
 def test_keys_are_url_decoded_with_plus_for_space() -> None:

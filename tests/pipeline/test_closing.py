@@ -16,7 +16,9 @@ from tests import builders
 def close(world, file_id: str) -> dict | None:
     closing.close_file(world.s3, world.state, world.settings, file_id)
     try:
-        return json.loads(world.s3.get_object(Bucket="documents", Key=f"results/{file_id}.json")["Body"].read())
+        return json.loads(
+            world.s3.get_object(Bucket="documents", Key=f"results/{file_id}.json")["Body"].read()
+        )
     except world.s3.exceptions.NoSuchKey:
         return None
 
@@ -49,7 +51,9 @@ def test_a_counted_out_file_is_closed_once(world) -> None:
     assert (item["status"], item["isNpiProcessed"]) == ("COMPLETED", True)
     versions = world.s3.list_object_versions(Bucket="documents", Prefix="results/")["Versions"]
     close(world, ref.file_id)
-    assert len(world.s3.list_object_versions(Bucket="documents", Prefix="results/")["Versions"]) == len(versions)
+    assert len(world.s3.list_object_versions(Bucket="documents", Prefix="results/")["Versions"]) == len(
+        versions
+    )
 
 
 def test_a_batch_counts_once_however_often_it_is_counted(world) -> None:
@@ -112,7 +116,10 @@ def test_a_batch_that_was_stored_but_never_counted_is_counted_when_it_is_buried(
     world.state.put_batch(batch.file.file_id, outcome)
     burying.bury_batch(world.state, batch)
     closing.close_file(world.s3, world.state, world.settings, batch.file.file_id)
-    assert (world.metadata(batch.file)["completedBatches"], world.metadata(batch.file)["status"]) == (1, "COMPLETED")
+    assert (world.metadata(batch.file)["completedBatches"], world.metadata(batch.file)["status"]) == (
+        1,
+        "COMPLETED",
+    )
 
 
 def test_a_batch_that_is_stored_while_its_file_is_buried_moves_over_before_the_verdict(world) -> None:
@@ -122,7 +129,11 @@ def test_a_batch_that_is_stored_while_its_file_is_buried_moves_over_before_the_v
     for _ in range(2):  # the first wakes the second, by the count that it puts right
         closing.close_file(world.s3, world.state, world.settings, batch.file.file_id)
     metadata = world.metadata(batch.file)
-    assert (metadata["completedBatches"], metadata["failedBatches"], metadata["status"]) == (1, 0, "COMPLETED")
+    assert (metadata["completedBatches"], metadata["failedBatches"], metadata["status"]) == (
+        1,
+        0,
+        "COMPLETED",
+    )
 
 
 def test_a_buried_file_is_opened_again_by_its_redriven_event(world) -> None:
@@ -141,7 +152,9 @@ def test_a_redriven_event_sends_again_what_failed_and_a_duplicate_does_not(world
     world.sent()
     burying.bury_file(world.state, ref, "event")
     closing.close_file(world.s3, world.state, world.settings, ref.file_id)
-    opening.open_file(world.s3, world.sqs, world.state, world.settings, ref, "another message about the same upload")
+    opening.open_file(
+        world.s3, world.sqs, world.state, world.settings, ref, "another message about the same upload"
+    )
     assert world.sent() == []
     opening.open_file(world.s3, world.sqs, world.state, world.settings, ref, "event")
     assert len(world.sent()) == 1
@@ -151,9 +164,23 @@ def failure_of(world, ref) -> StreamBatch:
     """What Lambda tells of the latest change of a file's METADATA, when the aggregator has failed for it too often."""
     arn, shard, records = world.changes()
     key = f"FILE#{ref.file_id}"
-    number = next(record["dynamodb"]["SequenceNumber"] for record in reversed(records) if record["dynamodb"]["Keys"]["PK"]["S"] == key)
-    info = {"shardId": shard, "startSequenceNumber": number, "endSequenceNumber": number, "streamArn": arn, "batchSize": 1}
-    body = {"requestContext": {"condition": "RetryAttemptsExhausted"}, "version": "1.0", "DDBStreamBatchInfo": info}
+    number = next(
+        record["dynamodb"]["SequenceNumber"]
+        for record in reversed(records)
+        if record["dynamodb"]["Keys"]["PK"]["S"] == key
+    )
+    info = {
+        "shardId": shard,
+        "startSequenceNumber": number,
+        "endSequenceNumber": number,
+        "streamArn": arn,
+        "batchSize": 1,
+    }
+    body = {
+        "requestContext": {"condition": "RetryAttemptsExhausted"},
+        "version": "1.0",
+        "DDBStreamBatchInfo": info,
+    }
     return decode_aggregator_failure(json.dumps(body))
 
 
@@ -174,7 +201,9 @@ def test_a_file_that_cannot_be_put_together_is_closed_as_failed_and_heals(world)
     assert (result["status"], result["reason"]) == ("FAILED", UNCLOSED)
     assert world.metadata(ref)["status"] == "FAILED"
     assert world.metadata(other)["status"] == "PROCESSING"
-    assert burying.bury_results(world.streams, world.state, failure_of(world, ref)) == (ref.file_id,)  # told of twice: kept twice
+    assert burying.bury_results(world.streams, world.state, failure_of(world, ref)) == (
+        ref.file_id,
+    )  # told of twice: kept twice
 
     world.dynamodb.put_item(TableName="NPI_Processing", Item=sound)
     world.state.reopen(ref.file_id)
@@ -192,7 +221,9 @@ def test_the_aggregator_is_woken_a_few_times_to_say_that_it_failed_and_then_no_m
     assert changes[-1] == changes[MOST_FAREWELLS - 1] == MOST_FAREWELLS + 1
 
 
-@pytest.mark.parametrize("body", ["{}", '{"unclosedFiles": []}', "no JSON", '{"DDBStreamBatchInfo": {"shardId": "s"}}'])
+@pytest.mark.parametrize(
+    "body", ["{}", '{"unclosedFiles": []}', "no JSON", '{"DDBStreamBatchInfo": {"shardId": "s"}}']
+)
 def test_what_is_no_failure_of_the_aggregator_is_told_apart(body: str) -> None:
     with pytest.raises(msgspec.DecodeError):
         decode_aggregator_failure(body)

@@ -55,7 +55,16 @@ HERE = -1
 
 def sound(width: int, height: int, compression: int) -> list[Entry]:
     """The entries of a grey page whose one strip is all the data: what a lie is told beside."""
-    page = {256: width, 257: height, 258: 8, 259: compression, 262: 1, 277: 1, 278: height, 279: width * height}
+    page = {
+        256: width,
+        257: height,
+        258: 8,
+        259: compression,
+        262: 1,
+        277: 1,
+        278: height,
+        279: width * height,
+    }
     return [(273, 4, 1, HERE), *((tag, 4, 1, value) for tag, value in page.items())]
 
 
@@ -65,7 +74,9 @@ def directory(entries: list[Entry], following: int, big: bool, data: bytes) -> b
     head = struct.pack("<2sHHHQ", b"II", 43, 8, 0, 16) if big else struct.pack("<2sHI", b"II", 42, 8)
     limit = 2**64 - 1 if big else 2**32 - 1
     entries = sorted({told[0]: told for told in entries}.values())
-    place = len(head) + struct.calcsize(count) + len(entries) * struct.calcsize(entry) + struct.calcsize(pointer)
+    place = (
+        len(head) + struct.calcsize(count) + len(entries) * struct.calcsize(entry) + struct.calcsize(pointer)
+    )
     body = b"".join(
         struct.pack(entry, tag, kind, min(number, limit), place if value == HERE else min(value, limit))
         for tag, kind, number, value in entries
@@ -77,8 +88,15 @@ sizes = st.one_of(st.sampled_from(LYING_SIZES), st.integers(1, 4000))
 tags = st.one_of(
     st.tuples(st.sampled_from([256, 257, 278, 322, 323]), st.sampled_from([3, 4, 16]), st.just(1), sizes),
     st.tuples(st.just(258), st.just(3), st.integers(0, 5), st.sampled_from([0, 1, 2, 8, 16, 32, 64, 255])),
-    st.tuples(st.just(259), st.just(3), st.just(1), st.sampled_from([1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34712, 50000, 65535])),
-    st.tuples(st.sampled_from([262, 266, 274, 277, 284, 317, 338, 339]), st.just(3), st.just(1), st.integers(0, 9)),
+    st.tuples(
+        st.just(259),
+        st.just(3),
+        st.just(1),
+        st.sampled_from([1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946, 34712, 50000, 65535]),
+    ),
+    st.tuples(
+        st.sampled_from([262, 266, 274, 277, 284, 317, 338, 339]), st.just(3), st.just(1), st.integers(0, 9)
+    ),
     st.tuples(
         st.sampled_from([273, 279, 324, 325, 320, 347]),
         st.sampled_from([1, 3, 4, 16]),
@@ -96,8 +114,20 @@ pages = st.builds(sound, st.integers(1, 60), st.integers(1, 60), st.sampled_from
 def test_tags_that_lie_are_survived(prober: Prober, examples: int, record_property) -> None:
     worst = Worst("tags that lie")
 
-    @settings(max_examples=examples, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
-    @given(pages, st.lists(tags, max_size=4), st.sampled_from([0, 0, 8, 16, 10**9]), st.booleans(), st.binary(max_size=300))
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(
+        pages,
+        st.lists(tags, max_size=4),
+        st.sampled_from([0, 0, 8, 16, 10**9]),
+        st.booleans(),
+        st.binary(max_size=300),
+    )
     def explore(page, lies, following, big, data) -> None:
         worst.take(prober.read(directory([*page, *lies], following, big, data.ljust(3600, b"\x55"))))
 
@@ -106,8 +136,14 @@ def test_tags_that_lie_are_survived(prober: Prober, examples: int, record_proper
 
 
 @pytest.mark.parametrize("examples", [CI_EXAMPLES, pytest.param(SLOW_EXAMPLES, marks=pytest.mark.slow)])
-def test_changed_bytes_of_real_files_are_survived(prober: Prober, shared_corpora: Path, examples: int, record_property) -> None:
-    zoo = [path.read_bytes() for path in sorted((shared_corpora / "tiff_zoo").glob("*.tif*")) if path.stat().st_size < 2**20]
+def test_changed_bytes_of_real_files_are_survived(
+    prober: Prober, shared_corpora: Path, examples: int, record_property
+) -> None:
+    zoo = [
+        path.read_bytes()
+        for path in sorted((shared_corpora / "tiff_zoo").glob("*.tif*"))
+        if path.stat().st_size < 2**20
+    ]
     draw, worst = random.Random(1), Worst("changed bytes")
     for number in range(examples):
         data = bytearray(draw.choice(zoo))
@@ -141,7 +177,15 @@ def test_the_largest_page_allowed_fits_into_a_worker(mode: str) -> None:
 
 
 def test_a_bomb_of_more_pixels_is_refused_before_it_is_decoded(prober: Prober) -> None:
-    tags = [(256, 4, 1, 100_000), (257, 4, 1, 100_000), (258, 3, 1, 1), (259, 3, 1, 1), (262, 3, 1, 1), (273, 4, 1, 200), (279, 4, 1, 9)]
+    tags = [
+        (256, 4, 1, 100_000),
+        (257, 4, 1, 100_000),
+        (258, 3, 1, 1),
+        (259, 3, 1, 1),
+        (262, 3, 1, 1),
+        (273, 4, 1, 200),
+        (279, 4, 1, 9),
+    ]
     report = prober.read(directory(tags, 0, False, bytes(100)))
     assert "more than the 120 million allowed" in report.outcomes[0]
     assert report.seconds < 1

@@ -74,7 +74,10 @@ def test_a_label_may_stand_above_its_value() -> None:
 
 
 def test_the_label_to_the_left_counts_before_the_one_above() -> None:
-    assert types("Driver's license no. V886-7770-8949", "Passport no. E12345678") == ["DRIVERS_LICENCE", "PASSPORT"]
+    assert types("Driver's license no. V886-7770-8949", "Passport no. E12345678") == [
+        "DRIVERS_LICENCE",
+        "PASSPORT",
+    ]
 
 
 def test_a_routing_number_is_no_account_number() -> None:

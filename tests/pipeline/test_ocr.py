@@ -22,14 +22,29 @@ def words(data: bytes) -> list[str]:
 
 @pytest.mark.parametrize(
     ("mode", "compression"),
-    [("1", "group3"), ("1", "group4"), ("L", "tiff_lzw"), ("L", "jpeg"), ("RGB", "tiff_adobe_deflate"), ("CMYK", "raw"), ("P", "packbits")],
+    [
+        ("1", "group3"),
+        ("1", "group4"),
+        ("L", "tiff_lzw"),
+        ("L", "jpeg"),
+        ("RGB", "tiff_adobe_deflate"),
+        ("CMYK", "raw"),
+        ("P", "packbits"),
+    ],
 )
 def test_reads_what_scanners_write(mode: str, compression: str) -> None:
-    assert words(builders.tiff(builders.page_image("Number 4711", mode), compression=compression)) == ["Number", "4711"]
+    assert words(builders.tiff(builders.page_image("Number 4711", mode), compression=compression)) == [
+        "Number",
+        "4711",
+    ]
 
 
 def test_reads_sixteen_bits() -> None:
-    deep = Image.frombytes("I;16", (900, 240), b"".join(bytes((0, value)) for value in builders.page_image("Number 4711").tobytes()))
+    deep = Image.frombytes(
+        "I;16",
+        (900, 240),
+        b"".join(bytes((0, value)) for value in builders.page_image("Number 4711").tobytes()),
+    )
     assert words(builders.tiff(deep)) == ["Number", "4711"]
 
 
@@ -59,7 +74,10 @@ def test_a_page_on_its_head_is_turned() -> None:
 
 def test_a_blank_page_needs_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ocr, "Tesseract", None)
-    assert ocr.read_page(builders.first_page(builders.tiff(Image.new("L", (1700, 2200), 250))), OPTIONS).words == ()
+    assert (
+        ocr.read_page(builders.first_page(builders.tiff(Image.new("L", (1700, 2200), 250))), OPTIONS).words
+        == ()
+    )
 
 
 def test_damaged_data_is_a_page_error() -> None:
@@ -95,16 +113,35 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], s
 def test_an_engine_that_takes_too_long_is_stopped(engine: Callable[[str], str]) -> None:
     slow = engine(VERSION + "sleep 30")
     with pytest.raises(PageUnreadable, match="longer than 1 s"):
-        ocr.read_page(builders.first_page(builders.tiff(builders.page_image("x"))), OcrOptions(tesseract=slow, page_timeout=1))
+        ocr.read_page(
+            builders.first_page(builders.tiff(builders.page_image("x"))),
+            OcrOptions(tesseract=slow, page_timeout=1),
+        )
 
 
 def test_the_turns_of_a_page_share_its_time(engine: Callable[[str], str]) -> None:
     """The page as scanned is read in no time, and hardly; each turn would take all the time that there is."""
-    columns = ["level", "page_num", "block_num", "par_num", "line_num", "word_num", "left", "top", "width", "height", "conf", "text"]
+    columns = [
+        "level",
+        "page_num",
+        "block_num",
+        "par_num",
+        "line_num",
+        "word_num",
+        "left",
+        "top",
+        "width",
+        "height",
+        "conf",
+        "text",
+    ]
     read = "\t".join(columns) + "\\n" + "\t".join([*"5111111199", "30", "hardly"])
     slow = engine(VERSION + f'[ -e "$0".again ] && sleep 30; touch "$0".again; printf "{read}\\n" > "$2".tsv')
     began = time.perf_counter()
-    text = ocr.read_page(builders.first_page(builders.tiff(builders.page_image("x"))), OcrOptions(tesseract=slow, page_timeout=2))
+    text = ocr.read_page(
+        builders.first_page(builders.tiff(builders.page_image("x"))),
+        OcrOptions(tesseract=slow, page_timeout=2),
+    )
     assert [word.text for word in text.words] == ["hardly"]
     assert time.perf_counter() - began < 10
 
@@ -112,9 +149,14 @@ def test_the_turns_of_a_page_share_its_time(engine: Callable[[str], str]) -> Non
 def test_an_engine_that_is_none_is_named(engine: Callable[[str], str]) -> None:
     broken = engine("exit 0")
     with pytest.raises(RuntimeError, match=f"{broken} does not run as Tesseract"):
-        ocr.read_page(builders.first_page(builders.tiff(builders.page_image("x"))), OcrOptions(tesseract=broken))
+        ocr.read_page(
+            builders.first_page(builders.tiff(builders.page_image("x"))), OcrOptions(tesseract=broken)
+        )
 
 
 def test_a_missing_engine_says_what_to_do() -> None:
     with pytest.raises(RuntimeError, match="OCR_TESSERACT"):
-        ocr.read_page(builders.first_page(builders.tiff(builders.page_image("x"))), OcrOptions(tesseract="/nowhere/tesseract"))
+        ocr.read_page(
+            builders.first_page(builders.tiff(builders.page_image("x"))),
+            OcrOptions(tesseract="/nowhere/tesseract"),
+        )

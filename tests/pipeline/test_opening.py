@@ -21,7 +21,12 @@ def test_a_file_becomes_metadata_and_balanced_batches(world) -> None:
     ref = world.upload(pages(23))
     open_file(world, ref)
     item = world.metadata(ref)
-    assert (item["totalPages"], item["totalBatches"], item["remainingBatches"], item["status"]) == (23, 3, 3, "PROCESSING")
+    assert (item["totalPages"], item["totalBatches"], item["remainingBatches"], item["status"]) == (
+        23,
+        3,
+        3,
+        "PROCESSING",
+    )
     batches = sorted((messages.decode_batch(body) for body in world.sent()), key=lambda batch: batch.batch_id)
     assert [str(batch.pages) for batch in batches] == ["1-7", "8-15", "16-23"]
 

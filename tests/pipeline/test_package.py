@@ -20,12 +20,20 @@ def imported() -> set[str]:
                 names |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module:
                 names.add(node.module.partition(".")[0])
-    return {name for name in names if name not in sys.stdlib_module_names and name != "pipeline" and not TYPES_ONLY.fullmatch(name)}
+    return {
+        name
+        for name in names
+        if name not in sys.stdlib_module_names and name != "pipeline" and not TYPES_ONLY.fullmatch(name)
+    }
 
 
 def required() -> set[str]:
     lines = (PROJECT / "pipeline" / "requirements.txt").read_text().splitlines()
-    return {re.split(r"[>=<]", line)[0].lower().replace("-", "_") for line in lines if line and not line.startswith("#")}
+    return {
+        re.split(r"[>=<]", line)[0].lower().replace("-", "_")
+        for line in lines
+        if line and not line.startswith("#")
+    }
 
 
 def test_every_import_is_required() -> None:

@@ -11,7 +11,14 @@ SSN = "SSN: 676-84-7081"
 
 
 def read_batch(world, batch, remaining=lambda: 300.0, **settings) -> None:
-    reading.read_batch(world.s3, world.sqs, world.state, msgspec.structs.replace(world.settings, **settings), batch, remaining)
+    reading.read_batch(
+        world.s3,
+        world.sqs,
+        world.state,
+        msgspec.structs.replace(world.settings, **settings),
+        batch,
+        remaining,
+    )
 
 
 def test_a_batch_is_stored_as_the_seed_shows_it_and_counted(world) -> None:
@@ -58,7 +65,9 @@ def test_a_bad_page_fails_alone(world) -> None:
 
 
 def test_pages_that_time_is_too_short_for_go_back_with_what_is_done(world) -> None:
-    batch = world.batch(builders.tiff(builders.page_image(SSN), *(builders.page_image("page") for _ in range(2))))
+    batch = world.batch(
+        builders.tiff(builders.page_image(SSN), *(builders.page_image("page") for _ in range(2)))
+    )
     left = iter([5.0])
     read_batch(world, batch, remaining=lambda: next(left))
     assert world.metadata(batch.file)["completedBatches"] == 0
@@ -105,9 +114,14 @@ def test_a_large_file_is_read_page_by_page(world, monkeypatch) -> None:
     batch = world.batch(data)
     fetched = []
     get = world.s3.get_object
-    monkeypatch.setattr(world.s3, "get_object", lambda **request: fetched.append(request.get("Range")) or get(**request))
+    monkeypatch.setattr(
+        world.s3, "get_object", lambda **request: fetched.append(request.get("Range")) or get(**request)
+    )
     monkeypatch.setattr(ocr, "read_page", lambda page, options: PageText(1, 1))
     last = msgspec.structs.replace(batch, pages=messages.PageRange(6, batch.pages.offsets[5:]))
     read_batch(world, last, whole_file_bytes=1000)
-    read = sum(int(end) - int(start) + 1 for start, end in (span.removeprefix("bytes=").split("-") for span in fetched))
+    read = sum(
+        int(end) - int(start) + 1
+        for start, end in (span.removeprefix("bytes=").split("-") for span in fetched)
+    )
     assert read < 0.6 * len(data)

@@ -19,8 +19,17 @@ def judge(total: int, *batches: BatchOutcome, fault: str = "") -> results.Verdic
 
 
 def test_a_file_whose_pages_were_all_read_is_completed() -> None:
-    verdict = judge(3, BatchOutcome(2, "3-3", (outcome(3, npi=True),)), BatchOutcome(1, "1-2", (outcome(2), outcome(1, npi=True))))
-    assert (verdict.status, verdict.npi_pages, verdict.npi_percentage, verdict.reason) == ("COMPLETED", (1, 3), 66.67, "")
+    verdict = judge(
+        3,
+        BatchOutcome(2, "3-3", (outcome(3, npi=True),)),
+        BatchOutcome(1, "1-2", (outcome(2), outcome(1, npi=True))),
+    )
+    assert (verdict.status, verdict.npi_pages, verdict.npi_percentage, verdict.reason) == (
+        "COMPLETED",
+        (1, 3),
+        66.67,
+        "",
+    )
 
 
 def test_the_seeds_example_of_three_in_five_is_sixty_percent() -> None:
@@ -35,13 +44,20 @@ def test_a_page_error_makes_the_file_partial_and_is_named() -> None:
 
 
 def test_a_failed_batch_counts_against_each_of_its_pages() -> None:
-    verdict = judge(5, BatchOutcome(1, "1-3", (outcome(1), outcome(2), outcome(3))), BatchOutcome(2, "4-5", failure="given up"))
+    verdict = judge(
+        5,
+        BatchOutcome(1, "1-3", (outcome(1), outcome(2), outcome(3))),
+        BatchOutcome(2, "4-5", failure="given up"),
+    )
     assert verdict.status == "PARTIAL"
     assert [error.page for error in verdict.page_errors] == [4, 5]
 
 
 def test_a_file_of_which_nothing_was_read_has_failed() -> None:
-    assert judge(1, BatchOutcome(1, "1-1", (outcome(1, error="damaged"),))).reason == "the only page could not be searched: damaged"
+    assert (
+        judge(1, BatchOutcome(1, "1-1", (outcome(1, error="damaged"),))).reason
+        == "the only page could not be searched: damaged"
+    )
     assert judge(0, fault="not a TIFF").status == "FAILED"
 
 
@@ -51,11 +67,21 @@ def test_a_page_that_no_batch_tells_of_is_an_error() -> None:
 
 
 def test_a_chain_that_breaks_makes_the_file_partial() -> None:
-    assert judge(1, BatchOutcome(1, "1-1", (outcome(1),)), fault="the chain of pages breaks").status == "PARTIAL"
+    assert (
+        judge(1, BatchOutcome(1, "1-1", (outcome(1),)), fault="the chain of pages breaks").status == "PARTIAL"
+    )
 
 
 def test_confidence_is_the_mean_of_pages_that_were_read() -> None:
-    assert judge(3, BatchOutcome(1, "1-3", (outcome(1, confidence=80), outcome(2, confidence=90), outcome(3, error="x")))).confidence == 85
+    assert (
+        judge(
+            3,
+            BatchOutcome(
+                1, "1-3", (outcome(1, confidence=80), outcome(2, confidence=90), outcome(3, error="x"))
+            ),
+        ).confidence
+        == 85
+    )
 
 
 def test_the_schema_in_docs_is_that_of_the_code() -> None:

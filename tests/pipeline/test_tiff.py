@@ -59,7 +59,10 @@ def test_a_page_opens_by_its_directory_alone() -> None:
             assert image.width == width
 
 
-@pytest.mark.parametrize("options", [{}, {"compression": "tiff_lzw"}, {"compression": "jpeg"}, {"compression": "tiff_adobe_deflate"}])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"compression": "tiff_lzw"}, {"compression": "jpeg"}, {"compression": "tiff_adobe_deflate"}],
+)
 def test_the_extents_of_a_page_hold_all_that_decoding_it_needs(options: dict[str, str]) -> None:
     from PIL import Image, ImageChops
 

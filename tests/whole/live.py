@@ -23,7 +23,11 @@ ACCOUNT = "123456789012"
 class Context:
     """The part of Lambda's context that handlers use."""
 
-    function_name, memory_limit_in_mb, invoked_function_arn = "live", "1769", f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:live"
+    function_name, memory_limit_in_mb, invoked_function_arn = (
+        "live",
+        "1769",
+        f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:live",
+    )
 
     def __init__(self) -> None:
         self.aws_request_id = str(uuid.uuid4())
@@ -55,12 +59,25 @@ def main(folder: Path, endpoint: str) -> dict[str, Any]:
     )
     os.environ |= {"BATCH_QUEUE_URL": urls["BatchQueue"], "BATCH_PAGES": "2"}
     controller, worker, aggregator = (
-        importlib.import_module(f"pipeline.handlers.{name}").handler for name in ("controller", "worker", "aggregator")
+        importlib.import_module(f"pipeline.handlers.{name}").handler
+        for name in ("controller", "worker", "aggregator")
     )
     for path in sorted(folder.iterdir()):
         put = s3.put_object(Bucket="documents", Key=f"uploads/{path.name}", Body=path.read_bytes())
-        described = {"key": f"uploads/{path.name}", "size": path.stat().st_size, "eTag": put["ETag"], "versionId": put["VersionId"]}
-        event = {"Records": [{"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": "documents"}, "object": described}}]}
+        described = {
+            "key": f"uploads/{path.name}",
+            "size": path.stat().st_size,
+            "eTag": put["ETag"],
+            "versionId": put["VersionId"],
+        }
+        event = {
+            "Records": [
+                {
+                    "eventName": "ObjectCreated:Put",
+                    "s3": {"bucket": {"name": "documents"}, "object": described},
+                }
+            ]
+        }
         sqs.send_message(QueueUrl=urls["FileQueue"], MessageBody=json.dumps(event))
     counts: collections.Counter[str] = collections.Counter()
     for name, handler in (("FileQueue", controller), ("BatchQueue", worker)):
@@ -71,13 +88,18 @@ def main(folder: Path, endpoint: str) -> dict[str, Any]:
         result = json.loads(s3.get_object(Bucket="documents", Key=listed["Key"])["Body"].read())
         results[result["s3Key"]] = result
     load = TypeDeserializer().deserialize
-    items = [{name: load(value) for name, value in item.items()} for item in dynamodb.scan(TableName="NPI_Processing")["Items"]]
+    items = [
+        {name: load(value) for name, value in item.items()}
+        for item in dynamodb.scan(TableName="NPI_Processing")["Items"]
+    ]
     return {"results": results, "items": items, "counts": dict(counts)}
 
 
 def serve_queue(sqs: Any, url: str, name: str, handler: Any, counts: "collections.Counter[str]") -> None:
     """One message, one invocation, until the queue is empty."""
-    while messages := sqs.receive_message(QueueUrl=url, AttributeNames=["All"], WaitTimeSeconds=0).get("Messages"):
+    while messages := sqs.receive_message(QueueUrl=url, AttributeNames=["All"], WaitTimeSeconds=0).get(
+        "Messages"
+    ):
         (message,) = messages
         counts[f"{name} received"] += 1
         record = {
@@ -101,7 +123,9 @@ def serve_stream(handler: Any) -> None:
     streams = boto3.client("dynamodbstreams")
     arn = streams.list_streams(TableName="NPI_Processing")["Streams"][0]["StreamArn"]
     (shard,) = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]
-    iterator = streams.get_shard_iterator(StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON")["ShardIterator"]
+    iterator = streams.get_shard_iterator(
+        StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON"
+    )["ShardIterator"]
     for record in streams.get_records(ShardIterator=iterator, Limit=1000)["Records"]:
         image = record["dynamodb"].get("NewImage", {})
         if image.get("remainingBatches") == {"N": "0"} and image.get("status") == {"S": "PROCESSING"}:

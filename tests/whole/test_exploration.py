@@ -20,7 +20,13 @@ EXPLORED_SEEDS = 1_000
 
 
 def rig(files: list[inputs.InputFile], **options) -> Rig:
-    chosen = {"parameters": {}, "seed": 0, "compute": "recorded", "latencies": latency.load(), "ledger": builders.LEDGER} | options
+    chosen = {
+        "parameters": {},
+        "seed": 0,
+        "compute": "recorded",
+        "latencies": latency.load(),
+        "ledger": builders.LEDGER,
+    } | options
     return Rig(builders.CONFIG, files, Options(template=builders.PROJECT / "template.yaml", **chosen))
 
 
@@ -31,7 +37,9 @@ def sample_files(count: int = 3) -> list[inputs.InputFile]:
 @pytest.fixture(scope="module")
 def three_batches(tmp_path_factory: pytest.TempPathFactory) -> list[inputs.InputFile]:
     path = tmp_path_factory.mktemp("three") / "three.tif"
-    path.write_bytes(builders.tiff(*(Image.new("1", (1700, 2200), 1) for _ in range(3)), compression="group4"))
+    path.write_bytes(
+        builders.tiff(*(Image.new("1", (1700, 2200), 1) for _ in range(3)), compression="group4")
+    )
     return [inputs.InputFile("three.tif", path)]
 
 
@@ -57,7 +65,9 @@ def test_a_thousand_hostile_runs_break_no_invariant(hostile: Explorer) -> None:
 
 
 @pytest.mark.parametrize(("seeds", "rate"), [(1, 0.15), pytest.param(10, 0.3, marks=pytest.mark.slow)])
-def test_each_kind_of_fault_alone_is_survived_at_a_high_rate(hostile: Explorer, seeds: int, rate: float) -> None:
+def test_each_kind_of_fault_alone_is_survived_at_a_high_rate(
+    hostile: Explorer, seeds: int, rate: float
+) -> None:
     """No other fault is there to excuse what it does."""
     kinds = scenario.load("hostile").faults.items()
     alone = [Scenario(kind, {kind: msgspec.structs.replace(fault, rate=rate)}) for kind, fault in kinds]
@@ -66,22 +76,33 @@ def test_each_kind_of_fault_alone_is_survived_at_a_high_rate(hostile: Explorer, 
 
 
 @pytest.mark.parametrize(
-    "parameters", [{"MaxReceives": "1"}, {"MaxReceives": "2"}, {"BatchPages": "1"}, {"AggregatorRetries": "1"}], ids=str
+    "parameters",
+    [{"MaxReceives": "1"}, {"MaxReceives": "2"}, {"BatchPages": "1"}, {"AggregatorRetries": "1"}],
+    ids=str,
 )
 def test_hostile_runs_heal_by_a_redrive(parameters: dict[str, str]) -> None:
-    explorer = Explorer(rig(sample_files(), parameters=parameters, redrive=True), scenario.load("hostile"), quiet)
+    explorer = Explorer(
+        rig(sample_files(), parameters=parameters, redrive=True), scenario.load("hostile"), quiet
+    )
     assert wrong(list(explorer.attempts(explorer.seeds(0, CI_SEEDS // 2)))) == []
 
 
-def test_messages_sent_again_after_a_lost_answer_are_no_work_without_a_cause(three_batches: list[inputs.InputFile]) -> None:
+def test_messages_sent_again_after_a_lost_answer_are_no_work_without_a_cause(
+    three_batches: list[inputs.InputFile],
+) -> None:
     """SQS takes the batches, its answer is lost, botocore sends them again: each is read twice, and nobody is to blame."""
     explorer = Explorer(rig(three_batches, parameters={"BatchPages": "1"}), scenario.CALM, quiet)
-    trials = [explorer.attempt(Case(0, Scenario("lost", {"answer_lost": scenario.Fault(only=(number,))}))) for number in range(1, 8)]
+    trials = [
+        explorer.attempt(Case(0, Scenario("lost", {"answer_lost": scenario.Fault(only=(number,))})))
+        for number in range(1, 8)
+    ]
     assert any("ControllerFunction sqs.SendMessageBatch" in trial.places["answer_lost"] for trial in trials)
     assert wrong(trials) == []
 
 
-def test_a_small_file_survives_a_crash_at_every_call(three_batches: list[inputs.InputFile], record_property) -> None:
+def test_a_small_file_survives_a_crash_at_every_call(
+    three_batches: list[inputs.InputFile], record_property
+) -> None:
     explorer = Explorer(rig(three_batches, parameters={"BatchPages": "1"}), scenario.CALM, quiet)
     trials = list(explorer.attempts(explorer.crash_points(pairs=False)))
     record_property("crash points", len(trials))
@@ -91,7 +112,9 @@ def test_a_small_file_survives_a_crash_at_every_call(three_batches: list[inputs.
 
 
 @pytest.mark.slow
-def test_a_small_file_survives_two_crashes_at_every_pair_of_calls(three_batches: list[inputs.InputFile], record_property) -> None:
+def test_a_small_file_survives_two_crashes_at_every_pair_of_calls(
+    three_batches: list[inputs.InputFile], record_property
+) -> None:
     explorer = Explorer(rig(three_batches, parameters={"BatchPages": "1"}), scenario.CALM, quiet)
     trials = list(explorer.attempts(explorer.crash_points(pairs=True)))
     record_property("crash points and pairs of them", len(trials))
@@ -121,7 +144,10 @@ class Suspicious(Explorer):
 
 def test_a_failure_is_shrunk_to_the_fault_that_causes_it() -> None:
     rough = scenario.load("rough").faults
-    cause = {"hangs": scenario.Fault(rate=0.2), "message_expires": scenario.Fault(only=(1,), seconds=(0.0, 0.0))}
+    cause = {
+        "hangs": scenario.Fault(rate=0.2),
+        "message_expires": scenario.Fault(only=(1,), seconds=(0.0, 0.0)),
+    }
     explorer = Suspicious(rig(sample_files()), scenario.load("rough"), quiet)
     found = explorer.attempt(Case(0, Scenario("noisy", rough | cause)))
     assert len(found.strokes) > 1

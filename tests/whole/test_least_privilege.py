@@ -40,7 +40,11 @@ def statements() -> list[tuple[str, int, str]]:
     for name, resource in LOADED.document["Resources"].items():
         if resource["Type"] == "AWS::IAM::Role":
             listed = resource["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
-            found += [(name, index, statement["Sid"]) for index, statement in enumerate(listed) if statement["Sid"] != "Logs"]
+            found += [
+                (name, index, statement["Sid"])
+                for index, statement in enumerate(listed)
+                if statement["Sid"] != "Logs"
+            ]
     return found
 
 
@@ -61,11 +65,15 @@ def dead_letters(stage: Stage) -> None:
 
 
 def send(stage: Stage, queue: str, body: str) -> None:
-    stage.cloud.sqs.send_message(QueueUrl=stage.cloud.queue_url(stage.cloud.system.queues[queue]), MessageBody=body)
+    stage.cloud.sqs.send_message(
+        QueueUrl=stage.cloud.queue_url(stage.cloud.system.queues[queue]), MessageBody=body
+    )
 
 
 def whole_job(folder: Path, document: template.Resource) -> Emulation:
-    (folder / "a.tif").write_bytes(builders.tiff(*(Image.new("1", (40, 40), 1) for _ in range(30)), compression="group4"))
+    (folder / "a.tif").write_bytes(
+        builders.tiff(*(Image.new("1", (40, 40), 1) for _ in range(30)), compression="group4")
+    )
     loaded = msgspec.structs.replace(LOADED, document=document)
     uploads = Place.parse(CONFIG.inputs)
     setting = Setting(
@@ -94,7 +102,11 @@ def test_with_all_statements_the_whole_job_is_done_and_nothing_denied(tmp_path: 
     assert denied(emulation) == []
     assert emulation.finished
     assert sorted(Path(key).suffix for key in emulation.results) == [".json", ".pdf"]
-    assert emulation.leftovers["BatchParkedQueue"].messages == emulation.leftovers["FileParkedQueue"].messages == 1
+    assert (
+        emulation.leftovers["BatchParkedQueue"].messages
+        == emulation.leftovers["FileParkedQueue"].messages
+        == 1
+    )
 
 
 @pytest.mark.parametrize(("role", "index", "sid"), statements(), ids=lambda value: str(value))

@@ -15,7 +15,17 @@ from tests.builders import PROJECT
 from tests.whole.live import plain
 
 FILES = 20
-VOLATILE = {"PK", "bucket", "versionId", "eventId", "createdAt", "updatedAt", "processedAt", "expiresAt", "fileId"}
+VOLATILE = {
+    "PK",
+    "bucket",
+    "versionId",
+    "eventId",
+    "createdAt",
+    "updatedAt",
+    "processedAt",
+    "expiresAt",
+    "fileId",
+}
 """What differs from run to run: identifiers and times."""
 
 
@@ -42,7 +52,10 @@ def server() -> Iterator[int]:
 def files(folder: Path) -> None:
     """Small files of every fate: with NPI, without, of several batches, partly damaged, no TIFF at all."""
     for number in range(FILES):
-        pages = [builders.page_image(f"SSN: 676-84-70{number:02d}" if page % 2 else f"page {page}") for page in range(1 + number % 4)]
+        pages = [
+            builders.page_image(f"SSN: 676-84-70{number:02d}" if page % 2 else f"page {page}")
+            for page in range(1 + number % 4)
+        ]
         data = builders.tiff(*pages, compression="tiff_lzw")
         if number % 7 == 3:
             data = data[: len(data) // 2]
@@ -58,7 +71,11 @@ def lasting(values: dict) -> dict:
 def test_a_live_run_and_a_virtual_run_agree(tmp_path: Path, server: int) -> None:
     files(tmp_path)
     done = subprocess.run(
-        [sys.executable, "-m", "tests.whole.live", str(tmp_path), str(server)], cwd=PROJECT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "tests.whole.live", str(tmp_path), str(server)],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     live = json.loads(done.stdout.splitlines()[-1])
@@ -73,9 +90,14 @@ def test_a_live_run_and_a_virtual_run_agree(tmp_path: Path, server: int) -> None
     emulated = json.loads(json.dumps(virtual.emulation.items["StateTable"], default=plain))
     assert sorted(map(comparable, live["items"])) == sorted(map(comparable, emulated))
 
-    for queue, test_events in (("FileQueue", 1), ("BatchQueue", 0)):  # moto sends no s3:TestEvent when a bucket is configured
+    for queue, test_events in (
+        ("FileQueue", 1),
+        ("BatchQueue", 0),
+    ):  # moto sends no s3:TestEvent when a bucket is configured
         for action in ("received", "deleted"):
-            assert live["counts"][f"{queue} {action}"] == virtual.summary["queues"][queue][action] - test_events
+            assert (
+                live["counts"][f"{queue} {action}"] == virtual.summary["queues"][queue][action] - test_events
+            )
 
 
 def comparable(item: dict) -> str:

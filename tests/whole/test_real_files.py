@@ -10,7 +10,9 @@ def test_the_planted_pages_of_real_forms_are_found(shared_corpora) -> None:
     forms = shared_corpora / "npi_forms"
     finished = builders.run(forms)
     truth = json.loads((forms / "truth.json").read_text())
-    planted = {(name, number) for name, pages in truth.items() for number, page in enumerate(pages, 1) if page["npi"]}
+    planted = {
+        (name, number) for name, pages in truth.items() for number, page in enumerate(pages, 1) if page["npi"]
+    }
     found = {(name, page) for name, result in finished.results.items() for page in result["npiPages"]}
     assert planted <= found
     assert len(found - planted) <= 1

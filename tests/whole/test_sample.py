@@ -29,7 +29,9 @@ def metadata(finished: runs.Run) -> list[dict]:
 def test_the_pages_with_npi_are_those_of_the_truth(sample: Path, finished: runs.Run) -> None:
     truth = json.loads((sample / "truth.json").read_text())
     found = {name: result["npiPages"] for name, result in finished.results.items()}
-    planted = {name: [number for number, page in enumerate(pages, 1) if page["npi"]] for name, pages in truth.items()}
+    planted = {
+        name: [number for number, page in enumerate(pages, 1) if page["npi"]] for name, pages in truth.items()
+    }
     assert found == planted
 
 
@@ -47,7 +49,9 @@ def test_the_boxes_lie_on_the_planted_text(sample: Path, finished: runs.Run) -> 
         for number, page in enumerate(pages, 1):
             for npi in page["npi"]:
                 (finding, *_) = [
-                    finding for finding in finished.results[name]["findings"] if (finding["page"], finding["type"]) == (number, npi["type"])
+                    finding
+                    for finding in finished.results[name]["findings"]
+                    if (finding["page"], finding["type"]) == (number, npi["type"])
                 ]
                 left, top, right, bottom = finding["box"]
                 assert left < right
@@ -64,8 +68,14 @@ def test_the_table_holds_the_seeds_items_key_by_key(finished: runs.Run) -> None:
         assert item["isNpiProcessed"] is True
         assert item["isPdfCreated"] is False
         assert item["createdAt"] <= item["updatedAt"] < item["expiresAt"]
-        batches = [other for other in finished.emulation.items["StateTable"] if other["PK"] == item["PK"] and other["SK"] != "METADATA"]
-        assert sorted(batch["SK"] for batch in batches) == [f"BATCH#{number}" for number in range(1, int(item["totalBatches"]) + 1)]
+        batches = [
+            other
+            for other in finished.emulation.items["StateTable"]
+            if other["PK"] == item["PK"] and other["SK"] != "METADATA"
+        ]
+        assert sorted(batch["SK"] for batch in batches) == [
+            f"BATCH#{number}" for number in range(1, int(item["totalBatches"]) + 1)
+        ]
         for batch in batches:
             assert {"batchId", "pages", "status", "npiPages", "confidence", "processedAt"} <= batch.keys()
             assert batch["status"] == "COMPLETED"
@@ -109,7 +119,9 @@ def test_the_batch_size_does_not_change_the_results(sample: Path, finished: runs
     assert pages_of(builders.run(sample, parameters={"BatchPages": pages})) == pages_of(finished)
 
 
-def test_live_and_recorded_compute_give_the_same_results(tmp_path: Path, sample: Path, finished: runs.Run) -> None:
+def test_live_and_recorded_compute_give_the_same_results(
+    tmp_path: Path, sample: Path, finished: runs.Run
+) -> None:
     name = "file00000.tiff"
     (tmp_path / name).write_bytes((sample / name).read_bytes())
     live = builders.run(tmp_path, compute="measured")
@@ -120,7 +132,9 @@ def test_live_and_recorded_compute_give_the_same_results(tmp_path: Path, sample:
 def test_a_slower_vcpu_makes_the_same_run_slower(sample: Path, finished: runs.Run) -> None:
     slower = builders.run(sample, cpu_factor=2.0)
     assert pages_of(slower) == pages_of(finished)
-    worker, before = (one.summary["invocations"]["WorkerFunction"]["durationP50"] for one in (slower, finished))
+    worker, before = (
+        one.summary["invocations"]["WorkerFunction"]["durationP50"] for one in (slower, finished)
+    )
     assert 1.7 < worker / before < 2.1
 
 
@@ -145,19 +159,30 @@ def test_no_value_leaves_the_worker(sample: Path, finished: runs.Run) -> None:
     truth = json.loads((sample / "truth.json").read_text())
     values = {npi["value"] for pages in truth.values() for page in pages for npi in page["npi"]}
     emulation = finished.emulation
-    left = b"".join(emulation.results.values()).decode() + repr(emulation.items) + repr(emulation.recorder.events)
+    left = (
+        b"".join(emulation.results.values()).decode()
+        + repr(emulation.items)
+        + repr(emulation.recorder.events)
+    )
     assert [value for value in values if value in left] == []
 
 
 def pages_of(finished: runs.Run) -> dict[str, tuple]:
-    return {name: (result["status"], result["npiPages"], result["findings"]) for name, result in finished.results.items()}
+    return {
+        name: (result["status"], result["npiPages"], result["findings"])
+        for name, result in finished.results.items()
+    }
 
 
-def test_without_an_engine_every_file_still_closes_with_a_reason_and_says_why_in_the_log(tmp_path: Path, sample: Path) -> None:
+def test_without_an_engine_every_file_still_closes_with_a_reason_and_says_why_in_the_log(
+    tmp_path: Path, sample: Path
+) -> None:
     name = "file00000.tiff"
     (tmp_path / name).write_bytes((sample / name).read_bytes())
     finished = builders.run(tmp_path, parameters={"OcrTesseract": "/no/tesseract", "MaxReceives": "2"})
-    (violation,) = finished.summary["invariants"]["violations"]  # nothing struck, so it is the system itself that is wrong
+    (violation,) = finished.summary["invariants"][
+        "violations"
+    ]  # nothing struck, so it is the system itself that is wrong
     assert violation["invariant"] == "nothing is given up without a cause"
     assert finished.results[name]["status"] == "FAILED"
     assert "every attempt failed" in finished.results[name]["reason"]

@@ -69,14 +69,21 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> tuple[runs.Run, dict[str
 
     def overheard(service, request):
         answered = original(service, request)
-        uploads = service == "s3" and "/uploads/" in request.url  # the scans themselves hold the values, of course
+        uploads = (
+            service == "s3" and "/uploads/" in request.url
+        )  # the scans themselves hold the values, of course
         if not uploads and answered is not None:
             requests.extend(map(as_text, (request.body, answered[2])))
         return answered
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(backends, "answer", overheard)
-        finished = builders.run(folder, seed=4, faults=scenario.load("hostile"), parameters={"LogLevel": "DEBUG", "MaxReceives": "2"})
+        finished = builders.run(
+            folder,
+            seed=4,
+            faults=scenario.load("hostile"),
+            parameters={"LogLevel": "DEBUG", "MaxReceives": "2"},
+        )
     out = tmp_path_factory.mktemp("secrets")
     runs.write(finished, out)
     pages.write(out)
@@ -102,14 +109,25 @@ def test_the_corpus_plants_every_type_and_the_run_finds_them(spoken) -> None:
 
 def test_no_value_is_written_or_said(spoken) -> None:
     _, written, values = spoken
-    assert {(place, value) for place, text in written.items() for value in values if len(value) >= SHORTEST_PART and value in text} == set()
+    assert {
+        (place, value)
+        for place, text in written.items()
+        for value in values
+        if len(value) >= SHORTEST_PART and value in text
+    } == set()
 
 
 def test_no_part_of_a_value_is_written_or_said(spoken) -> None:
     _, written, values = spoken
     forbidden = {part for value in values for part in parts(value)}
     assert len(forbidden) > 100
-    found = {(place, part) for place, text in written.items() for said in (told(text),) for part in forbidden if part in said}
+    found = {
+        (place, part)
+        for place, text in written.items()
+        for said in (told(text),)
+        for part in forbidden
+        if part in said
+    }
     assert found == set()
 
 

@@ -25,14 +25,23 @@ def deployed():
 
 def test_a_request_to_a_real_endpoint_is_refused() -> None:
     with virtual_time() as kernel, cloud.deployed(template.load(PROJECT / "template.yaml", {}), 1):
-        wire = Wire(kernel, Latencies(load(), Randomness(0).stream("latency")), Recorder(), Dice(CALM, 0, kernel, Recorder()))
+        wire = Wire(
+            kernel,
+            Latencies(load(), Randomness(0).stream("latency")),
+            Recorder(),
+            Dice(CALM, 0, kernel, Recorder()),
+        )
         with wire.connected():
-            client = boto3.Session(region_name="us-east-1").client("s3", endpoint_url="https://objects.example.com")
+            client = boto3.Session(region_name="us-east-1").client(
+                "s3", endpoint_url="https://objects.example.com"
+            )
             with pytest.raises(RealEndpoint, match=r"objects\.example\.com was refused"):
                 client.list_buckets()
 
 
-def test_credentials_are_dummies_while_the_cloud_stands_and_gone_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_credentials_are_dummies_while_the_cloud_stands_and_gone_afterwards(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "the-users-own")
     with cloud.deployed(template.load(PROJECT / "template.yaml", {}), 1):
         assert os.environ["AWS_ACCESS_KEY_ID"] == cloud.CREDENTIALS["AWS_ACCESS_KEY_ID"]
@@ -42,7 +51,10 @@ def test_credentials_are_dummies_while_the_cloud_stands_and_gone_afterwards(monk
 
 def test_the_table_is_the_seeds(deployed: cloud.Cloud) -> None:
     table = deployed.client("dynamodb").describe_table(TableName="NPI_Processing")["Table"]
-    assert table["KeySchema"] == [{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}]
+    assert table["KeySchema"] == [
+        {"AttributeName": "PK", "KeyType": "HASH"},
+        {"AttributeName": "SK", "KeyType": "RANGE"},
+    ]
     assert table["StreamSpecification"] == {"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"}
     assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
 

@@ -20,7 +20,12 @@ def allow(action: object, resource: object, effect: str = "Allow") -> dict:
         (allow("s3:GetObject", "arn:aws:s3:::b/in/*"), "s3:GetObject", "arn:aws:s3:::b/out/k", False),
         (allow("s3:Get*", "*"), "s3:GetObjectVersion", "arn:aws:s3:::b/k", True),
         (allow("S3:getobject", "*"), "s3:GetObject", "arn:aws:s3:::b/k", True),
-        (allow(["sqs:SendMessage"], ["arn:aws:sqs:r:1:q"]), "sqs:SendMessage", "arn:aws:sqs:r:1:other", False),
+        (
+            allow(["sqs:SendMessage"], ["arn:aws:sqs:r:1:q"]),
+            "sqs:SendMessage",
+            "arn:aws:sqs:r:1:other",
+            False,
+        ),
         (allow("sqs:*", "arn:aws:sqs:r:1:q?"), "sqs:SendMessage", "arn:aws:sqs:r:1:q2", True),
         (allow("*", "*"), "dynamodb:PutItem", "arn:aws:dynamodb:r:1:table/t", True),
     ],
@@ -34,10 +39,16 @@ def test_nothing_is_allowed_without_a_statement() -> None:
 
 
 def test_an_explicit_deny_wins() -> None:
-    assert not identity(allow("*", "*"), allow("s3:DeleteObject", "*", "Deny")).may("s3:DeleteObject", "arn:aws:s3:::b/k")
+    assert not identity(allow("*", "*"), allow("s3:DeleteObject", "*", "Deny")).may(
+        "s3:DeleteObject", "arn:aws:s3:::b/k"
+    )
 
 
 def test_the_managed_policies_that_sam_attaches_are_known() -> None:
-    role = {"Properties": {"ManagedPolicyArns": ["arn:aws:iam::aws:policy/service-role/AWSLambdaSQSQueueExecutionRole"]}}
+    role = {
+        "Properties": {
+            "ManagedPolicyArns": ["arn:aws:iam::aws:policy/service-role/AWSLambdaSQSQueueExecutionRole"]
+        }
+    }
     assert of_role(role, "1").may("sqs:ReceiveMessage", "arn:aws:sqs:r:1:q")
     assert not of_role(role, "1").may("sqs:SendMessage", "arn:aws:sqs:r:1:q")

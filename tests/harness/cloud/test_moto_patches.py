@@ -23,14 +23,16 @@ def sqs_story(client) -> list[object]:
     dead = client.create_queue(QueueName="dead")["QueueUrl"]
     arn = client.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     redrive = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 2})
-    url = client.create_queue(QueueName="q", Attributes={"VisibilityTimeout": "0", "RedrivePolicy": redrive})["QueueUrl"]
+    url = client.create_queue(QueueName="q", Attributes={"VisibilityTimeout": "0", "RedrivePolicy": redrive})[
+        "QueueUrl"
+    ]
     seen: list[object] = []
     for number in range(15):
         client.send_message(QueueUrl=url, MessageBody=str(number), DelaySeconds=900 if number == 3 else 0)
     for _ in range(5):
-        messages = client.receive_message(QueueUrl=url, MaxNumberOfMessages=4, AttributeNames=["ApproximateReceiveCount"]).get(
-            "Messages", []
-        )
+        messages = client.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=4, AttributeNames=["ApproximateReceiveCount"]
+        ).get("Messages", [])
         seen.append([(message["Body"], message["Attributes"]) for message in messages])
         for message in messages[:2]:
             client.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
@@ -39,7 +41,11 @@ def sqs_story(client) -> list[object]:
         client.delete_message(QueueUrl=url, ReceiptHandle="unknown")
     seen.append(error.value.response["Error"]["Code"])
     for queue in (url, dead):
-        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"]
+        names = [
+            "ApproximateNumberOfMessages",
+            "ApproximateNumberOfMessagesNotVisible",
+            "ApproximateNumberOfMessagesDelayed",
+        ]
         seen.append(client.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"])
     return seen
 
@@ -49,34 +55,71 @@ def dynamodb_story(client) -> list[object]:
     client.create_table(
         TableName="t",
         BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("PK", "SK", "other")],
+        AttributeDefinitions=[
+            {"AttributeName": name, "AttributeType": "S"} for name in ("PK", "SK", "other")
+        ],
         KeySchema=[{"AttributeName": "PK", "KeyType": "HASH"}, {"AttributeName": "SK", "KeyType": "RANGE"}],
         GlobalSecondaryIndexes=[
-            {"IndexName": "index", "KeySchema": [{"AttributeName": "other", "KeyType": "HASH"}], "Projection": {"ProjectionType": "ALL"}}
+            {
+                "IndexName": "index",
+                "KeySchema": [{"AttributeName": "other", "KeyType": "HASH"}],
+                "Projection": {"ProjectionType": "ALL"},
+            }
         ],
     )
     for number in range(12):
-        item = {"PK": {"S": f"p{number % 3}"}, "SK": {"S": f"s{number:02d}"}, "other": {"S": str(number % 2)}, "n": {"N": str(number)}}
+        item = {
+            "PK": {"S": f"p{number % 3}"},
+            "SK": {"S": f"s{number:02d}"},
+            "other": {"S": str(number % 2)},
+            "n": {"N": str(number)},
+        }
         client.put_item(TableName="t", Item=item)
     seen: list[object] = []
     queries: list[dict[str, object]] = [
         {"KeyConditionExpression": "PK = :p", "ExpressionAttributeValues": {":p": {"S": "p1"}}},
         {"KeyConditionExpression": "PK = :p", "ExpressionAttributeValues": {":p": {"S": "none"}}},
-        {"KeyConditionExpression": "PK = :p AND SK > :s", "ExpressionAttributeValues": {":p": {"S": "p1"}, ":s": {"S": "s04"}}},
-        {"KeyConditionExpression": "PK = :p", "ExpressionAttributeValues": {":p": {"S": "p2"}}, "ScanIndexForward": False, "Limit": 2},
-        {"KeyConditionExpression": "other = :o", "ExpressionAttributeValues": {":o": {"S": "1"}}, "IndexName": "index"},
+        {
+            "KeyConditionExpression": "PK = :p AND SK > :s",
+            "ExpressionAttributeValues": {":p": {"S": "p1"}, ":s": {"S": "s04"}},
+        },
+        {
+            "KeyConditionExpression": "PK = :p",
+            "ExpressionAttributeValues": {":p": {"S": "p2"}},
+            "ScanIndexForward": False,
+            "Limit": 2,
+        },
+        {
+            "KeyConditionExpression": "other = :o",
+            "ExpressionAttributeValues": {":o": {"S": "1"}},
+            "IndexName": "index",
+        },
     ]
     for query in queries:
         answer = client.query(TableName="t", **query)
-        seen.append((answer["Items"], answer["Count"], answer["ScannedCount"], answer.get("LastEvaluatedKey")))
+        seen.append(
+            (answer["Items"], answer["Count"], answer["ScannedCount"], answer.get("LastEvaluatedKey"))
+        )
     return seen
 
 
 UPDATES: list[tuple[str, str | None, dict[str, dict]]] = [
     ("SET #s = :v, n = n + :one", "attribute_exists(PK)", {":v": {"S": "new"}, ":one": {"N": "1"}}),
-    ("ADD seen :ids, n :one SET l = list_append(l, :l)", "NOT contains(seen, :id)", {":ids": {"NS": ["1"]}, ":id": {"N": "1"}}),
-    ("ADD seen :ids, n :one SET l = list_append(l, :l)", "NOT contains(seen, :id)", {":ids": {"NS": ["1"]}, ":id": {"N": "1"}}),
-    ("DELETE seen :ids REMOVE gone SET fresh = if_not_exists(fresh, :v)", None, {":ids": {"NS": ["1"]}, ":v": {"S": "x"}}),
+    (
+        "ADD seen :ids, n :one SET l = list_append(l, :l)",
+        "NOT contains(seen, :id)",
+        {":ids": {"NS": ["1"]}, ":id": {"N": "1"}},
+    ),
+    (
+        "ADD seen :ids, n :one SET l = list_append(l, :l)",
+        "NOT contains(seen, :id)",
+        {":ids": {"NS": ["1"]}, ":id": {"N": "1"}},
+    ),
+    (
+        "DELETE seen :ids REMOVE gone SET fresh = if_not_exists(fresh, :v)",
+        None,
+        {":ids": {"NS": ["1"]}, ":v": {"S": "x"}},
+    ),
     ("SET PK = :v", None, {":v": {"S": "x"}}),
     ("SET n = nowhere + :one", None, {":one": {"N": "1"}}),
     ("SET n = :one, n = :one", None, {":one": {"N": "1"}}),
@@ -100,10 +143,17 @@ def update_story(client) -> list[object]:
     )
     key = {"PK": {"S": "k"}}
     nested = {"M": {"inner": {"L": [{"S": "a"}, {"BOOL": True}, {"NULL": True}, {"M": {}}]}}}
-    client.put_item(TableName="t", Item={**key, "n": {"N": "1"}, "l": {"L": []}, "gone": {"S": "x"}, "m": nested})
+    client.put_item(
+        TableName="t", Item={**key, "n": {"N": "1"}, "l": {"L": []}, "gone": {"S": "x"}, "m": nested}
+    )
     seen: list[object] = []
     for update, condition, values in UPDATES * 2:
-        request = {"TableName": "t", "Key": key, "UpdateExpression": update, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+        request = {
+            "TableName": "t",
+            "Key": key,
+            "UpdateExpression": update,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
         values = values | ({":l": {"L": [{"S": "a"}]}, ":one": {"N": "1"}} if ":l" in update else {})
         if values:
             request["ExpressionAttributeValues"] = values
@@ -127,9 +177,17 @@ def s3_story(client) -> list[object]:
     seen: list[object] = []
     for key in ("plain", "a b/ü+%41.tif", "deep/er/x"):
         for body in (b"first", b"", bytes(range(256)) * 50):
-            put = client.put_object(Bucket="bucket", Key=key, Body=body, Metadata={"my_key": "v"}, ContentType="image/tiff")
+            put = client.put_object(
+                Bucket="bucket", Key=key, Body=body, Metadata={"my_key": "v"}, ContentType="image/tiff"
+            )
             got = client.get_object(Bucket="bucket", Key=key, VersionId=put["VersionId"])
-            seen += [put["ETag"], got["Body"].read(), got["Metadata"], got["ContentType"], got["ContentLength"]]
+            seen += [
+                put["ETag"],
+                got["Body"].read(),
+                got["Metadata"],
+                got["ContentType"],
+                got["ContentLength"],
+            ]
         seen.append(client.get_object(Bucket="bucket", Key=key, Range="bytes=10-19")["Body"].read())
     listing = client.list_objects_v2(Bucket="bucket", Prefix="a")
     seen.append([(entry["Key"], entry["Size"]) for entry in listing["Contents"]])
@@ -159,7 +217,13 @@ def kms_story(client) -> list[object]:
     return [*seen, error.value.response["Error"]["Code"]]
 
 
-STORIES = [("kms", kms_story), ("sqs", sqs_story), ("dynamodb", dynamodb_story), ("dynamodb", update_story), ("s3", s3_story)]
+STORIES = [
+    ("kms", kms_story),
+    ("sqs", sqs_story),
+    ("dynamodb", dynamodb_story),
+    ("dynamodb", update_story),
+    ("s3", s3_story),
+]
 
 
 @pytest.mark.parametrize("patch", [moto_patches.applied, botocore_patches.applied])
@@ -220,7 +284,17 @@ def test_a_request_is_what_werkzeug_would_have_made_of_it(monkeypatch: pytest.Mo
             if hasattr(request.body, "read"):
                 return
             own, theirs = REQUEST(backends.environ(request)), of_werkzeug(request)
-            for name in ("method", "path", "raw_path", "raw_url", "url", "query_string", "data", "content_type", "content_length"):
+            for name in (
+                "method",
+                "path",
+                "raw_path",
+                "raw_url",
+                "url",
+                "query_string",
+                "data",
+                "content_type",
+                "content_length",
+            ):
                 assert getattr(own, name) == getattr(theirs, name), name
             assert sorted((name.lower(), value) for name, value in own.headers) == sorted(
                 (name.lower(), value) for name, value in theirs.headers

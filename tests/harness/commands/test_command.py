@@ -27,14 +27,26 @@ def harness(*arguments: object) -> subprocess.CompletedProcess[str]:
         (["run", "/no/such/place"], "there is no file or folder /no/such/place"),
         (["run", "README.md"], "README.md is not taken: its name must end in .tif or .tiff"),
         (["run", "docs"], "no .tif or .tiff file lies in docs"),
-        (["run", "--sample", "--compute", "guessed"], "--compute guessed is none of measured, recorded, modelled"),
+        (
+            ["run", "--sample", "--compute", "guessed"],
+            "--compute guessed is none of measured, recorded, modelled",
+        ),
         (["run", "--sample", "--parameter", "Nonsense=1"], "has no parameter Nonsense"),
-        (["run", "--sample", "--batch-pages", "1000"], "parameter BatchPages is 1000; it must lie between 1 and 100"),
-        (["run", "--sample", "--parameter", "BatchPages"], "--parameter BatchPages is not of the form NAME=VALUE"),
+        (
+            ["run", "--sample", "--batch-pages", "1000"],
+            "parameter BatchPages is 1000; it must lie between 1 and 100",
+        ),
+        (
+            ["run", "--sample", "--parameter", "BatchPages"],
+            "--parameter BatchPages is not of the form NAME=VALUE",
+        ),
         (["run", "--sample", "--template", "missing.yaml"], "cannot read the template missing.yaml"),
         (["run", "--sample", "--out", "pipeline"], "pipeline holds something that is no run"),
         (["run", "--sample", "--seed", "x"], "Invalid value for '--seed'"),
-        (["run", "--sample", "--faults", "stormy"], "--faults stormy is neither a preset (calm, rough, hostile) nor a file"),
+        (
+            ["run", "--sample", "--faults", "stormy"],
+            "--faults stormy is neither a preset (calm, rough, hostile) nor a file",
+        ),
         (["run", "--sample", "--faults", "pyproject.toml"], "the scenario pyproject.toml is wrong"),
         (["explore", "--crash-points", "some"], "--crash-points some is neither singles nor pairs"),
         (["explore", "--out", "pipeline"], "pipeline holds something that is no exploration"),
@@ -56,13 +68,20 @@ def test_bad_usage_is_one_line_and_exit_code_2(arguments: list[str], message: st
 def test_a_run_leaves_summary_results_trace_and_report(tmp_path: Path) -> None:
     folder, out = tmp_path / "in" / "sub", tmp_path / "out"
     folder.mkdir(parents=True)
-    (folder / "a b+c.TIFF").write_bytes(builders.tiff(builders.page_image("SSN: 676-84-7081"), builders.page_image("Nothing")))
+    (folder / "a b+c.TIFF").write_bytes(
+        builders.tiff(builders.page_image("SSN: 676-84-7081"), builders.page_image("Nothing"))
+    )
     (folder.parent / "bad.tif").write_bytes(b"no tiff at all")
     (folder.parent / "notes.txt").write_text("not taken")
     done = harness("run", folder.parent, "--out", out)
     assert done.returncode == 0, done.stdout + done.stderr
     good = json.loads((out / "results" / "sub" / "a b+c.TIFF.json").read_text())
-    assert (good["status"], good["totalPages"], good["npiPages"], good["npiPercentage"]) == ("COMPLETED", 2, [1], 50)
+    assert (good["status"], good["totalPages"], good["npiPages"], good["npiPercentage"]) == (
+        "COMPLETED",
+        2,
+        [1],
+        50,
+    )
     bad = json.loads((out / "results" / "bad.tif.json").read_text())
     assert (bad["status"], bad["reason"]) == ("FAILED", "not a TIFF: it does not begin with a TIFF header")
     summary = json.loads((out / "summary.json").read_text())
@@ -82,7 +101,9 @@ def test_a_run_leaves_summary_results_trace_and_report(tmp_path: Path) -> None:
 
 def blank_file(folder: Path) -> Path:
     path = folder / "blank.tif"
-    path.write_bytes(builders.tiff(*(Image.new("1", (1700, 2200), 1) for _ in range(2)), compression="group4"))
+    path.write_bytes(
+        builders.tiff(*(Image.new("1", (1700, 2200), 1) for _ in range(2)), compression="group4")
+    )
     return path
 
 
@@ -99,9 +120,16 @@ def test_an_exploration_tells_what_it_tried(tmp_path: Path) -> None:
     done = harness("explore", blank_file(tmp_path), "--seeds", 4, "--jobs", 1, "--out", tmp_path / "out")
     assert done.returncode == 0, done.stdout + done.stderr
     numbers = json.loads((tmp_path / "out" / "summary.json").read_text())
-    assert (numbers["kind"], numbers["trials"], numbers["failed"], numbers["failures"]) == ("explore", 4, 0, [])
+    assert (numbers["kind"], numbers["trials"], numbers["failed"], numbers["failures"]) == (
+        "explore",
+        4,
+        0,
+        [],
+    )
     assert sum(numbers["strokes"].values()) > 0
-    assert {kind: sum(places.values()) for kind, places in numbers["places"].items() if places} == numbers["strokes"]
+    assert {kind: sum(places.values()) for kind, places in numbers["places"].items() if places} == numbers[
+        "strokes"
+    ]
     assert sum(numbers["emulationsByStrokes"].values()) == 4
     page = (tmp_path / "out" / "report.html").read_text()
     assert "4 emulations, and no invariant broken" in page
@@ -111,11 +139,25 @@ def test_an_exploration_tells_what_it_tried(tmp_path: Path) -> None:
 
 def test_a_failure_is_written_with_its_story_and_a_command_that_shows_it_again(tmp_path: Path) -> None:
     """The system is broken on purpose: a copy whose dead letters nobody handles, in weather that kills every batch."""
-    project = mutated(next(mutant for mutant in MUTANTS if mutant.name == "dead letters not handled"), tmp_path)
+    project = mutated(
+        next(mutant for mutant in MUTANTS if mutant.name == "dead letters not handled"), tmp_path
+    )
     weather = tmp_path / "weather.toml"
     weather.write_text("[poller_dies_before]\nonly = [3]\n[late_event]\nrate = 0.5\n")
     options = ["--template", project / "template.yaml", "--parameter", "MaxReceives=1"]
-    done = harness("explore", blank_file(tmp_path), *options, "--seeds", 1, "--faults", weather, "--jobs", 1, "--out", tmp_path / "out")
+    done = harness(
+        "explore",
+        blank_file(tmp_path),
+        *options,
+        "--seeds",
+        1,
+        "--faults",
+        weather,
+        "--jobs",
+        1,
+        "--out",
+        tmp_path / "out",
+    )
     assert done.returncode == 1, done.stdout + done.stderr
     (failure,) = json.loads((tmp_path / "out" / "summary.json").read_text())["failures"]
     assert set(failure["faults"]) == {"poller_dies_before"}
@@ -132,7 +174,16 @@ def test_a_failure_is_written_with_its_story_and_a_command_that_shows_it_again(t
 def test_a_redrive_heals_what_was_given_up(tmp_path: Path) -> None:
     weather = tmp_path / "weather.toml"
     weather.write_text("[killed_before_call]\nonly = [1, 2, 3, 4]\n")
-    done = harness("redrive", blank_file(tmp_path), "--faults", weather, "--parameter", "MaxReceives=2", "--out", tmp_path / "out")
+    done = harness(
+        "redrive",
+        blank_file(tmp_path),
+        "--faults",
+        weather,
+        "--parameter",
+        "MaxReceives=2",
+        "--out",
+        tmp_path / "out",
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     healing = json.loads((tmp_path / "out" / "summary.json").read_text())["redrive"]
     assert (healing["before"]["failed"], healing["after"]["completed"]) == (1, 1)

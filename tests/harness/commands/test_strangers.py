@@ -57,7 +57,13 @@ class Stranger:
     def run(self, *arguments: object, **extra: str) -> subprocess.CompletedProcess[str]:
         words = command("run", "in", "--template", "template.yaml", "--out", "out", *arguments)
         return subprocess.run(
-            words, cwd=self.folder, capture_output=True, text=True, check=False, env=environment(**extra), errors="replace"
+            words,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            env=environment(**extra),
+            errors="replace",
         )
 
     def summary(self) -> dict:
@@ -69,7 +75,9 @@ def stranger(tmp_path: Path) -> Stranger:
     return Stranger(tmp_path)
 
 
-def test_a_system_without_configuration_or_results_runs_and_says_what_is_not_known(stranger: Stranger) -> None:
+def test_a_system_without_configuration_or_results_runs_and_says_what_is_not_known(
+    stranger: Stranger,
+) -> None:
     done = stranger.run()
     assert done.returncode == 0, done.stdout + done.stderr
     assert "no pyproject.toml with [tool.harness] lies beside template.yaml" in " ".join(done.stdout.split())
@@ -82,23 +90,40 @@ def test_a_system_without_configuration_or_results_runs_and_says_what_is_not_kno
 @pytest.mark.parametrize(
     ("template", "message"),
     [
-        ("Parameters: {Stage: {Type: String}}" + QUEUE, "has parameters without a default: give --parameter Stage=VALUE"),
-        (QUEUE.replace("python3.12", "nodejs20.x"), "Work has the runtime nodejs20.x; only Python functions are run here"),
+        (
+            "Parameters: {Stage: {Type: String}}" + QUEUE,
+            "has parameters without a default: give --parameter Stage=VALUE",
+        ),
+        (
+            QUEUE.replace("python3.12", "nodejs20.x"),
+            "Work has the runtime nodejs20.x; only Python functions are run here",
+        ),
         (QUEUE.replace("Runtime: python3.12", "PackageType: Image"), "Work is a container image"),
         (QUEUE.replace("CodeUri: src", "CodeUri: gone"), "the code of Work should lie in"),
         (QUEUE.replace("CodeUri: src", "CodeUri: s3://bucket/key.zip"), "which is no local folder"),
         (
-            QUEUE.replace("Inbox.Arn}", 'Inbox.Arn, FilterCriteria: {Filters: [{Pattern: \'{"body": [{"cidr": "10.0.0.0/8"}]}\'}]}}'),
+            QUEUE.replace(
+                "Inbox.Arn}",
+                'Inbox.Arn, FilterCriteria: {Filters: [{Pattern: \'{"body": [{"cidr": "10.0.0.0/8"}]}\'}]}}',
+            ),
             "'cidr' is no rule of Lambda's",
         ),
-        (QUEUE.replace("Inbox.Arn}", "Inbox.Arn, FilterCriteria: {Filters: [{Pattern: '{body'}]}}"), "its filter pattern {body is wrong"),
-        (QUEUE.replace("Handler: app.handler", "Handler: handler"), "Work has no Handler of the form module.function"),
+        (
+            QUEUE.replace("Inbox.Arn}", "Inbox.Arn, FilterCriteria: {Filters: [{Pattern: '{body'}]}}"),
+            "its filter pattern {body is wrong",
+        ),
+        (
+            QUEUE.replace("Handler: app.handler", "Handler: handler"),
+            "Work has no Handler of the form module.function",
+        ),
         ("Resources: {Table: {Type: AWS::S3::Bucket}}", "where does input go in template.yaml?"),
         ("Resources: [", "is not YAML"),
         ("Nothing: {}", "has no Resources"),
     ],
 )
-def test_what_cannot_be_run_is_one_line_and_exit_code_2(stranger: Stranger, template: str, message: str) -> None:
+def test_what_cannot_be_run_is_one_line_and_exit_code_2(
+    stranger: Stranger, template: str, message: str
+) -> None:
     stranger.write(template)
     done = stranger.run()
     assert done.returncode == 2, done.stdout + done.stderr
@@ -115,7 +140,9 @@ def test_what_cannot_be_run_is_one_line_and_exit_code_2(stranger: Stranger, temp
         ("def other(event, context): pass\n", "no attribute 'handler'"),
     ],
 )
-def test_a_handler_that_cannot_be_imported_is_said_once_with_its_error(stranger: Stranger, code: str, error: str) -> None:
+def test_a_handler_that_cannot_be_imported_is_said_once_with_its_error(
+    stranger: Stranger, code: str, error: str
+) -> None:
     stranger.write(QUEUE, code)
     done = stranger.run()
     assert done.returncode == 1, done.stdout + done.stderr
@@ -126,7 +153,9 @@ def test_a_handler_that_cannot_be_imported_is_said_once_with_its_error(stranger:
     assert done.stderr == ""
 
 
-def test_functions_with_modules_of_one_name_layers_and_inline_code_are_each_their_own(stranger: Stranger) -> None:
+def test_functions_with_modules_of_one_name_layers_and_inline_code_are_each_their_own(
+    stranger: Stranger,
+) -> None:
     for name in ("other", "layer/python"):
         (stranger.folder / name).mkdir(parents=True)
     (stranger.folder / "other" / "app.py").write_text("def handler(event, context):\n    print('other')\n")
@@ -162,20 +191,30 @@ def test_functions_with_modules_of_one_name_layers_and_inline_code_are_each_thei
     )
     done = stranger.run()
     assert done.returncode == 0, done.stdout + done.stderr
-    logs = [json.loads(line)["text"] for line in (stranger.folder / "out" / "trace.jsonl").open() if '"event":"log"' in line]
+    logs = [
+        json.loads(line)["text"]
+        for line in (stranger.folder / "out" / "trace.jsonl").open()
+        if '"event":"log"' in line
+    ]
     assert logs == ["layered", "other"]
     assert "Api (AWS::SNS::Topic) is not emulated" in " ".join(done.stdout.split())
 
 
 def test_a_message_that_nothing_catches_is_named_with_how_often_it_failed(stranger: Stranger) -> None:
     stranger.write(
-        QUEUE.replace(", RedrivePolicy: {deadLetterTargetArn: !GetAtt Dead.Arn, maxReceiveCount: 2}", ", MessageRetentionPeriod: 600"),
+        QUEUE.replace(
+            ", RedrivePolicy: {deadLetterTargetArn: !GetAtt Dead.Arn, maxReceiveCount: 2}",
+            ", MessageRetentionPeriod: 600",
+        ),
         "def handler(event, context):\n    raise RuntimeError('never')\n",
     )
     done = stranger.run()
     assert done.returncode == 1
     (violation,) = stranger.summary()["invariants"]["violations"]
-    assert "of Inbox was received 10 times, never succeeded and expired: no dead-letter queue catches it" in violation["detail"]
+    assert (
+        "of Inbox was received 10 times, never succeeded and expired: no dead-letter queue catches it"
+        in violation["detail"]
+    )
 
 
 RESULT = '[tool.harness]\ninputs = "Inbox"\nresults = "Dead"\n[tool.harness.result]\nkey = "id"\nstatus = "state"\n'
@@ -189,7 +228,9 @@ def handler(event, context):
 def test_a_field_that_results_lack_is_said(stranger: Stranger) -> None:
     (stranger.folder / "pyproject.toml").write_text(RESULT)
     allowed = "Policies: [{Statement: [{Effect: Allow, Action: 'sqs:SendMessage', Resource: '*'}]}]"
-    template = QUEUE.replace("Timeout: 5", f"Timeout: 5\n      Environment: {{Variables: {{OUT: !Ref Dead}}}}\n      {allowed}")
+    template = QUEUE.replace(
+        "Timeout: 5", f"Timeout: 5\n      Environment: {{Variables: {{OUT: !Ref Dead}}}}\n      {allowed}"
+    )
     stranger.write(template, ANSWERING)
     done = stranger.run()
     assert done.returncode == 1, done.stdout + done.stderr
@@ -214,7 +255,12 @@ def test_names_that_are_not_utf8_are_refused_and_long_or_odd_ones_are_taken(stra
 
 def test_two_runs_into_one_folder_at_once_end_right_or_say_why_not(stranger: Stranger) -> None:
     words = command("run", "in", "--template", "template.yaml", "--out", "out")
-    pair = [subprocess.Popen(words, cwd=stranger.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    pair = [
+        subprocess.Popen(
+            words, cwd=stranger.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
     ended = [(one.communicate()[1], one.returncode) for one in pair]
     assert {code for _, code in ended} <= {0, 2}
     assert all("another harness is writing to out" in said for said, code in ended if code == 2)
@@ -227,7 +273,9 @@ def test_an_interrupt_ends_with_130_and_keeps_what_there_is(stranger: Stranger) 
         "def handler(event, context):\n    raise RuntimeError('never')\n",
     )
     words = command("run", "in", "--template", "template.yaml", "--out", "out", "--compute", "modelled")
-    process = subprocess.Popen(words, cwd=stranger.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        words, cwd=stranger.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     while not (stranger.folder / "out").is_dir():
         time.sleep(0.1)
     time.sleep(3.0)
@@ -247,7 +295,9 @@ def test_a_closed_pipe_ends_quietly() -> None:
 def test_a_sample_or_fixtures_elsewhere_need_a_maker(stranger: Stranger) -> None:
     (stranger.folder / "pyproject.toml").write_text(RESULT)
     for words in (["run", "--sample", "--template", "template.yaml"], ["fixtures", "made"]):
-        done = subprocess.run(command(*words), cwd=stranger.folder, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command(*words), cwd=stranger.folder, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 2
         assert "there is no maker of a sample here" in done.stderr
 
@@ -266,5 +316,7 @@ def test_the_front_door_opens_without_the_wind_tunnel(words: list[str]) -> None:
         "try: cli.main()\nexcept SystemExit: pass\n"
         "print([name for name in ('moto', 'boto3', 'numpy', 'matplotlib', 'samtranslator') if name in sys.modules], file=sys.stderr)"
     )
-    done = subprocess.run([sys.executable, "-c", script, *words], cwd=PROJECT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script, *words], cwd=PROJECT, capture_output=True, text=True, check=False
+    )
     assert done.stderr.strip().splitlines()[-1] == "[]"

@@ -22,7 +22,14 @@ def test_values_errors_and_crashes_are_kept_each_as_what_they_are() -> None:
     pending = [Pending(f"{number}{kind}".encode(), act, (kind,), {}) for number, kind in enumerate(kinds)]
     recording.record(ledger, pending, {}, told.append)
     entries = [ledger.call(call.key) for call in pending]
-    assert [entry.error for entry in entries] == ["", "builtins:RuntimeError", "", "builtins:ValueError", "", "builtins:RuntimeError"]
+    assert [entry.error for entry in entries] == [
+        "",
+        "builtins:RuntimeError",
+        "",
+        "builtins:ValueError",
+        "",
+        "builtins:RuntimeError",
+    ]
     assert told[-1] == len(kinds)
 
 

@@ -11,7 +11,10 @@ from harness.engine.clock import EPOCH, virtual_time
 def test_the_wall_clock_moves_with_the_kernel() -> None:
     seen = []
     with virtual_time() as kernel:
-        kernel.spawn("sleeper", lambda: (time.sleep(90), seen.append((time.time(), datetime.datetime.now(datetime.UTC)))))
+        kernel.spawn(
+            "sleeper",
+            lambda: (time.sleep(90), seen.append((time.time(), datetime.datetime.now(datetime.UTC)))),
+        )
         kernel.run()
     assert seen == [(EPOCH.timestamp() + 90, EPOCH + datetime.timedelta(seconds=90))]
 

@@ -106,7 +106,9 @@ def test_a_scope_is_in_place_exactly_while_its_processes_run() -> None:
 
     seen = []
     for name in ("x", "y"):
-        kernel.spawn(name, lambda name=name: (kernel.sleep(1), seen.append((name, list(entered)))), Scope(name))
+        kernel.spawn(
+            name, lambda name=name: (kernel.sleep(1), seen.append((name, list(entered)))), Scope(name)
+        )
     kernel.spawn("none", lambda: (kernel.sleep(1), seen.append(("none", list(entered)))))
     kernel.run()
     assert seen == [("x", ["x"]), ("y", ["y"]), ("none", [])]

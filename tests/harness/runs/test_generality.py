@@ -10,7 +10,9 @@ ORDERS = PROJECT / "examples" / "orders"
 
 
 def test_the_orders_example_runs_as_it_is(tmp_path: Path) -> None:
-    done = harness("run", ORDERS / "inputs", "--template", ORDERS / "template.yaml", "--out", tmp_path / "out")
+    done = harness(
+        "run", ORDERS / "inputs", "--template", ORDERS / "template.yaml", "--out", tmp_path / "out"
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     receipt = json.loads((tmp_path / "out" / "results" / "order2.json.json").read_text())
     assert (receipt["status"], receipt["total"]) == ("PAID", 250)
