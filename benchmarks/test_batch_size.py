@@ -1,6 +1,7 @@
 """Batch-size tuning: the sample corpus with 5, 10 and 15 pages a batch, and what each means in virtual time.
 
-What the benchmark times is the emulation; what tunes the system is in extra_info: virtual throughput, latency, billed time.
+What the benchmark times is the emulation; what tunes the system is in extra_info: virtual throughput,
+latency, billed time.
 """
 
 from pathlib import Path

@@ -1,4 +1,6 @@
-"""The emulator on 3-page files: files a real second, how that holds at depth, memory, and virtual time at a thousand workers."""
+"""The emulator on 3-page files: files a real second, how that holds at depth, memory, and virtual time at a
+thousand workers.
+"""
 
 import multiprocessing
 import resource
@@ -75,7 +77,9 @@ def test_depth(benchmark, tmp_path: Path) -> None:
 
 
 def test_a_thousand_workers(benchmark, tmp_path: Path) -> None:
-    """Virtual seconds a real second while about a thousand workers are busy: pages that take a minute each."""
+    """Virtual seconds a real second while about a thousand workers are busy: pages that take a minute
+    each.
+    """
     folder = corpus(tmp_path / "files", 2_000)
     parameters = {"OcrWorkers": "1000", "WorkerTimeout": "900", "OcrPageTimeout": "240"}
     arguments = {"compute": "modelled", "cpu_factor": 60.0, "parameters": parameters}

@@ -1,4 +1,5 @@
-"""What the wind tunnel costs over bare moto: the same sequence of API calls with and without virtual time, latencies and recording.
+"""What the wind tunnel costs over bare moto: the same sequence of API calls with and without virtual time,
+latencies and recording.
 
 Both are timed in turn within one test, since only their ratio means something on a busy machine.
 """

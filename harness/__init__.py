@@ -1,4 +1,5 @@
-"""The wind tunnel: runs any SAM template of S3, SQS, DynamoDB Streams and Lambda, with its real handlers, in virtual time.
+"""The wind tunnel: runs any SAM template of S3, SQS, DynamoDB Streams and Lambda, with its real handlers, in
+virtual time.
 
 Its rooms, from the top floor down; an import only ever goes down:
 
@@ -12,6 +13,6 @@ cloud        moto with the template deployed, and the wire that every request ta
 faults       what breaks, and when
 engine       clock, event loop, randomness; no AWS word in it
 
-recorder, config, errors and region are the ground that all stand on. Of the application that it runs it knows what [tool.harness]
-of pyproject.toml says, and nothing else.
+recorder, config, errors and region are the ground that all stand on. Of the application that it runs it knows
+what [tool.harness] of pyproject.toml says, and nothing else.
 """

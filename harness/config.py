@@ -9,7 +9,9 @@ from harness.errors import UsageError
 
 
 class ModelledCompute(msgspec.Struct, frozen=True, kw_only=True):
-    """`--compute modelled`: CPU seconds are log-normal; `value` is what the function then returns, as plain data."""
+    """`--compute modelled`: CPU seconds are log-normal; `value` is what the function then returns, as plain
+    data.
+    """
 
     median_seconds: float
     sigma: float
@@ -19,9 +21,11 @@ class ModelledCompute(msgspec.Struct, frozen=True, kw_only=True):
 class RecordedFunction(msgspec.Struct, frozen=True, kw_only=True):
     """A function ("module:name") whose compute is measured once and replayed.
 
-    key: its arguments, or attributes of them, that decide its result. unit: what a call of it processes, for messages.
-    versions: distributions that, in another version, would give other results. limit: the argument, or attribute of one, with the
-    seconds that the function allows itself; a call that takes longer in virtual time, on a slow vCPU, ends then with `limit_error`.
+    key: its arguments, or attributes of them, that decide its result. unit: what a call of it processes, for
+    messages.
+    versions: distributions that, in another version, would give other results. limit: the argument, or
+    attribute of one, with the seconds that the function allows itself; a call that takes longer in virtual
+    time, on a slow vCPU, ends then with `limit_error`.
     """
 
     function: str
@@ -42,10 +46,12 @@ class RecordedFunction(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Words(msgspec.Struct, frozen=True, kw_only=True):
-    """What the application calls things, in tables, reports and the keys of summary.json. Nouns are (singular, plural).
+    """What the application calls things, in tables, reports and the keys of summary.json. Nouns are
+    (singular, plural).
 
-    input: what is put in; unit: what an input is made of, as its result counts it. marked: label of the units that a result names
-    (say "late items"), marked_as what they are ("late"), marked_key their key in summary.json; unread: what units with errors are.
+    input: what is put in; unit: what an input is made of, as its result counts it. marked: label of the units
+    that a result names (say "late items"), marked_as what they are ("late"), marked_key their key in
+    summary.json; unread: what units with errors are.
     work: what the recorded functions do.
     """
 
@@ -62,8 +68,10 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
 class ResultFields(msgspec.Struct, frozen=True, kw_only=True):
     """Names of a result's fields, and of the values of its status; "" where results have no such field.
 
-    key: the upload that a result is about; units: how many units it has; marked: the list of those that are marked (1-based);
-    errors: the list of those that failed, each an object with its number in `error_unit`; findings: objects with a `finding_type`.
+    key: the upload that a result is about; units: how many units it has; marked: the list of those that are
+    marked (1-based);
+    errors: the list of those that failed, each an object with its number in `error_unit`; findings: objects
+    with a `finding_type`.
     """
 
     key: str = ""
@@ -93,9 +101,11 @@ _FORMER = {"pages": "units", "npi_pages": "marked", "page_errors": "errors", "er
 
 
 class StateFields(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the state of a file stands in its item of a table: attributes, and the status of one that is not done.
+    """Where the state of a file stands in its item of a table: attributes, and the status of one that is not
+    done.
 
-    counted: numbers of batches that are done, the successful ones first; with `remaining` they make up `total`.
+    counted: numbers of batches that are done, the successful ones first; with `remaining` they make up
+    `total`.
     """
 
     file: str
@@ -115,10 +125,11 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """See the comments in pyproject.toml. `inputs` and `results` are "<logical id of a bucket>/<prefix>" or that of a queue.
+    """See the comments in pyproject.toml. `inputs` and `results` are "<logical id of a bucket>/<prefix>" or
+    that of a queue.
 
-    root: the project's folder; source: the file that says all this, None when there is none. stream_shards: shards of a table's
-    stream; DynamoDB has one for each partition of the table.
+    root: the project's folder; source: the file that says all this, None when there is none. stream_shards:
+    shards of a table's stream; DynamoDB has one for each partition of the table.
     """
 
     root: Path = Path()
@@ -138,7 +149,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def load(directory: Path) -> Config:
-    """The configuration of the project that `directory` lies in; without one nothing is known of the system. Raises `UsageError`."""
+    """The configuration of the project that `directory` lies in; without one nothing is known of the system.
+    Raises `UsageError`.
+    """
     for folder in (directory, *directory.parents):
         file = folder / "pyproject.toml"
         if not file.is_file():

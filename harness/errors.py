@@ -1,4 +1,6 @@
-"""Errors that a user of the command line can do something about. The command prints the message, one line, and exits with 2."""
+"""Errors that a user of the command line can do something about. The command prints the message, one line,
+and exits with 2.
+"""
 
 
 class UsageError(Exception):

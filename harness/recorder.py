@@ -1,7 +1,7 @@
 """What happened in a run: every API call, invocation, message and result as an event in virtual time.
 
-Events are plain structs, kept in order; `trace.jsonl` is their lines, and `digest` names a whole run by them. Real time never
-enters an event, so a run that is repeated has the same digest.
+Events are plain structs, kept in order; `trace.jsonl` is their lines, and `digest` names a whole run by them.
+Real time never enters an event, so a run that is repeated has the same digest.
 """
 
 import hashlib
@@ -19,9 +19,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", omit_d
 
 
 class Call(Event, frozen=True, kw_only=True, tag="call"):
-    """An AWS request and its answer. Sizes in bytes; `items`: bytes of each DynamoDB item or SQS message body in it.
+    """An AWS request and its answer. Sizes in bytes; `items`: bytes of each DynamoDB item or SQS message body
+    in it.
 
-    caller: logical id of the function or of the event source mapping; request: id of the invocation that it belongs to.
+    caller: logical id of the function or of the event source mapping; request: id of the invocation that it
+    belongs to.
     """
 
     caller: str
@@ -78,7 +80,9 @@ class Message(Event, frozen=True, kw_only=True, tag="message"):
 
 
 class Depth(Event, frozen=True, kw_only=True, tag="depth"):
-    """Gauges, taken once a virtual second while they change: messages waiting and in flight, invocations running."""
+    """Gauges, taken once a virtual second while they change: messages waiting and in flight, invocations
+    running.
+    """
 
     waiting: dict[str, int]
     in_flight: dict[str, int]

@@ -1,4 +1,6 @@
-"""Buries what is dead: a message that nobody could process is recorded as failed, so that its file still closes."""
+"""Buries what is dead: a message that nobody could process is recorded as failed, so that its file still
+closes.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -21,7 +23,9 @@ def bury_batch(state: StateTable, batch: BatchMessage) -> None:
 
 
 def bury_file(state: StateTable, ref: FileRef, event_id: str) -> None:
-    """Records a file that no controller could open. Batches that were sent all the same still heal it, as they finish."""
+    """Records a file that no controller could open. Batches that were sent all the same still heal it, as
+    they finish.
+    """
     known = state.create_file(ref, total_pages=0, total_batches=0, fault=GIVEN_UP, event_id=event_id)
     if known and known.status == "PROCESSING" and known.event_id == event_id:
         for batch_id in range(1, known.total_batches + 1):
@@ -29,10 +33,11 @@ def bury_file(state: StateTable, ref: FileRef, event_id: str) -> None:
 
 
 def bury_results(streams: "DynamoDBStreamsClient", state: StateTable, batch: StreamBatch) -> tuple[str, ...]:
-    """Lets the files close as FAILED whose last change, in these records of the stream, the aggregator could not process.
+    """Lets the files close as FAILED whose last change, in these records of the stream, the aggregator could
+    not process.
 
-    Returns their ids; files that are closed by now are not among them. Raises `ClientError` when the stream has forgotten the records,
-    which it does after 24 hours.
+    Returns their ids; files that are closed by now are not among them. Raises `ClientError` when the stream
+    has forgotten the records, which it does after 24 hours.
     """
     return tuple(file_id for file_id in _changed_files(streams, batch) if state.give_up_closing(file_id))
 

@@ -1,4 +1,6 @@
-"""Closes a file: the outcomes of its batches become its result in S3, and a PDF if configured. May be repeated at any point."""
+"""Closes a file: the outcomes of its batches become its result in S3, and a PDF if configured. May be
+repeated at any point.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -16,7 +18,8 @@ if TYPE_CHECKING:
 
 
 def close_file(s3: "S3Client", state: StateTable, settings: Settings, file_id: str) -> None:
-    """Writes the result of a file whose batches are all counted, and its PDF if configured; does nothing for others.
+    """Writes the result of a file whose batches are all counted, and its PDF if configured; does nothing for
+    others.
 
     The result of a file that was given up (`StateTable.give_up_closing`) says just that.
     """

@@ -31,14 +31,18 @@ _GONE = {
     "NoSuchKey": "the file was deleted before it could be read",
     "NoSuchVersion": "this version of the file was deleted before it could be read",
     "404": "the file was deleted before it could be read",
-    "PreconditionFailed": "the file was replaced while it was being processed; the new upload is processed on its own",
+    "PreconditionFailed": (
+        "the file was replaced while it was being processed; the new upload is processed on its own"
+    ),
     "412": "the file was replaced while it was being processed; the new upload is processed on its own",
     "InvalidObjectState": "the file is in an archive storage class; restore it and upload it again",
 }
 
 
 class PageFile(msgspec.Struct, frozen=True):
-    """One page of a file: `segments` are (offset, bytes) of a file of `size` bytes, `offset` is that of the page's IFD."""
+    """One page of a file: `segments` are (offset, bytes) of a file of `size` bytes, `offset` is that of the
+    page's IFD.
+    """
 
     layout: tiff.Layout
     offset: int
@@ -47,7 +51,9 @@ class PageFile(msgspec.Struct, frozen=True):
 
     @property
     def content(self) -> bytes:
-        """Names what a decoder makes of the page: the page's own bytes, or all that were fetched where those are not known for sure."""
+        """Names what a decoder makes of the page: the page's own bytes, or all that were fetched where those
+        are not known for sure.
+        """
         digest = tiff.page_digest(self._read, self.size, self.layout, self.offset)
         if digest is not None:
             return digest
@@ -57,7 +63,9 @@ class PageFile(msgspec.Struct, frozen=True):
         return hasher.digest()
 
     def open(self) -> IO[bytes]:
-        """The page as a seekable binary file whose first page it is; what lies between the segments reads as zeros."""
+        """The page as a seekable binary file whose first page it is; what lies between the segments reads as
+        zeros.
+        """
         small = self.size <= IN_MEMORY_BYTES
         file: IO[bytes] = io.BytesIO() if small else tempfile.TemporaryFile()  # noqa: SIM115 the caller closes it
         file.truncate(self.size)
@@ -88,7 +96,9 @@ def read_chain(s3: "S3Client", ref: FileRef, whole_file_bytes: int) -> tiff.Chai
 def read_pages(
     s3: "S3Client", ref: FileRef, layout: tiff.Layout, offsets: tuple[int, ...], whole_file_bytes: int
 ) -> Iterator[PageFile]:
-    """The pages at these IFD offsets, one after the other, so that memory holds one page of a large file. Raises `BadFile`."""
+    """The pages at these IFD offsets, one after the other, so that memory holds one page of a large file.
+    Raises `BadFile`.
+    """
     blocks = None
     segments: tuple[tuple[int, bytes], ...] = ()
     if ref.size <= whole_file_bytes:

@@ -1,7 +1,8 @@
 """What can go wrong with a document, as errors that a person can act on.
 
-Both errors here are *permanent*: trying again cannot help, so they are recorded in the result and never retried. Anything
-else that a handler meets (throttling, a lost connection) is left to rise, and SQS delivers the message again.
+Both errors here are *permanent*: trying again cannot help, so they are recorded in the result and never
+retried. Anything else that a handler meets (throttling, a lost connection) is left to rise, and SQS delivers
+the message again.
 """
 
 

@@ -1,4 +1,6 @@
-"""What travels in the queues: S3's upload events and our batches of pages; and how a file's pages are cut into batches."""
+"""What travels in the queues: S3's upload events and our batches of pages; and how a file's pages are cut
+into batches.
+"""
 
 import hashlib
 import itertools
@@ -8,7 +10,9 @@ import msgspec
 
 
 class FileRef(msgspec.Struct, frozen=True, rename="camel"):
-    """One upload: this version of this object. `size` in bytes; `version_id` is empty in an unversioned bucket."""
+    """One upload: this version of this object. `size` in bytes; `version_id` is empty in an unversioned
+    bucket.
+    """
 
     bucket: str
     key: str
@@ -18,7 +22,9 @@ class FileRef(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def file_id(self) -> str:
-        """Digest of bucket, key and version (else ETag): the same upload is one file, a new upload a new file."""
+        """Digest of bucket, key and version (else ETag): the same upload is one file, a new upload a new
+        file.
+        """
         identity = "\0".join((self.bucket, self.key, self.version_id or self.etag))
         return hashlib.blake2b(identity.encode(), digest_size=16).hexdigest()
 
@@ -34,7 +40,9 @@ class PageRange(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class BatchMessage(msgspec.Struct, frozen=True, rename="camel"):
-    """A batch for one worker. `done` carries the outcome of pages that an earlier worker finished before its deadline."""
+    """A batch for one worker. `done` carries the outcome of pages that an earlier worker finished before its
+    deadline.
+    """
 
     file: FileRef
     batch_id: int
@@ -53,7 +61,8 @@ def decode_batch(body: str) -> BatchMessage:
 
 
 def plan_batches(offsets: tuple[int, ...], batch_pages: int) -> list[PageRange]:
-    """Cuts pages into the fewest batches of at most `batch_pages`, balanced: 16 pages at 15 a batch are 8 + 8, not 15 + 1.
+    """Cuts pages into the fewest batches of at most `batch_pages`, balanced: 16 pages at 15 a batch are 8 +
+    8, not 15 + 1.
 
     Balance matters because the file is done when its longest batch is.
     """
@@ -93,7 +102,8 @@ class _Notification(msgspec.Struct):
 
 
 def decode_uploads(body: str) -> list[FileRef]:
-    """The uploads that an S3 notification tells of; none for the `s3:TestEvent` that S3 sends on configuration.
+    """The uploads that an S3 notification tells of; none for the `s3:TestEvent` that S3 sends on
+    configuration.
 
     Keys arrive URL-encoded with + for space (Amazon S3 user guide, "Event message structure"). Raises
     `msgspec.DecodeError` when `body` is no S3 notification.
@@ -138,8 +148,8 @@ class _AggregatorFailure(msgspec.Struct, rename="camel"):
 
 
 def decode_aggregator_failure(body: str) -> StreamBatch | Unclosed:
-    """What Lambda sends to the on-failure destination of a stream ("Using Lambda with Amazon DynamoDB", example invocation record), or
-    what we made of it. Raises `msgspec.DecodeError` when `body` is neither.
+    """What Lambda sends to the on-failure destination of a stream ("Using Lambda with Amazon DynamoDB",
+    example invocation record), or what we made of it. Raises `msgspec.DecodeError` when `body` is neither.
     """
     failure = msgspec.json.decode(body, type=_AggregatorFailure)
     if failure.batch is None and not failure.unclosed_files:

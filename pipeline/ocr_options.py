@@ -1,4 +1,6 @@
-"""What can be chosen about OCR. Plain data, since the options decide a page's words as much as its pixels do."""
+"""What can be chosen about OCR. Plain data, since the options decide a page's words as much as its pixels
+do.
+"""
 
 import msgspec
 

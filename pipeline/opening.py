@@ -22,9 +22,9 @@ def open_file(
 ) -> None:
     """Finds the pages of an upload, records the file and sends its batches.
 
-    `event_id` names the message that told of the upload: its own redelivery resumes the work, another message about the same
-    upload (S3 delivers at least once) does nothing. A redriven one sends the batches again if any of them failed, and opens a file
-    that was buried.
+    `event_id` names the message that told of the upload: its own redelivery resumes the work, another message
+    about the same upload (S3 delivers at least once) does nothing. A redriven one sends the batches again if
+    any of them failed, and opens a file that was buried.
     """
     try:
         chain = documents.read_chain(s3, ref, settings.whole_file_bytes)

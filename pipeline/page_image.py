@@ -1,7 +1,9 @@
-"""Decodes one page and makes it fit for recognition: upright, greyscale, square pixels, a resolution that OCR likes.
+"""Decodes one page and makes it fit for recognition: upright, greyscale, square pixels, a resolution that OCR
+likes.
 
-Everything a scanner's TIFF can be is meant to arrive here: 1 to 32 bits, palettes, CMYK, transparency, fax pages whose
-pixels are twice as high as wide. What Pillow cannot decode becomes `PageUnreadable` with a reason for a person.
+Everything a scanner's TIFF can be is meant to arrive here: 1 to 32 bits, palettes, CMYK, transparency, fax
+pages whose pixels are twice as high as wide. What Pillow cannot decode becomes `PageUnreadable` with a reason
+for a person.
 """
 
 import contextlib
@@ -18,7 +20,9 @@ from pipeline.documents import PageFile
 from pipeline.failures import PageUnreadable
 
 READING_DPI = 300
-"""Tesseract is trained on text of about this resolution; pages scanned coarser than `COARSE_DPI` are enlarged to it."""
+"""Tesseract is trained on text of about this resolution; pages scanned coarser than `COARSE_DPI` are enlarged
+to it.
+"""
 COARSE_DPI = 150
 ASSUMED_DPI = 200
 """For pages that do not say: the commonest of office scanners and fine fax."""
@@ -34,7 +38,9 @@ _DAMAGED = "the image data is damaged, or in a form that cannot be decoded"
 
 
 class PageImage(msgspec.Struct, frozen=True):
-    """`pixels`: mode "L". `scale`: (across, down) by which they were enlarged from `upright_size`, the page's own pixels."""
+    """`pixels`: mode "L". `scale`: (across, down) by which they were enlarged from `upright_size`, the page's
+    own pixels.
+    """
 
     pixels: Image.Image
     dpi: int
@@ -50,7 +56,8 @@ def load(page: PageFile, max_pixels: int) -> PageImage:
             with Image.open(file, formats=["TIFF"]) as image:
                 if image.width * image.height > max_pixels:
                     raise PageUnreadable(
-                        f"the page claims {image.width} x {image.height} pixels, more than the {max_pixels // 10**6} million allowed"
+                        f"the page claims {image.width} x {image.height} pixels, more than the "
+                        f"{max_pixels // 10**6} million allowed"
                     )
                 resolution = _resolution(image)
                 upright = ImageOps.exif_transpose(image)
@@ -73,7 +80,9 @@ def load(page: PageFile, max_pixels: int) -> PageImage:
 
 
 def is_blank(pixels: Image.Image) -> bool:
-    """Whether nothing can be read here: too small for a letter, or of one shade all over (dust specks apart)."""
+    """Whether nothing can be read here: too small for a letter, or of one shade all over (dust specks
+    apart).
+    """
     if min(pixels.size) < SMALLEST_TEXT_PIXELS:
         return True
     histogram = np.cumsum(pixels.histogram()) / (pixels.width * pixels.height)
@@ -103,7 +112,9 @@ def _resolution(image: Image.Image) -> tuple[float, float]:
 
 @contextlib.contextmanager
 def _quiet_libtiff() -> Iterator[None]:
-    """libtiff writes its complaints straight to file descriptor 2, which Lambda would log, and bill, line by line."""
+    """libtiff writes its complaints straight to file descriptor 2, which Lambda would log, and bill, line by
+    line.
+    """
     kept = os.dup(2)
     silence = os.open(os.devnull, os.O_WRONLY)
     try:
@@ -116,7 +127,9 @@ def _quiet_libtiff() -> Iterator[None]:
 
 
 def _stretched(image: Image.Image) -> Image.Image:
-    """Deep samples over the range that they use; in bands, since the largest page allowed has half a gigabyte of them."""
+    """Deep samples over the range that they use; in bands, since the largest page allowed has half a gigabyte
+    of them.
+    """
     bands = [(top, min(top + BAND_ROWS, image.height)) for top in range(0, image.height, BAND_ROWS)]
 
     def samples(top: int, bottom: int) -> npt.NDArray[np.float64]:
@@ -131,7 +144,9 @@ def _stretched(image: Image.Image) -> Image.Image:
 
 
 def _greyscale(image: Image.Image) -> Image.Image:
-    """Any mode -> "L": transparency lies on white paper, deep samples are stretched over the range they use."""
+    """Any mode -> "L": transparency lies on white paper, deep samples are stretched over the range they
+    use.
+    """
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return _stretched(image)
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:

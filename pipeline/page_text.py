@@ -1,4 +1,6 @@
-"""What OCR reads on a page, and what is found there, as plain data that every function of the system may handle."""
+"""What OCR reads on a page, and what is found there, as plain data that every function of the system may
+handle.
+"""
 
 import msgspec
 
@@ -7,7 +9,9 @@ Box = tuple[int, int, int, int]
 
 
 class Word(msgspec.Struct, frozen=True, array_like=True):
-    """One recognised word; `confidence` in percent; `line` numbers the engine's text lines in reading order."""
+    """One recognised word; `confidence` in percent; `line` numbers the engine's text lines in reading
+    order.
+    """
 
     text: str
     box: Box
@@ -16,7 +20,9 @@ class Word(msgspec.Struct, frozen=True, array_like=True):
 
 
 class PageText(msgspec.Struct, frozen=True):
-    """What stands on a page: its size in pixels, its words, and by how many degrees it was turned to be read."""
+    """What stands on a page: its size in pixels, its words, and by how many degrees it was turned to be
+    read.
+    """
 
     width: int = 0
     height: int = 0
@@ -25,7 +31,9 @@ class PageText(msgspec.Struct, frozen=True):
 
     @property
     def confidence(self) -> float:
-        """Mean confidence of the words, weighted by their length, in percent; 100 for a page without words."""
+        """Mean confidence of the words, weighted by their length, in percent; 100 for a page without
+        words.
+        """
         letters = sum(len(word.text) for word in self.words)
         if not letters:
             return 100.0

@@ -1,4 +1,6 @@
-"""A PDF of the scanned pages, lossless: codestreams that PDF knows (G4, JPEG) are passed through, the rest is deflated."""
+"""A PDF of the scanned pages, lossless: codestreams that PDF knows (G4, JPEG) are passed through, the rest is
+deflated.
+"""
 
 import img2pdf
 

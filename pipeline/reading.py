@@ -1,4 +1,6 @@
-"""Reads a batch: its pages become outcomes, stored and counted. May be repeated at any point: every write is conditional or the same."""
+"""Reads a batch: its pages become outcomes, stored and counted. May be repeated at any point: every write is
+conditional or the same.
+"""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -30,8 +32,8 @@ def read_batch(
 ) -> None:
     """Reads the pages of a batch, stores what they hold and counts the batch.
 
-    A batch that is stored already (a redelivery) is only counted. Pages that the time left is too short for go back to the
-    queue, with the outcomes of those that are done.
+    A batch that is stored already (a redelivery) is only counted. Pages that the time left is too short for
+    go back to the queue, with the outcomes of those that are done.
     """
     file_id = batch.file.file_id
     done = state.finished_batch(file_id, batch.batch_id)

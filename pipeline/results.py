@@ -1,7 +1,8 @@
-"""What the system says of a file: outcomes of pages are merged into one result, the JSON document that S3 receives.
+"""What the system says of a file: outcomes of pages are merged into one result, the JSON document that S3
+receives.
 
-Pure: takes what the table holds and returns the result. `python -m pipeline.results` prints the JSON Schema of the result,
-which docs/result.schema.json keeps for readers.
+Pure: takes what the table holds and returns the result. `python -m pipeline.results` prints the JSON Schema
+of the result, which docs/result.schema.json keeps for readers.
 """
 
 from typing import Any, Literal
@@ -16,7 +17,9 @@ FileStatus = Literal["COMPLETED", "PARTIAL", "FAILED"]
 
 
 class PageOutcome(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a worker found on one page. `confidence` in percent: how sure the verdict is; `error`: why it could not be read."""
+    """What a worker found on one page. `confidence` in percent: how sure the verdict is; `error`: why it
+    could not be read.
+    """
 
     page: int
     confidence: int = 0
@@ -32,7 +35,9 @@ class PageError(msgspec.Struct, frozen=True):
 
 
 class BatchOutcome(msgspec.Struct, frozen=True):
-    """A batch as the table holds it: its pages' outcomes, or why it failed as a whole (`pages` like "1-10")."""
+    """A batch as the table holds it: its pages' outcomes, or why it failed as a whole (`pages` like
+    "1-10").
+    """
 
     batch_id: int
     pages: str
@@ -44,7 +49,8 @@ class BatchOutcome(msgspec.Struct, frozen=True):
 class FileResult(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """The result of one file.
 
-    status: COMPLETED (every page searched), PARTIAL (some pages could not be: see pageErrors), FAILED (none could: see reason).
+    status: COMPLETED (every page searched), PARTIAL (some pages could not be: see pageErrors), FAILED (none
+    could: see reason).
     npiPages: numbers of the pages with NPI, from 1, ascending; npiPercentage: their share of all pages.
     confidence: mean confidence of the pages' verdicts, in percent.
     """

@@ -14,12 +14,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     table_name, batch_queue_url: where state and batches go.
     batch_pages: pages in one batch, at most.
     whole_file_bytes: files up to this size are read with one GET, of larger ones only the ranges needed.
-    item_bytes: outcomes of a batch that are longer go to S3; an item may have 400 KB, and every 1 KB of it is billed.
+    item_bytes: outcomes of a batch that are longer go to S3; an item may have 400 KB, and every 1 KB of it is
+    billed.
     pdf_mode: "none" or "original".
     record_days: days after which DynamoDB may forget a file (TTL).
     parked_queues: ARN of a dead-letter queue -> URL of the queue that keeps its messages for a redrive.
-    file_dead_letters, aggregator_failures: ARNs of the queues of upload events that died, and of results that could not be written;
-        the other dead letters are batches.
+    file_dead_letters, aggregator_failures: ARNs of the queues of upload events that died, and of results that
+        could not be written; the other dead letters are batches.
     """
 
     table_name: str

@@ -1,8 +1,9 @@
 """The state of files in work, in DynamoDB: one METADATA item a file and one BATCH item a batch.
 
-A batch is counted exactly once, without transactions: its item is written first; then one conditional update of METADATA puts its
-number into a set, adds to a counter and takes one from `remainingBatches`, on condition that the set lacks the number. A retry
-at any point repeats what is missing and nothing else. `remainingBatches = 0` in the stream wakes the aggregator.
+A batch is counted exactly once, without transactions: its item is written first; then one conditional update
+of METADATA puts its number into a set, adds to a counter and takes one from `remainingBatches`, on condition
+that the set lacks the number. A retry at any point repeats what is missing and nothing else.
+`remainingBatches = 0` in the stream wakes the aggregator.
 """
 
 import time
@@ -38,7 +39,9 @@ _from_dynamodb = TypeDeserializer().deserialize
 
 
 class FileRecord(msgspec.Struct, frozen=True):
-    """A file's METADATA: which upload, how far its batches are, what is wrong with the file as a whole, and who created the record."""
+    """A file's METADATA: which upload, how far its batches are, what is wrong with the file as a whole, and
+    who created the record.
+    """
 
     file: FileRef
     status: str
@@ -68,10 +71,11 @@ class StateTable:
     def create_file(
         self, ref: FileRef, *, total_pages: int, total_batches: int, fault: str, event_id: str
     ) -> FileRecord | None:
-        """Writes METADATA, unless the file has one: then that is returned, and nothing written. A buried one gives way.
+        """Writes METADATA, unless the file has one: then that is returned, and nothing written. A buried one
+        gives way.
 
-        A file without batches has `remainingBatches` 0 from the start, so that the aggregator closes it. `fault`: what is wrong with the
-        file as a whole ("" for nothing).
+        A file without batches has `remainingBatches` 0 from the start, so that the aggregator closes it.
+        `fault`: what is wrong with the file as a whole ("" for nothing).
         """
         now = int(time.time())
         item: Item = {
@@ -120,7 +124,9 @@ class StateTable:
         return BatchOutcome(batch_id, item["pages"], npi_pages=_pages(item))
 
     def put_batch(self, file_id: str, batch: BatchOutcome, outcome_key: str = "") -> None:
-        """Writes the item of a finished batch. With `outcome_key`, its outcomes lie in S3 under that key instead."""
+        """Writes the item of a finished batch. With `outcome_key`, its outcomes lie in S3 under that key
+        instead.
+        """
         now = int(time.time())
         item: Item = {
             **_key(file_id, _batch_key(batch.batch_id)),
@@ -136,7 +142,9 @@ class StateTable:
         self._client.put_item(TableName=self._table, Item=_dump(item))
 
     def put_failed_batch(self, file_id: str, batch_id: int, pages: str, failure: str) -> None:
-        """Writes the item of a batch that could not be processed, unless a worker has finished it after all."""
+        """Writes the item of a batch that could not be processed, unless a worker has finished it after
+        all.
+        """
         now = int(time.time())
         self._put_new(
             {
@@ -153,11 +161,14 @@ class StateTable:
         )
 
     def count_completed(self, file_id: str, batch_id: int, npi_pages: tuple[int, ...]) -> None:
-        """Counts a finished batch, once. One that was counted as failed before moves over and reopens the file."""
+        """Counts a finished batch, once. One that was counted as failed before moves over and reopens the
+        file.
+        """
         old = self._update(
             file_id,
             "ADD countedBatches :ids, completedBatches :one "
-            "SET remainingBatches = remainingBatches - :one, npiPages = list_append(npiPages, :npi), updatedAt = :now",
+            "SET remainingBatches = remainingBatches - :one, npiPages = list_append(npiPages, :npi), "
+            "updatedAt = :now",
             "attribute_exists(PK) AND NOT contains(countedBatches, :id)",
             {
                 ":ids": {batch_id},
@@ -195,7 +206,8 @@ class StateTable:
         )
 
     def read_file(self, file_id: str) -> tuple[FileRecord, tuple[tuple[BatchOutcome, str], ...]] | None:
-        """The file and its batches, each with the S3 key of its outcomes ("" when they stand in the item); consistent.
+        """The file and its batches, each with the S3 key of its outcomes ("" when they stand in the item);
+        consistent.
 
         Without its batches when it was given up: they may be what the aggregator failed for.
         """
@@ -209,10 +221,13 @@ class StateTable:
         return record, tuple(sorted(batches, key=lambda batch: batch[0].batch_id))
 
     def close_file(self, file_id: str, seen: FileRecord, verdict: Verdict, pdf_created: bool) -> bool:
-        """Writes the verdict, if the counters still stand as `seen`; False when they do not and a newer event follows."""
+        """Writes the verdict, if the counters still stand as `seen`; False when they do not and a newer event
+        follows.
+        """
         old = self._update(
             file_id,
-            "SET #status = :status, npiPages = :npi, npiPercentage = :share, confidence = :confidence, reason = :reason, "
+            "SET #status = :status, npiPages = :npi, npiPercentage = :share, confidence = :confidence, "
+            "reason = :reason, "
             "isNpiProcessed = :yes, isPdfCreated = :pdf, updatedAt = :now",
             "#status = :processing AND completedBatches = :completed AND failedBatches = :failed",
             {
@@ -232,14 +247,16 @@ class StateTable:
         return old is None
 
     def give_up_closing(self, file_id: str) -> bool:
-        """Marks a file that the aggregator could not close, which wakes it once more, to say so. False when it is closed otherwise.
+        """Marks a file that the aggregator could not close, which wakes it once more, to say so. False when
+        it is closed otherwise.
 
         It is woken for that `MOST_FAREWELLS` times at most, if it fails again and again.
         """
         old = self._update(
             file_id,
             "ADD unclosed :one SET updatedAt = :now",
-            "#status = :processing AND remainingBatches = :none AND (attribute_not_exists(unclosed) OR unclosed < :most)",
+            "#status = :processing AND remainingBatches = :none AND (attribute_not_exists(unclosed) OR "
+            "unclosed < :most)",
             {
                 ":one": 1,
                 ":most": MOST_FAREWELLS,
@@ -265,7 +282,9 @@ class StateTable:
     def _put_new(
         self, item: Item, condition: str = "attribute_not_exists(PK)", values: Item | None = None
     ) -> Item | None:
-        """Writes an item unless its key is taken (or the condition fails otherwise); then the item that has it is returned."""
+        """Writes an item unless its key is taken (or the condition fails otherwise); then the item that has
+        it is returned.
+        """
         request: dict[str, Any] = {"ExpressionAttributeValues": _dump(values)} if values else {}
         try:
             self._client.put_item(
@@ -280,7 +299,9 @@ class StateTable:
         return None
 
     def _update(self, file_id: str, update: str, condition: str, values: Item) -> Item | None:
-        """Updates METADATA; when the condition fails, nothing is written and the item that stands is returned."""
+        """Updates METADATA; when the condition fails, nothing is written and the item that stands is
+        returned.
+        """
         request: dict[str, Any] = {
             "TableName": self._table,
             "Key": _dump(_key(file_id, METADATA)),

@@ -1,8 +1,8 @@
 """Finds the pages of a TIFF without decoding an image: walks the chain of image file directories (IFDs).
 
-Works on any `read(offset, size)`, so a small file is walked in memory and a large one by ranged reads. A page is one IFD of
-the main chain; its offset is all that a reader needs to open it, by presenting the file with its first-IFD pointer replaced
-(`pointer_to`). Knows TIFF 6.0 and BigTIFF; knows nothing of S3.
+Works on any `read(offset, size)`, so a small file is walked in memory and a large one by ranged reads. A page
+is one IFD of the main chain; its offset is all that a reader needs to open it, by presenting the file with
+its first-IFD pointer replaced (`pointer_to`). Knows TIFF 6.0 and BigTIFF; knows nothing of S3.
 """
 
 import hashlib
@@ -21,7 +21,9 @@ MAX_PAGES = 20_000
 
 IMAGE_WIDTH, IMAGE_LENGTH = 256, 257
 DATA_OFFSETS = {273: 279, 324: 325, 513: 514}
-"""Tag with offsets of image data -> tag with their byte counts (TIFF 6.0: strips, tiles, JPEGInterchangeFormat)."""
+"""Tag with offsets of image data -> tag with their byte counts (TIFF 6.0: strips, tiles,
+JPEGInterchangeFormat).
+"""
 TABLE_OFFSETS = (519, 520, 521)
 """JPEG Q, DC and AC tables of TIFF 6.0 section 22: offsets without counts."""
 TABLE_BYTES = 16 + 256
@@ -68,7 +70,9 @@ class Layout(msgspec.Struct, frozen=True):
         return self.order + ("Q" if self.big else "I")
 
     def pointer_to(self, ifd_offset: int) -> tuple[int, bytes]:
-        """(position, bytes) to write over the header so that a reader's first page is the IFD at `ifd_offset`."""
+        """(position, bytes) to write over the header so that a reader's first page is the IFD at
+        `ifd_offset`.
+        """
         return (8 if self.big else 4), struct.pack(self.offset_format, ifd_offset)
 
 
@@ -83,8 +87,8 @@ class Chain(msgspec.Struct, frozen=True):
 def read_chain(read: Read, size: int) -> Chain:
     """Walks the IFD chain of a file of `size` bytes.
 
-    A chain that breaks after its first page is returned as far as it goes, with the reason in `broken`: the pages before the
-    break are good. Raises `BadFile` when the file has no page at all.
+    A chain that breaks after its first page is returned as far as it goes, with the reason in `broken`: the
+    pages before the break are good. Raises `BadFile` when the file has no page at all.
     """
     layout, offset = _read_header(read, size)
     offsets: list[int] = []
@@ -109,7 +113,9 @@ def read_chain(read: Read, size: int) -> Chain:
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """An entry of a page's directory: its tag and type, its value's bytes, and where they lie when that is not in the entry itself."""
+    """An entry of a page's directory: its tag and type, its value's bytes, and where they lie when that is
+    not in the entry itself.
+    """
 
     tag: int
     kind: int
@@ -137,10 +143,12 @@ def page_extents(read: Read, size: int, layout: Layout, offset: int) -> list[tup
 
 
 def page_digest(read: Read, size: int, layout: Layout, offset: int) -> bytes | None:
-    """Names what the page at `offset` shows, wherever in a file it lies: its tags, and its image data in place of their offsets.
+    """Names what the page at `offset` shows, wherever in a file it lies: its tags, and its image data in
+    place of their offsets.
 
-    None for a page that a decoder could make out otherwise when other bytes were there: one without byte counts for all its data, with
-    counts that are too small or reach beyond the file, or in a form whose data is found by guessing (TIFF 6.0 section 22).
+    None for a page that a decoder could make out otherwise when other bytes were there: one without byte
+    counts for all its data, with counts that are too small or reach beyond the file, or in a form whose data
+    is found by guessing (TIFF 6.0 section 22).
     """
     _, entries = _entries(read, size, layout, offset)
     values = _offsets_and_counts(entries, layout)

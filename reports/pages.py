@@ -19,7 +19,9 @@ KINDS: Mapping[str, tuple[str, Contents]] = {
 
 
 def write(directory: Path) -> None:
-    """Writes report.html into a folder with a summary.json. Raises `ValueError` or `KeyError` when its files lack something."""
+    """Writes report.html into a folder with a summary.json. Raises `ValueError` or `KeyError` when its files
+    lack something.
+    """
     summary = json.loads((directory / "summary.json").read_text(encoding="utf-8"))
     template, contents = KINDS[summary["kind"]]
     loader = jinja2.PackageLoader("reports", ".")

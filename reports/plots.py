@@ -45,7 +45,9 @@ def over_time(spans: tuple[Span, ...], depths: Steps) -> Markup:
 
 
 def file_ways(ways: Sequence[FileWay]) -> Markup:
-    """Each file from upload to result: cold starts pale, running handlers full, waiting white. The slowest files."""
+    """Each file from upload to result: cold starts pale, running handlers full, waiting white. The slowest
+    files.
+    """
     shown = sorted(ways, key=lambda way: way.finished - way.uploaded)[-SLOWEST:]
     functions = sorted({span.function for way in shown for span in way.spans})
     color = dict(zip(functions, COLORS, strict=False))

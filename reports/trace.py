@@ -1,4 +1,6 @@
-"""What a report needs of a run's trace.jsonl: invocations, queue depths and the way of each file, over virtual time."""
+"""What a report needs of a run's trace.jsonl: invocations, queue depths and the way of each file, over
+virtual time.
+"""
 
 import json
 from collections import defaultdict
@@ -11,7 +13,9 @@ Event = dict[str, Any]
 
 
 class Span(msgspec.Struct, frozen=True):
-    """An invocation: virtual seconds of its start (cold start included), of when the handler began, and of its end."""
+    """An invocation: virtual seconds of its start (cold start included), of when the handler began, and of
+    its end.
+    """
 
     function: str
     request: str
@@ -30,7 +34,9 @@ class FileWay(msgspec.Struct, frozen=True):
 
 
 class Trace(msgspec.Struct, frozen=True):
-    """`depths`: by queue, (time, messages in it) at every change. `pages`: CPU seconds of each recorded call."""
+    """`depths`: by queue, (time, messages in it) at every change. `pages`: CPU seconds of each recorded
+    call.
+    """
 
     spans: tuple[Span, ...]
     depths: dict[str, list[tuple[float, int]]]

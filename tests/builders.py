@@ -63,7 +63,9 @@ def page_file(data: bytes, layout: Layout, offset: int) -> PageFile:
 
 
 def ifd_chain(links: list[int], big: bool = False) -> bytes:
-    """A file of directories without images: link i is the number of the directory that follows directory i (-1: none)."""
+    """A file of directories without images: link i is the number of the directory that follows directory i
+    (-1: none).
+    """
     entry, header = (20, 16) if big else (12, 8)
     count, pointer, value = ("<Q", "<Q", "<HHQQ") if big else ("<H", "<I", "<HHII")
     size = struct.calcsize(count) + 2 * entry + struct.calcsize(pointer)

@@ -1,4 +1,6 @@
-"""What all tests share: no network, the sample corpus, and one ledger, so that a page is OCRed once for the whole suite."""
+"""What all tests share: no network, the sample corpus, and one ledger, so that a page is OCRed once for the
+whole suite.
+"""
 
 import socket
 from pathlib import Path
@@ -11,13 +13,17 @@ SHARED_CORPORA = builders.PROJECT.parent / "shared" / "corpora"
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Before pytest-xdist starts its processes: what all of them would make for themselves at the same time."""
+    """Before pytest-xdist starts its processes: what all of them would make for themselves at the same
+    time.
+    """
     if session.config.getoption("numprocesses", None):
         builders.run(builders.sample())
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What tests counted on their way (`record_property`): crash points, inputs of the fuzzers, seeds that a deliberate bug took."""
+    """What tests counted on their way (`record_property`): crash points, inputs of the fuzzers, seeds that a
+    deliberate bug took.
+    """
     for report in terminalreporter.getreports("passed"):
         for what, number in report.user_properties if report.when == "call" else ():
             terminalreporter.write_line(f"{what}: {number}")

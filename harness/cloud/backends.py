@@ -1,4 +1,6 @@
-"""moto's backends, asked directly: botocore has said which service a request is for, and the request is taken as it stands."""
+"""moto's backends, asked directly: botocore has said which service a request is for, and the request is taken
+as it stands.
+"""
 
 import re
 from functools import cache
@@ -25,7 +27,8 @@ DIRECT = frozenset({"dynamodb", "s3", "sqs"})
 def answer(service: str, request: AWSPreparedRequest) -> tuple[int, Any, Any] | None:
     """moto's answer to a request (status, headers, body); None for one that goes to no host of AWS.
 
-    moto tries the URL patterns of all its services for each request, and has werkzeug make up an HTTP request that it then parses.
+    moto tries the URL patterns of all its services for each request, and has werkzeug make up an HTTP request
+    that it then parses.
     """
     parts = urlsplit(request.url)
     if service not in DIRECT or not parts.netloc.endswith(".amazonaws.com"):
@@ -42,7 +45,9 @@ def answer(service: str, request: AWSPreparedRequest) -> tuple[int, Any, Any] | 
 
 
 def environ(request: AWSPreparedRequest) -> dict[str, Any]:
-    """The WSGI environment of a request, as moto's `Request.from_primitives` has werkzeug build it (PEP 3333)."""
+    """The WSGI environment of a request, as moto's `Request.from_primitives` has werkzeug build it (PEP
+    3333).
+    """
     parts = urlsplit(request.url)
     body: Any = request.body
     if hasattr(body, "read"):

@@ -15,7 +15,9 @@ from botocore import client, endpoint_provider, hooks, regions, signers, userage
 from harness.cloud import patching
 
 _SIGNATURES: dict[CodeType, Any] = {}
-"""Name of the keyword arguments that some code takes, if it takes any: this never changes, so it is kept from one run to the next."""
+"""Name of the keyword arguments that some code takes, if it takes any: this never changes, so it is kept from
+one run to the next.
+"""
 
 
 def applied() -> AbstractContextManager[None]:
@@ -24,10 +26,13 @@ def applied() -> AbstractContextManager[None]:
 
 
 def _signature() -> Any:
-    """Every request is hashed and signed with the dummy credentials; moto looks at whose they are and checks no signature."""
+    """Every request is hashed and signed with the dummy credentials; moto looks at whose they are and checks
+    no signature.
+    """
 
     def named(signer: Any, operation_name: str = "", request: Any = None, **_: Any) -> None:
-        scope = f"{signer._credentials.access_key}/20260101/{signer._region_name}/{signer.signing_name}/aws4_request"
+        where = f"{signer._region_name}/{signer.signing_name}"
+        scope = f"{signer._credentials.access_key}/20260101/{where}/aws4_request"
         request.headers["Authorization"] = (
             f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=none"
         )
@@ -40,7 +45,9 @@ def _signature() -> Any:
 
 
 def _user_agent() -> Any:
-    """The user agent is put together anew for each request, from parts that are each made safe letter by letter."""
+    """The user agent is put together anew for each request, from parts that are each made safe letter by
+    letter.
+    """
 
     def to_string(agent: Any) -> str:
         return "Boto3"
@@ -60,7 +67,9 @@ def _event_names() -> Any:
 
 
 def _endpoint_rules() -> Any:
-    """Each client parses the endpoint rules of its service, some hundred conditions, and resolves its endpoints with a cache of its own."""
+    """Each client parses the endpoint rules of its service, some hundred conditions, and resolves its
+    endpoints with a cache of its own.
+    """
     known: dict[tuple[int, int], tuple[Any, Any]] = {}
 
     def provider(ruleset_data: Any, partition_data: Any, excluded_params: Any = None) -> Any:
@@ -76,7 +85,9 @@ def _endpoint_rules() -> Any:
 
 
 def _client_classes() -> Any:
-    """Each client gets a class of its own, with a method and a docstring for every operation of its service."""
+    """Each client gets a class of its own, with a method and a docstring for every operation of its
+    service.
+    """
     kind: Any = client.ClientCreator
     original = kind._create_client_class
     known: dict[str, type] = {}
@@ -90,7 +101,9 @@ def _client_classes() -> Any:
 
 
 def _handler_signatures() -> Any:
-    """Each session registers some hundred handlers, and inspects the signature of each: all sessions register the same."""
+    """Each session registers some hundred handlers, and inspects the signature of each: all sessions register
+    the same.
+    """
     original = hooks.accepts_kwargs
 
     def accepts_kwargs(function: Any) -> Any:
@@ -105,7 +118,9 @@ def _handler_signatures() -> Any:
 
 
 def _handler_copies() -> Any:
-    """Each client copies its session's tree of handlers, and asks the copy module how for each of a thousand small lists."""
+    """Each client copies its session's tree of handlers, and asks the copy module how for each of a thousand
+    small lists.
+    """
 
     def copied(trie: Any, node: dict[str, Any]) -> dict[str, Any]:
         fresh: dict[str, Any] = {}

@@ -1,7 +1,9 @@
-"""moto, with a template deployed into it: the state of S3, SQS, DynamoDB and IAM, without behaviour over time.
+"""moto, with a template deployed into it: the state of S3, SQS, DynamoDB and IAM, without behaviour over
+time.
 
-CloudFormation in moto creates the resources; what it skips (bucket notifications, event source mappings, policies of queues) the
-harness's own services take from the translated template. Dummy credentials are given here; nothing of AWS is ever contacted.
+CloudFormation in moto creates the resources; what it skips (bucket notifications, event source mappings,
+policies of queues) the harness's own services take from the translated template. Dummy credentials are given
+here; nothing of AWS is ever contacted.
 """
 
 import io
@@ -46,7 +48,9 @@ CREDENTIALS = {
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_ACCOUNT_ID_ENDPOINT_MODE": "disabled",  # account-based endpoints are hosts that moto does not know
 }
-"""Environment of every function and of the harness's own clients: dummy credentials, and no way to find real ones."""
+"""Environment of every function and of the harness's own clients: dummy credentials, and no way to find real
+ones.
+"""
 
 _CREATED_ELSEWHERE = (
     "AWS::Lambda::EventSourceMapping",  # moto would invoke functions in containers of its own
@@ -57,7 +61,9 @@ _CREATED_ELSEWHERE = (
 
 
 class Cloud:
-    """The deployed system: its description, clients for the harness's own calls, and moto's view of the queues and tables."""
+    """The deployed system: its description, clients for the harness's own calls, and moto's view of the
+    queues and tables.
+    """
 
     def __init__(self, template: Template) -> None:
         self._session = _session()
@@ -97,7 +103,9 @@ class Cloud:
         return s3_backends[ACCOUNT]["aws"].buckets[bucket].keys.get(key)
 
     def objects(self, bucket: str, prefix: str) -> Iterator[tuple[str, bytes]]:
-        """(key, body) of the current objects of a bucket under a prefix, read past the API: for looking, not for acting."""
+        """(key, body) of the current objects of a bucket under a prefix, read past the API: for looking, not
+        for acting.
+        """
         for key, entry in s3_backends[ACCOUNT]["aws"].buckets[bucket].keys.items():
             if key.startswith(prefix):
                 yield key, entry.value
@@ -166,7 +174,9 @@ class Cloud:
 
 
 class _SharedLoader(botocore.loaders.Loader):
-    """Parses each service model once for all sessions. Every boto3 session would add its data folder again: it is in already."""
+    """Parses each service model once for all sessions. Every boto3 session would add its data folder again:
+    it is in already.
+    """
 
     @property
     def search_paths(self) -> list[str]:
@@ -188,7 +198,9 @@ def _session() -> boto3.Session:
 
 @contextmanager
 def deployed(template: Template, seed: int) -> Iterator[Cloud]:
-    """A fresh cloud with the template in it, gone when the context ends; identifiers are drawn from `seed`."""
+    """A fresh cloud with the template in it, gone when the context ends; identifiers are drawn from
+    `seed`.
+    """
     kept = {name: os.environ.get(name) for name in CREDENTIALS}
     os.environ.update(CREDENTIALS)
     create_loader = botocore.session.create_loader
@@ -212,7 +224,9 @@ def deployed(template: Template, seed: int) -> Iterator[Cloud]:
 
 
 def _mended(resource: dict[str, Any], kept: dict[str, Any]) -> dict[str, Any]:
-    """A resource as moto can create it: no dependencies on what is not deployed, no notifications (they are emulated)."""
+    """A resource as moto can create it: no dependencies on what is not deployed, no notifications (they are
+    emulated).
+    """
     mended: dict[str, Any] = json.loads(json.dumps(resource))
     depends = mended.pop("DependsOn", [])
     depends = [depends] if isinstance(depends, str) else depends

@@ -1,7 +1,9 @@
-"""Who may do what: each function acts under the role that its template gives it, and a call that no statement allows is denied.
+"""Who may do what: each function acts under the role that its template gives it, and a call that no statement
+allows is denied.
 
-Evaluates identity policies as IAM does for requests within one account: an explicit deny wins, else an allow is needed ("Policy
-evaluation logic", IAM user guide). Conditions are taken as met, resource policies and boundaries are not looked at.
+Evaluates identity policies as IAM does for requests within one account: an explicit deny wins, else an allow
+is needed ("Policy evaluation logic", IAM user guide). Conditions are taken as met, resource policies and
+boundaries are not looked at.
 """
 
 import fnmatch
@@ -114,7 +116,9 @@ def _matches(patterns: Any, value: str) -> bool:
 
 @cache
 def _compiled(pattern: str) -> re.Pattern[str]:
-    """IAM's wildcards: * and ?; nothing else is special. Actions are compared without regard to case, ARNs with."""
+    """IAM's wildcards: * and ?; nothing else is special. Actions are compared without regard to case, ARNs
+    with.
+    """
     is_action = ":" in pattern and not pattern.startswith("arn:")
     return re.compile(fnmatch.translate(pattern.replace("[", "[[]")), re.IGNORECASE if is_action else 0)
 

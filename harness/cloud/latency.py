@@ -1,4 +1,6 @@
-"""How long AWS's side of things takes: one draw for each call, from a table of distributions that the user may replace."""
+"""How long AWS's side of things takes: one draw for each call, from a table of distributions that the user
+may replace.
+"""
 
 import tomllib
 from collections.abc import Iterator

@@ -1,7 +1,9 @@
-"""moto's CloudFormation without the services that are never emulated here: their tables of machine types alone take a second to load.
+"""moto's CloudFormation without the services that are never emulated here: their tables of machine types
+alone take a second to load.
 
-moto.cloudformation.parsing imports every service that has resources of its own, to know its resource types. While it is imported the
-dear ones are empty modules, and gone again afterwards: who asks for one later, a handler that calls EC2 say, gets the real one.
+moto.cloudformation.parsing imports every service that has resources of its own, to know its resource types.
+While it is imported the dear ones are empty modules, and gone again afterwards: who asks for one later, a
+handler that calls EC2 say, gets the real one.
 """
 
 import importlib.abc

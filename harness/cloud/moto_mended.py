@@ -56,7 +56,9 @@ def _in_flight_limit() -> Any:
 
 
 def _old_handles() -> Any:
-    """A handle of an earlier delivery is valid but "the message might not be deleted" (DeleteMessage); moto deletes it."""
+    """A handle of an earlier delivery is valid but "the message might not be deleted" (DeleteMessage); moto
+    deletes it.
+    """
     original = sqs.Queue.delete_message
 
     def delete_message(queue: Any, receipt_handle: str) -> None:
@@ -82,7 +84,9 @@ def _received_at() -> Any:
 
 
 def _change_visibility() -> Any:
-    """moto changes the visibility of any message ("ChangeMessageVisibility": it must be in flight, by its latest handle)."""
+    """moto changes the visibility of any message ("ChangeMessageVisibility": it must be in flight, by its
+    latest handle).
+    """
 
     def change_message_visibility(
         backend: Any, queue_name: str, receipt_handle: str, visibility_timeout: int
@@ -95,7 +99,8 @@ def _change_visibility() -> Any:
             raise MessageNotInflight
         if time.time() + int(visibility_timeout) - message.received_at > LONGEST_HIDDEN_SECONDS:
             raise sqs.InvalidParameterValue(
-                f"Value {visibility_timeout} for parameter VisibilityTimeout is invalid. Reason: Total VisibilityTimeout for the message "
+                f"Value {visibility_timeout} for parameter VisibilityTimeout is invalid. Reason: Total "
+                f"VisibilityTimeout for the message "
                 f"is beyond the limit [{LONGEST_HIDDEN_SECONDS} seconds]"
             )
         message.change_visibility(visibility_timeout)

@@ -1,7 +1,9 @@
-"""Where moto's code takes time in proportion to what a queue or table holds, or does again what it has done, and what is put in its place.
+"""Where moto's code takes time in proportion to what a queue or table holds, or does again what it has done,
+and what is put in its place.
 
-Each patch does what the code that it replaces does, only without the walk over everything; tests compare the two. They are written
-against one version of moto and refuse any other, so that an upgrade is a decision and not an accident.
+Each patch does what the code that it replaces does, only without the walk over everything; tests compare the
+two. They are written against one version of moto and refuse any other, so that an upgrade is a decision and
+not an accident.
 """
 
 import functools
@@ -38,7 +40,8 @@ def applied() -> Iterator[None]:
     """All patches, for as long as the context lasts. Raises `UnknownMoto`."""
     if moto.__version__ != MOTO_VERSION:
         raise UnknownMoto(
-            f"moto is {moto.__version__}, the patches are for {MOTO_VERSION}: check harness/cloud/moto_patches.py against it"
+            f"moto is {moto.__version__}, the patches are for {MOTO_VERSION}: check "
+            f"harness/cloud/moto_patches.py against it"
         )
     with patching.applied(PATCHES):
         yield
@@ -50,7 +53,9 @@ def _sqs_clock() -> Any:
 
 
 class _Visible:
-    """The messages that can be received now, found one by one as they are asked for, not all for each request."""
+    """The messages that can be received now, found one by one as they are asked for, not all for each
+    request.
+    """
 
     def __init__(self, messages: list[Any]) -> None:
         self._messages = messages
@@ -71,7 +76,9 @@ def _sqs_visible_messages() -> Any:
 
 
 def _sqs_retention() -> Any:
-    """For each message that it returns, ReceiveMessage asks for all attributes of the queue, which counts its messages."""
+    """For each message that it returns, ReceiveMessage asks for all attributes of the queue, which counts its
+    messages.
+    """
 
     def is_valid(backend: Any, queue_name: str, message: Any) -> bool:
         retention = int(backend.get_queue(queue_name).message_retention_period)
@@ -81,7 +88,9 @@ def _sqs_retention() -> Any:
 
 
 class _Attributes:
-    """A standard queue's attributes, gathered when asked for; what only FIFO queues have is not worth counting messages for."""
+    """A standard queue's attributes, gathered when asked for; what only FIFO queues have is not worth
+    counting messages for.
+    """
 
     def __init__(self, gather: Callable[[], dict[str, Any]]) -> None:
         self._gather = gather
@@ -103,7 +112,9 @@ class _Attributes:
 
 
 def _sqs_attributes() -> Any:
-    """Each SendMessage gathers all attributes, counting the messages three times, to see whether the queue deduplicates by content."""
+    """Each SendMessage gathers all attributes, counting the messages three times, to see whether the queue
+    deduplicates by content.
+    """
     original = sqs.Queue.attributes.fget
 
     def attributes(queue: Any) -> Any:
@@ -123,7 +134,9 @@ def _sqs_message_groups() -> Any:
 
 
 def _sqs_delete() -> Any:
-    """DeleteMessage looks at every message twice and copies the list; here it looks until it has found the one."""
+    """DeleteMessage looks at every message twice and copies the list; here it looks until it has found the
+    one.
+    """
 
     def delete_message(queue: Any, receipt_handle: str) -> None:
         if receipt_handle in queue.deleted_messages:
@@ -158,19 +171,25 @@ def _dynamodb_query() -> Any:
 
 
 def _dynamodb_expressions() -> Any:
-    """An update expression is parsed anew for each call. Nothing changes the tree: the validator works on a copy."""
+    """An update expression is parsed anew for each call. Nothing changes the tree: the validator works on a
+    copy.
+    """
     return mock.patch.object(
         expressions.UpdateExpressionParser, "make", functools.cache(expressions.UpdateExpressionParser.make)
     )
 
 
 def _dynamodb_expression_copies() -> Any:
-    """The copy of the tree by `copy.deepcopy` takes longer than the update; pickle copies the same plain objects in C."""
+    """The copy of the tree by `copy.deepcopy` takes longer than the update; pickle copies the same plain
+    objects in C.
+    """
     return mock.patch.object(validators, "deepcopy", lambda tree: pickle.loads(pickle.dumps(tree)))  # noqa: S301 of our own making
 
 
 def _dynamodb_expression_walks() -> Any:
-    """Ten processors walk the tree of an update; each asks at every node anew which kinds of node it is for."""
+    """Ten processors walk the tree of an update; each asks at every node anew which kinds of node it is
+    for.
+    """
 
     def traverse(traverser: Any, root: Any) -> Any:
         wanted = traverser.nodes_to_be_processed()
@@ -223,9 +242,11 @@ def _dynamodb_action_counts() -> Any:
 
 
 def _checked_whole(kind: type, check: Callable[[Any, Any], Any]) -> Any:
-    """A check of an update expression is made for each of the expressions nested in it, and each time for all that it holds.
+    """A check of an update expression is made for each of the expressions nested in it, and each time for all
+    that it holds.
 
-    What holds for all actions together holds for any part of them; where it does not, moto finds the words for it.
+    What holds for all actions together holds for any part of them; where it does not, moto finds the words
+    for it.
     """
 
     def traverse(validator: Any, root: Any) -> Any:
@@ -238,7 +259,9 @@ def _checked_whole(kind: type, check: Callable[[Any, Any], Any]) -> Any:
 
 
 def _kms_keys() -> Any:
-    """The key that encrypts a table also gets a pair of RSA keys, which takes as long as thirty requests and is never used."""
+    """The key that encrypts a table also gets a pair of RSA keys, which takes as long as thirty requests and
+    is never used.
+    """
     original = kms.generate_private_key
 
     def generate_private_key(key_spec: str) -> Any:
@@ -248,7 +271,9 @@ def _kms_keys() -> Any:
 
 
 def _json_requests() -> Any:
-    """The body of a JSON request is also read as a form, and as a query, and its headers as parameters, which none of them is."""
+    """The body of a JSON request is also read as a form, and as a query, and its headers as parameters, which
+    none of them is.
+    """
     original = responses.BaseResponse.setup_class
 
     def setup_class(
@@ -278,7 +303,9 @@ def _json_requests() -> Any:
 
 
 def _method_names() -> Any:
-    """Each request lists the methods of its service's class, and spells the operation with underscores, letter by letter."""
+    """Each request lists the methods of its service's class, and spells the operation with underscores,
+    letter by letter.
+    """
     return mock.patch.multiple(
         responses,
         method_names_from_class=functools.cache(responses.method_names_from_class),
@@ -287,7 +314,9 @@ def _method_names() -> Any:
 
 
 def _response_members() -> Any:
-    """For each member of each structure in an answer, six kinds of alias are tried; for a dict they depend on the shape alone."""
+    """For each member of each structure in an answer, six kinds of alias are tried; for a dict they depend on
+    the shape alone.
+    """
     original = AttributePicker.__call__
     aliases: dict[tuple[type, Any, Any, str], tuple[str, ...]] = {}
 

@@ -1,7 +1,8 @@
 """Where a function's code lies: a local folder, inline text, and the layers that are put beside it.
 
-Source: AWS SAM developer guide, AWS::Serverless::Function and AWS::Serverless::LayerVersion; AWS Lambda developer guide, "Packaging your
-layer content" (a layer's modules lie in python/ or python/lib/python3.x/site-packages/).
+Source: AWS SAM developer guide, AWS::Serverless::Function and AWS::Serverless::LayerVersion; AWS Lambda
+developer guide, "Packaging your layer content" (a layer's modules lie in python/ or
+python/lib/python3.x/site-packages/).
 """
 
 import hashlib
@@ -21,7 +22,9 @@ ELSEWHERE = {"ZipFile": "# elsewhere"}
 
 
 class Packages(msgspec.Struct, frozen=True):
-    """code: logical id of a function -> folder of its code; layers: of a function -> folders of its layers; notes: on absent ones."""
+    """code: logical id of a function -> folder of its code; layers: of a function -> folders of its layers;
+    notes: on absent ones.
+    """
 
     code: dict[str, Path]
     layers: dict[str, tuple[Path, ...]]
@@ -49,7 +52,8 @@ def local(path: Path, document: Resource, values: dict[str, str]) -> Packages:
         layers[logical_id] = tuple(own[name] for name in map(_reference, named) if name in own)
         if absent := [str(layer) for layer in named if _reference(layer) not in own]:
             notes.append(
-                f"{logical_id} uses {', '.join(absent)}, which is not here: its modules must be installed beside harness"
+                f"{logical_id} uses {', '.join(absent)}, which is not here: its modules must be installed "
+                f"beside harness"
             )
     return Packages(code, layers, tuple(notes))
 
@@ -114,7 +118,8 @@ def _folder(path: Path, logical_id: str, uri: Any) -> Path:
     folder = (path.parent / uri).resolve()
     if not folder.is_dir():
         raise UsageError(
-            f"{path}: the code of {logical_id} should lie in {folder}, which is {'a file' if folder.exists() else 'not there'}"
+            f"{path}: the code of {logical_id} should lie in {folder}, which is "
+            f"{'a file' if folder.exists() else 'not there'}"
         )
     return folder
 

@@ -1,4 +1,6 @@
-"""What of a template is emulated, what only exists, and what is left out: said to the user, with whether it matters."""
+"""What of a template is emulated, what only exists, and what is left out: said to the user, with whether it
+matters.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -65,7 +67,10 @@ def notes(resources: dict[str, Any]) -> Iterator[str]:
         )
         for entry in [*told.get("LambdaConfigurations", []), *told.get("TopicConfigurations", [])]:
             target = next((str(value) for key, value in entry.items() if key in ("Function", "Topic")), "")
-            yield f"{logical_id} tells {target} of {entry.get('Event')} directly, which is not emulated: only queues are told"
+            yield (
+                f"{logical_id} tells {target} of {entry.get('Event')} directly, which is not emulated: "
+                f"only queues are told"
+            )
 
 
 def is_deployed(kind: str) -> bool:

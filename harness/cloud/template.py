@@ -1,6 +1,7 @@
 """A SAM template becomes plain CloudFormation, and that a description of what the harness emulates.
 
-AWS's own translator does the first step; moto resolves references in the second, when it has deployed the resources.
+AWS's own translator does the first step; moto resolves references in the second, when it has deployed the
+resources.
 """
 
 import io
@@ -43,7 +44,9 @@ DESCRIBED = frozenset(
 
 
 class Function(msgspec.Struct, frozen=True, kw_only=True):
-    """A Lambda function. `memory` in MB, `timeout` in seconds, `reserved` concurrency or None; `code` is the folder of its code."""
+    """A Lambda function. `memory` in MB, `timeout` in seconds, `reserved` concurrency or None; `code` is the
+    folder of its code.
+    """
 
     logical_id: str
     name: str
@@ -64,17 +67,22 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def require(function: Function, source: str, needed: dict[str, str]) -> None:
-    """Raises `UsageError` when the function's role lacks what its mapping `source` needs ({action: resource})."""
+    """Raises `UsageError` when the function's role lacks what its mapping `source` needs ({action:
+    resource}).
+    """
     for action, resource in needed.items():
         if not function.identity.may(action, resource):
             raise UsageError(
-                f"{source} is refused, as AWS would: the role of {function.logical_id} does not allow {action} "
+                f"{source} is refused, as AWS would: the role of {function.logical_id} does not allow "
+                f"{action} "
                 f"on {resource.rpartition(':')[2]}"
             )
 
 
 class SqsSource(msgspec.Struct, frozen=True, kw_only=True):
-    """An event source mapping on a queue. Times in seconds; `provisioned_pollers`: fewest and most of provisioned mode, if it is on."""
+    """An event source mapping on a queue. Times in seconds; `provisioned_pollers`: fewest and most of
+    provisioned mode, if it is on.
+    """
 
     logical_id: str
     function: str
@@ -105,7 +113,9 @@ class StreamSource(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Notification(msgspec.Struct, frozen=True, kw_only=True):
-    """What a bucket tells a queue of: event patterns like "s3:ObjectCreated:*", with prefix and suffix of the key."""
+    """What a bucket tells a queue of: event patterns like "s3:ObjectCreated:*", with prefix and suffix of the
+    key.
+    """
 
     bucket: str
     event: str
@@ -115,7 +125,8 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class System(msgspec.Struct, frozen=True, kw_only=True):
-    """What the harness emulates, by logical id where not said otherwise. `buckets` and `queues` map to names and ARNs.
+    """What the harness emulates, by logical id where not said otherwise. `buckets` and `queues` map to names
+    and ARNs.
 
     expiring: name of a table -> the attribute that holds its items' time to live.
     """
@@ -133,8 +144,8 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
 class Template(msgspec.Struct, frozen=True, kw_only=True):
     """A translated template: CloudFormation, where it came from, and the values of its parameters.
 
-    code: logical id of a function -> folder of its code; layers: that of a function -> folders of its layers' modules; notes: what of the
-    template is not emulated, and whether that matters.
+    code: logical id of a function -> folder of its code; layers: that of a function -> folders of its layers'
+    modules; notes: what of the template is not emulated, and whether that matters.
     """
 
     path: Path
@@ -188,7 +199,8 @@ def describe(
 ) -> System:
     """The system that a deployed template makes up.
 
-    `resolved`: the resources with their references replaced; `physical`: their physical ids; `arns`: ARNs of functions, queues, roles.
+    `resolved`: the resources with their references replaced; `physical`: their physical ids; `arns`: ARNs of
+    functions, queues, roles.
     """
     roles = {
         arns[logical_id]: of_role(resource, arns[logical_id].split(":")[4])
@@ -264,7 +276,9 @@ def _check_parameters(path: Path, declared: Resource, given: dict[str, str]) -> 
 
 
 def _mapped(node: Any, mappings: Resource, values: dict[str, str]) -> Any:
-    """The document with Fn::FindInMap replaced: moto looks a Number parameter up as a number, among keys that are strings."""
+    """The document with Fn::FindInMap replaced: moto looks a Number parameter up as a number, among keys that
+    are strings.
+    """
     if isinstance(node, list):
         return [_mapped(item, mappings, values) for item in node]
     if not isinstance(node, dict):
@@ -307,7 +321,8 @@ def _sqs_source(logical_id: str, properties: Resource, function: str) -> SqsSour
     pollers = properties.get("ProvisionedPollerConfig")
     if maximum is not None and pollers:
         raise UsageError(
-            f"{logical_id} is refused, as AWS would: provisioned mode and MaximumConcurrency exclude one another"
+            f"{logical_id} is refused, as AWS would: provisioned mode and MaximumConcurrency exclude one "
+            f"another"
         )
     fewest = int((pollers or {}).get("MinimumPollers", DEFAULT_POLLERS[0]))
     most = int((pollers or {}).get("MaximumPollers", DEFAULT_POLLERS[1]))

@@ -1,8 +1,10 @@
-"""The wire between every AWS client and moto: each call takes virtual time and happens at one exact virtual moment.
+"""The wire between every AWS client and moto: each call takes virtual time and happens at one exact virtual
+moment.
 
-A hook on botocore's `before-send`, in the place of moto's own, charges the caller's compute, draws the latency, lets the kernel move on,
-and then hands the request to moto. Calls of concurrent invocations therefore interleave in the order of virtual time.
-Observers are told of each call after it happened; that is how queues and streams learn of new work.
+A hook on botocore's `before-send`, in the place of moto's own, charges the caller's compute, draws the
+latency, lets the kernel move on, and then hands the request to moto. Calls of concurrent invocations
+therefore interleave in the order of virtual time. Observers are told of each call after it happened; that is
+how queues and streams learn of new work.
 """
 
 from collections.abc import Callable, Iterator
@@ -35,7 +37,9 @@ class RealEndpoint(Exception):
 
 
 class Caller(Protocol):
-    """An execution environment, making a call: `settle` tells how long its compute until now takes, `resumed` that it goes on."""
+    """An execution environment, making a call: `settle` tells how long its compute until now takes, `resumed`
+    that it goes on.
+    """
 
     id: str
     name: str
@@ -49,7 +53,9 @@ class Caller(Protocol):
 
 
 class Exchange(msgspec.Struct, frozen=True):
-    """A call with its answer, for observers. `body` is the request's payload as sent, `answer` the response's."""
+    """A call with its answer, for observers. `body` is the request's payload as sent, `answer` the
+    response's.
+    """
 
     caller: str
     service: str
@@ -77,7 +83,8 @@ class Wire:
     @contextmanager
     def connected(self) -> Iterator[None]:
         """For as long as this lasts, every client made anywhere in the process is on the wire."""
-        # botocore asks every handler of the event, also after one has answered: moto's own must give way, or calls happen twice.
+        # botocore asks every handler of the event, also after one has answered: moto's own must give way, or
+        # calls happen twice.
         handlers: Any = botocore.handlers.BUILTIN_HANDLERS
         place = handlers.index(("before-send", botocore_stubber))
         handlers[place] = ("before-send", self._on_request)
@@ -142,7 +149,8 @@ class Wire:
         answered = backends.answer(service, request)
         if answered is None:
             raise RealEndpoint(
-                f"a request to {urlsplit(request.url).netloc} was refused: this cloud is in the process itself"
+                f"a request to {urlsplit(request.url).netloc} was refused: this cloud is in the process "
+                f"itself"
             )
         status, headers, body = answered
         return status, headers, body.encode() if isinstance(body, str) else bytes(body)
@@ -150,7 +158,9 @@ class Wire:
     def _refusal(
         self, caller: Any, where: str, service: str, operation: str, request: AWSPreparedRequest
     ) -> refusals.Answer | None:
-        """How the service refuses an environment's call, if it does; the environment may also end here, or wait for ever."""
+        """How the service refuses an environment's call, if it does; the environment may also end here, or
+        wait for ever.
+        """
         if self._dice.strike("killed_before_call", where):
             self._kernel.die()
         if self._dice.strike("out_of_memory", where):
@@ -214,7 +224,9 @@ def _payload_bytes(request: AWSPreparedRequest) -> int:
 
 
 def _subject(service: str, request: AWSPreparedRequest, answer: bytes) -> tuple[str, tuple[int, ...]]:
-    """What the call is about (queue, table, object) and the sizes of the messages or items that it carries."""
+    """What the call is about (queue, table, object) and the sizes of the messages or items that it
+    carries.
+    """
     if service == "s3":
         return "/".join(bucket_and_key(request.url)), ()
     body = request.body

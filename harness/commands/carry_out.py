@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 def carry_out(config: Config, files: list[InputFile], options: "Options", out: Path) -> None:
-    """One run, with all that it leaves; exit code 1 when an invariant failed. Raises `Interrupted` when what there is is written."""
+    """One run, with all that it leaves; exit code 1 when an invariant failed. Raises `Interrupted` when what
+    there is is written.
+    """
     from harness.commands.console import Screen
     from harness.runs import run as runs
 

@@ -26,15 +26,19 @@ Out = Annotated[Path, typer.Option(help="Folder for the results.")]
 
 
 def config(template: Path | None) -> Config:
-    """The configuration beside the template or above it; without a template, of the project that one stands in."""
+    """The configuration beside the template or above it; without a template, of the project that one stands
+    in.
+    """
     if template is not None and not template.is_file():
         raise UsageError(
-            f"cannot read the template {template}: {'it is a folder' if template.is_dir() else 'there is no such file'}"
+            f"cannot read the template {template}: "
+            f"{'it is a folder' if template.is_dir() else 'there is no such file'}"
         )
     found = configs.load(template.resolve().parent if template else Path.cwd())
     if template is None and found.source is None:
         raise UsageError(
-            f"no pyproject.toml with [tool.harness] lies in {Path.cwd()} or above it: give --template, or write one"
+            f"no pyproject.toml with [tool.harness] lies in {Path.cwd()} or above it: give --template, or "
+            f"write one"
         )
     return found
 
@@ -68,7 +72,8 @@ def parameters(found: Config, given: dict[str, int | None], pairs: list[str]) ->
         if value is not None:
             if option not in found.parameters:
                 raise UsageError(
-                    f"[tool.harness.parameters] does not say which parameter --{option} sets; use --parameter NAME=VALUE"
+                    f"[tool.harness.parameters] does not say which parameter --{option} sets; use "
+                    f"--parameter NAME=VALUE"
                 )
             values[found.parameters[option]] = str(value)
     for pair in pairs:

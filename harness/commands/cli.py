@@ -1,6 +1,8 @@
-"""The command `harness`. Exit codes: 0 done; 1 done, but an invariant failed; 2 bad input or usage, with one line; 130 interrupted.
+"""The command `harness`. Exit codes: 0 done; 1 done, but an invariant failed; 2 bad input or usage, with one
+line; 130 interrupted.
 
-Each command stands in a module of its own, which imports the wind tunnel only when it is called: help and errors come at once.
+Each command stands in a module of its own, which imports the wind tunnel only when it is called: help and
+errors come at once.
 """
 
 import os
@@ -51,7 +53,8 @@ def main() -> None:
         code = _fail(f"{error.filename or 'a file'}: {error.strerror or error}")
     except sqlite3.Error as error:
         code = _fail(
-            f"the ledger .harness/ledger.sqlite cannot be used: {error}; free the disk, or remove it and all is measured anew"
+            f"the ledger .harness/ledger.sqlite cannot be used: {error}; free the disk, or remove it and "
+            f"all is measured anew"
         )
     sys.exit(code if isinstance(code, int) else 0)
 

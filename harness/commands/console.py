@@ -18,6 +18,7 @@ from harness.runs.summary import work_key
 from reports.page_ranges import ranges
 
 MOST_ROWS = 40
+STATUSES = ("completed", "partial", "failed")
 SECONDS_BETWEEN_LINES = 10.0
 
 
@@ -27,7 +28,9 @@ class _Console(Console):
 
 
 class Screen:
-    """Standard output for results, standard error for progress: a bar on a terminal, else a line now and then."""
+    """Standard output for results, standard error for progress: a bar on a terminal, else a line now and
+    then.
+    """
 
     def __init__(self) -> None:
         self._out = _Console(highlight=False)
@@ -85,7 +88,8 @@ class Screen:
         before, after = numbers["before"], numbers["after"]
         for name, counts in (("before the redrive", before), ("after it", after)):
             self.say(
-                f"{name}: {counts['completed']} completed, {counts['partial']} partial, {counts['failed']} failed"
+                f"{name}: {counts['completed']} completed, {counts['partial']} partial, {counts['failed']} "
+                f"failed"
             )
         self.say(f"{numbers['messages']} messages were given back")
 
@@ -134,28 +138,27 @@ def _headline(numbers: Mapping[str, Any], words: Words) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
     put, counted, work = numbers[inputs], numbers.get(units), numbers[work_key(words)]
     latency, throughput = numbers[f"{one_input}Latency"], numbers["throughput"]
-    invocations = numbers["invocations"].values()
-    without = put["total"] - sum(put[status] for status in ("completed", "partial", "failed"))
-    failed_records = sum(entry["failedRecords"] for entry in invocations)
+    without = put["total"] - sum(put[status] for status in STATUSES)
     of_units = f", {throughput[f'{units}PerSecond']:.2f} {units}/s" if counted else ""
     rows = {
-        inputs: f"{put['total']}: {put['completed']} completed, {put['partial']} partial, {put['failed']} failed"
-        + (f", {without} without a result" if without else ""),
-        units: f"{counted['total']}: {counted[words.marked_key]} {words.marked_as}, {counted['errors']} {words.unread}"
-        if counted
-        else "",
+        inputs: f"{put['total']}: {', '.join(f'{put[status]} {status}' for status in STATUSES)}",
+        units: "",
         "virtual time": f"{numbers['virtualSeconds']:.1f} s (emulated in {numbers['realSeconds']:.1f} s)",
         "throughput": f"{throughput[f'{inputs}PerSecond']:.2f} {inputs}/s{of_units}",
-        "input to result": f"p50 {latency['p50']:.1f} s, p95 {latency['p95']:.1f} s, p99 {latency['p99']:.1f} s",
-        words.work: f"{work['cpuSeconds']:.1f} CPU s, {work[f'cpuSecondsPer{one_unit.capitalize()}']:.2f} s a {one_unit}"
-        if work["cpuSeconds"]
-        else "",
-        "invocations": f"{sum(entry['count'] for entry in invocations)}, {sum(entry['coldStarts'] for entry in invocations)} cold, "
-        f"{sum(entry['errors'] + entry['timeouts'] for entry in invocations)} failed, "
-        f"{f'{failed_records:,} records handed back, ' if failed_records else ''}"
-        f"{sum(entry['billedMs'] for entry in invocations) / 1000:.1f} s billed",
-        "invariants": f"{len(numbers['invariants']['checked'])} checked, {len(numbers['invariants']['violations'])} violated",
+        "input to result": ", ".join(f"{name} {seconds:.1f} s" for name, seconds in latency.items()),
+        words.work: "",
+        "invocations": _invocations(list(numbers["invocations"].values())),
+        "invariants": f"{len(numbers['invariants']['checked'])} checked, "
+        f"{len(numbers['invariants']['violations'])} violated",
     }
+    if without:
+        rows[inputs] += f", {without} without a result"
+    if counted:
+        marked = f"{counted[words.marked_key]} {words.marked_as}"
+        rows[units] = f"{counted['total']}: {marked}, {counted['errors']} {words.unread}"
+    if work["cpuSeconds"]:
+        each = work[f"cpuSecondsPer{one_unit.capitalize()}"]
+        rows[words.work] = f"{work['cpuSeconds']:.1f} CPU s, {each:.2f} s a {one_unit}"
     if not numbers["hasResults"]:
         rows |= {
             inputs: f"{put['total']} put in; this system has no place for results",
@@ -166,3 +169,12 @@ def _headline(numbers: Mapping[str, Any], words: Words) -> Table:
         if value:
             table.add_row(f"[bold]{name}[/bold]", value)
     return table
+
+
+def _invocations(entries: Sequence[Mapping[str, Any]]) -> str:
+    def sum_of(*names: str) -> int:
+        return sum(int(entry[name]) for entry in entries for name in names)
+
+    handed_back = f"{sum_of('failedRecords'):,} records handed back, " if sum_of("failedRecords") else ""
+    failed = f"{sum_of('errors', 'timeouts')} failed, {handed_back}"
+    return f"{sum_of('count')}, {sum_of('coldStarts')} cold, {failed}{sum_of('billedMs') / 1000:.1f} s billed"

@@ -40,7 +40,9 @@ def explore(
     template: choices.Template = None,
     out: Annotated[Path, typer.Option(help="Folder for what is found.")] = Path("runs/explore"),
 ) -> None:
-    """Breaks everything in many emulations, and shows the smallest set of faults that the system does not survive."""
+    """Breaks everything in many emulations, and shows the smallest set of faults that the system does not
+    survive.
+    """
     from harness.faults import scenario
     from harness.runs import inputs, out_folder
 

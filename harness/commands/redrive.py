@@ -19,7 +19,9 @@ def redrive(
     template: choices.Template = None,
     out: choices.Out = Path("runs/redrive"),
 ) -> None:
-    """Runs the system while things break; then mends them, gives back every message that was given up, and shows what heals."""
+    """Runs the system while things break; then mends them, gives back every message that was given up, and
+    shows what heals.
+    """
     from harness.faults import scenario
     from harness.runs import inputs, out_folder
 

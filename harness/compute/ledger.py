@@ -1,7 +1,9 @@
-"""What was measured once: CPU seconds and values of recorded calls, the handlers' own compute between calls, and their imports.
+"""What was measured once: CPU seconds and values of recorded calls, the handlers' own compute between calls,
+and their imports.
 
-A recorded call is found by content: the function's code (and all of the application's that it imports), the versions of the libraries
-that it names, and the arguments that decide its result. The file lies in .harness/ beside the project, readable by its owner
+A recorded call is found by content: the function's code (and all of the application's that it imports), the
+versions of the libraries that it names, and the arguments that decide its result. The file lies in .harness/
+beside the project, readable by its owner
 only: what it holds of a user's documents is as private as they are.
 """
 
@@ -24,9 +26,11 @@ BUSY_SECONDS = 120.0
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """A recorded call: CPU seconds at one vCPU, and its value (msgpack), or the error it raised ("module:Class" and message).
+    """A recorded call: CPU seconds at one vCPU, and its value (msgpack), or the error it raised
+    ("module:Class" and message).
 
-    limit: real seconds that it was allowed, if it took them all; with more it might have given something else.
+    limit: real seconds that it was allowed, if it took them all; with more it might have given something
+    else.
     """
 
     cpu: float
@@ -44,9 +48,11 @@ class Ledger:
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         self._db = sqlite3.connect(path or ":memory:", timeout=BUSY_SECONDS)
         self._db.executescript(
-            "CREATE TABLE IF NOT EXISTS results (key BLOB PRIMARY KEY, cpu REAL, value BLOB, error TEXT, seconds REAL) WITHOUT ROWID;"
+            "CREATE TABLE IF NOT EXISTS results (key BLOB PRIMARY KEY, cpu REAL, value BLOB, error TEXT, "
+            "seconds REAL) WITHOUT ROWID;"
             "DROP TABLE IF EXISTS calls;"
-            "CREATE TABLE IF NOT EXISTS segments (code TEXT, label TEXT, cpu REAL, PRIMARY KEY (code, label));"
+            "CREATE TABLE IF NOT EXISTS segments (code TEXT, label TEXT, cpu REAL, PRIMARY KEY (code, "
+            "label));"
         )
         self._calls: dict[bytes, Entry] = {}
 
@@ -61,12 +67,13 @@ class Ledger:
         return self._calls[key]
 
     def keep_call(self, key: bytes, entry: Entry) -> None:
-        """Keeps it unless it is known: a run at the same time may have measured it first, and what is kept changes only
-        when it was cut short by a lower limit.
+        """Keeps it unless it is known: a run at the same time may have measured it first, and what is kept
+        changes only when it was cut short by a lower limit.
         """
         with self._db:
             self._db.execute(
-                "INSERT INTO results VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET cpu = excluded.cpu, value = excluded.value, "
+                "INSERT INTO results VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET cpu = excluded.cpu, "
+                "value = excluded.value, "
                 "error = excluded.error, seconds = excluded.seconds WHERE excluded.seconds > seconds",
                 (key, entry.cpu, entry.value, entry.error, entry.limit),
             )
@@ -77,7 +84,9 @@ class Ledger:
         return dict(self._db.execute("SELECT label, cpu FROM segments WHERE code = ?", (code,)).fetchall())
 
     def keep_segments(self, code: str, segments: Mapping[str, float]) -> None:
-        """Keeps those that are not known yet: what was measured first stays, so that runs can be repeated exactly."""
+        """Keeps those that are not known yet: what was measured first stays, so that runs can be repeated
+        exactly.
+        """
         with self._db:
             self._db.executemany(
                 "INSERT OR IGNORE INTO segments VALUES (?, ?, ?)",
@@ -89,7 +98,9 @@ class Ledger:
 
 
 def fingerprint(module: str, code: CodeBase, versions: tuple[str, ...] = ()) -> str:
-    """Names the code of a module with all of the application's modules that it imports, and versions of distributions."""
+    """Names the code of a module with all of the application's modules that it imports, and versions of
+    distributions.
+    """
     return _fingerprint(module, code, code.folders, versions)
 
 

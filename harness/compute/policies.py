@@ -1,8 +1,8 @@
 """How much compute a handler is charged: measured, recorded or modelled.
 
-Between two AWS calls a handler computes; each such *segment* is charged when the next call is made. Functions named in
-[tool.harness] are charged on their own, since they are most of it. CPU seconds are those of one vCPU, which Lambda gives at 1,769 MB;
-less memory makes them longer, more does not make one thread faster.
+Between two AWS calls a handler computes; each such *segment* is charged when the next call is made. Functions
+named in [tool.harness] are charged on their own, since they are most of it. CPU seconds are those of one
+vCPU, which Lambda gives at 1,769 MB; less memory makes them longer, more does not make one thread faster.
 """
 
 import hashlib
@@ -32,10 +32,14 @@ MB_PER_VCPU = 1769
 
 MODELLED_SEGMENT_SECONDS = 0.002
 MODELLED_INIT_SECONDS = 0.55
-"""Of this repository's handlers, measured on a 2020s server core; for modelled runs, which must be the same everywhere."""
+"""Of this repository's handlers, measured on a 2020s server core; for modelled runs, which must be the same
+everywhere.
+"""
 
 PENDING_BYTES = 2**30
-"""Arguments of calls to be recorded that are held at once, at most; then they are recorded before the rehearsal goes on."""
+"""Arguments of calls to be recorded that are held at once, at most; then they are recorded before the
+rehearsal goes on.
+"""
 
 
 def cpu_clock() -> float:
@@ -260,7 +264,10 @@ def to_entry(outcome: Outcome, limit: float = math.inf) -> Entry:
 def measure_init(function: Function, runs: int = 3) -> float:
     """CPU seconds of importing a handler in a fresh interpreter: the median of `runs`."""
     module = function.handler.replace("/", ".").rpartition(".")[0]
-    script = f"import importlib, time; began = time.process_time(); importlib.import_module({module!r}); print(time.process_time() - began)"
+    script = (
+        f"import importlib, time; began = time.process_time(); importlib.import_module({module!r}); "
+        f"print(time.process_time() - began)"
+    )
     taken = []
     for _ in range(runs):
         done = subprocess.run(  # noqa: S603 the script is ours, the module's name the template's
@@ -276,7 +283,8 @@ def measure_init(function: Function, runs: int = 3) -> float:
         if done.returncode:
             told = (done.stderr.strip() or "it says nothing").splitlines()[-1]
             raise UsageError(
-                f"the handler {function.handler} of {function.logical_id} cannot be imported on its own: {told}"
+                f"the handler {function.handler} of {function.logical_id} cannot be imported on its own: "
+                f"{told}"
             )
         taken.append(float(done.stdout.split()[-1]))
     return statistics.median(taken)

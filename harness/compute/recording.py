@@ -1,8 +1,8 @@
 """Records, on all cores, the calls that a rehearsal found missing in the ledger.
 
-The processes are forked, so they have the calls' arguments and code as they stand, and each runs one call at a time: what is
-measured is the CPU time of one thread, as a worker would take it. A call that kills its process (a crash in a decoder's C code) is
-recorded as just that.
+The processes are forked, so they have the calls' arguments and code as they stand, and each runs one call at
+a time: what is measured is the CPU time of one thread, as a worker would take it. A call that kills its
+process (a crash in a decoder's C code) is recorded as just that.
 """
 
 import multiprocessing
@@ -23,7 +23,9 @@ _waiting: list[Pending] = []
 def record(
     ledger: Ledger, pending: Sequence[Pending], variables: Mapping[str, str], tell: Callable[[int], None]
 ) -> None:
-    """Runs the calls and keeps what they gave; `tell` is given the number done so far. `variables`: the functions' environment."""
+    """Runs the calls and keeps what they gave; `tell` is given the number done so far. `variables`: the
+    functions' environment.
+    """
     _waiting[:] = pending
     left = dict.fromkeys(range(len(pending)))
     for index, entry in _all(list(left), variables):
@@ -59,7 +61,8 @@ def _all(indices: list[int], variables: Mapping[str, str]) -> Iterator[tuple[int
 
 
 def _prepare(variables: dict[str, str]) -> None:
-    interrupt.ignore()  # and so in programs that a call starts: one that is ended by it would be recorded as failing
+    # And so in programs that a call starts: one that is ended by it would be recorded as failing.
+    interrupt.ignore()
     os.environ.update(variables)
 
 

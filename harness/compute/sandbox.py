@@ -1,7 +1,9 @@
-"""An execution environment of Lambda: its own environment variables, its own copy of the application's modules, its own /tmp.
+"""An execution environment of Lambda: its own environment variables, its own copy of the application's
+modules, its own /tmp.
 
-All environments share this Python process and its third-party modules. What makes each one its own is put in place when a process
-of it is resumed and put away when it pauses: module globals live exactly as long as their environment.
+All environments share this Python process and its third-party modules. What makes each one its own is put in
+place when a process of it is resumed and put away when it pauses: module globals live exactly as long as
+their environment.
 """
 
 import importlib
@@ -32,7 +34,9 @@ class _CachedLoader(importlib.machinery.SourceFileLoader):
 
 
 class CodeBase(importlib.abc.MetaPathFinder):
-    """The application's own modules: what lies in the functions' code folders, but for what this process runs itself."""
+    """The application's own modules: what lies in the functions' code folders, but for what this process runs
+    itself.
+    """
 
     def __init__(self, folders: Sequence[Path], handlers: Sequence[str]) -> None:
         self._all = self.folders = tuple(str(folder) for folder in dict.fromkeys(folders))
@@ -74,7 +78,9 @@ class CodeBase(importlib.abc.MetaPathFinder):
 
     @contextmanager
     def importable(self) -> Iterator[None]:
-        """Imports of these modules come from the code folders; the modules that this process had are put away meanwhile."""
+        """Imports of these modules come from the code folders; the modules that this process had are put away
+        meanwhile.
+        """
         host = take_modules(self)
         sys.meta_path.insert(0, self)
         try:
@@ -91,7 +97,9 @@ def take_modules(code: CodeBase) -> dict[str, ModuleType]:
 
 
 class Sandbox:
-    """What an environment has to itself. `enter` and `leave` put it in place and away (see `kernel.Scope`)."""
+    """What an environment has to itself. `enter` and `leave` put it in place and away (see
+    `kernel.Scope`).
+    """
 
     def __init__(self, code: CodeBase, variables: Mapping[str, str], folders: Sequence[Path]) -> None:
         self._code, self._folders = code, folders

@@ -1,6 +1,8 @@
-"""The process's wall clock, moved with virtual time, so that handlers and moto read it from `time` and `datetime`.
+"""The process's wall clock, moved with virtual time, so that handlers and moto read it from `time` and
+`datetime`.
 
-`time.sleep` inside a process pauses in virtual time. Outside of one it is an error: nothing in a run may really wait.
+`time.sleep` inside a process pauses in virtual time. Outside of one it is an error: nothing in a run may
+really wait.
 """
 
 import datetime

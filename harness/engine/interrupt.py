@@ -1,6 +1,8 @@
-"""Ctrl-C: an emulation that is under way ends after its current event, so that what came of it until then can be kept.
+"""Ctrl-C: an emulation that is under way ends after its current event, so that what came of it until then can
+be kept.
 
-Where nothing can be ended gently the interrupt is raised where it happens, as Python does; so is a second one.
+Where nothing can be ended gently the interrupt is raised where it happens, as Python does; so is a second
+one.
 """
 
 import signal

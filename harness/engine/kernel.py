@@ -1,8 +1,9 @@
 """A discrete-event engine: processes that take turns, and a clock that jumps from one event to the next.
 
-Think of a chess master playing many boards: she never waits at one, she walks to whichever board is due. A *process* is a board:
-plain blocking code in a greenlet. It hands over by `sleep` or `wait`; the kernel then moves the clock to the earliest event and
-resumes whose it is. Events at the same time come in the order in which they were made, so a run is the same every time.
+Think of a chess master playing many boards: she never waits at one, she walks to whichever board is due. A
+*process* is a board: plain blocking code in a greenlet. It hands over by `sleep` or `wait`; the kernel then
+moves the clock to the earliest event and resumes whose it is. Events at the same time come in the order in
+which they were made, so a run is the same every time.
 
 Knows nothing of AWS.
 """
@@ -21,7 +22,9 @@ class Killed(BaseException):
 
 
 class Scope(Protocol):
-    """What must be in place while a process runs (its own environment variables, say) and not while others do."""
+    """What must be in place while a process runs (its own environment variables, say) and not while others
+    do.
+    """
 
     def enter(self) -> None: ...
 
@@ -29,7 +32,9 @@ class Scope(Protocol):
 
 
 class Signal:
-    """Something that processes can wait for. `fire` wakes the first `limit` of them, in the order in which they came."""
+    """Something that processes can wait for. `fire` wakes the first `limit` of them, in the order in which
+    they came.
+    """
 
     def __init__(self, kernel: "Kernel") -> None:
         self._kernel = kernel
@@ -51,7 +56,9 @@ class Signal:
 
 
 class Process:
-    """One thread of blocking code in virtual time. `done` fires when it ends; then `result` or `error` holds how."""
+    """One thread of blocking code in virtual time. `done` fires when it ends; then `result` or `error` holds
+    how.
+    """
 
     def __init__(
         self, kernel: "Kernel", name: str, body: Callable[[], object], scope: Scope | None, may_fail: bool
@@ -108,7 +115,9 @@ class Kernel:
     def spawn(
         self, name: str, body: Callable[[], object], scope: Scope | None = None, *, may_fail: bool = False
     ) -> Process:
-        """A new process, which begins at this moment, after what is due already. Its error ends the run, unless it may fail."""
+        """A new process, which begins at this moment, after what is due already. Its error ends the run,
+        unless it may fail.
+        """
         process = Process(self, name, body, scope, may_fail)
         self._alive[id(process)] = process
         self._push(self.now, process, None)
@@ -153,7 +162,9 @@ class Kernel:
         self._push(self.now, process, None)
 
     def run(self) -> None:
-        """Runs events in order until `stop` is called or none is left. Errors of actions and of processes rise here."""
+        """Runs events in order until `stop` is called or none is left. Errors of actions and of processes
+        rise here.
+        """
         while self._heap and not self._stopped:
             when, _, process, token, action = heapq.heappop(self._heap)
             if process is not None and (token != process.token or not process.alive):

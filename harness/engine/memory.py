@@ -1,4 +1,6 @@
-"""How the Python process keeps its memory during a run: few passes over what lives, and large bodies given back."""
+"""How the Python process keeps its memory during a run: few passes over what lives, and large bodies given
+back.
+"""
 
 import ctypes
 import gc
@@ -7,7 +9,9 @@ from contextlib import contextmanager
 from functools import cache
 
 YOUNG_OBJECTS, PASSES_OF_YOUNG, PASSES_OF_MIDDLE = 50_000, 20, 20
-"""botocore and moto leave cycles at every call, and each pass over all that lives grows with the run: a fifth of its time by default."""
+"""botocore and moto leave cycles at every call, and each pass over all that lives grows with the run: a fifth
+of its time by default.
+"""
 MMAP_THRESHOLD_BYTES = 65_536
 _M_MMAP_THRESHOLD = -3
 
@@ -28,7 +32,8 @@ def thrifty() -> Iterator[None]:
 def _give_back_large_blocks() -> None:
     """Keeps glibc from raising the size from which a block is its own mapping (mallopt(3)).
 
-    Thousands of objects of 100 KB come and go among small ones that stay, and the holes cannot be filled: a run took twice the memory.
+    Thousands of objects of 100 KB come and go among small ones that stay, and the holes cannot be filled: a
+    run took twice the memory.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # macOS and musl have none, and need none
     if mallopt is not None:

@@ -1,6 +1,7 @@
 """The one source of randomness of a run: a seed, from which every concern draws a stream of its own by name.
 
-A concern's draws do not depend on how much another one draws, so that adding a fault does not change the latencies.
+A concern's draws do not depend on how much another one draws, so that adding a fault does not change the
+latencies.
 """
 
 import random
@@ -13,7 +14,9 @@ import numpy as np
 
 @contextmanager
 def seeded_globally(seed: int) -> Iterator[None]:
-    """Python's own generator, from which botocore draws the pauses between its retries, is seeded for as long as the context lasts."""
+    """Python's own generator, from which botocore draws the pauses between its retries, is seeded for as long
+    as the context lasts.
+    """
     kept = random.getstate()
     random.seed(seed)
     try:

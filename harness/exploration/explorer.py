@@ -1,6 +1,8 @@
-"""Exploration: many emulations with faults, on all cores, in search of one that breaks an invariant; that one is then made small.
+"""Exploration: many emulations with faults, on all cores, in search of one that breaks an invariant; that one
+is then made small.
 
-A *trial* is one emulation with its faults and what was found. Trials do not depend on one another: a seed decides one completely.
+A *trial* is one emulation with its faults and what was found. Trials do not depend on one another: a seed
+decides one completely.
 """
 
 import gc
@@ -41,7 +43,8 @@ class Case(msgspec.Struct, frozen=True):
 
 
 class Trial(msgspec.Struct, frozen=True):
-    """What came of a case. `places`: how often each fault struck what; `opportunities`: how many each fault of the scenario had;
+    """What came of a case. `places`: how often each fault struck what; `opportunities`: how many each fault
+    of the scenario had;
     `seconds`: virtual and real; `digest`: names the run, see `Recorder.digest`.
     """
 
@@ -61,12 +64,16 @@ class Trial(msgspec.Struct, frozen=True):
 
 
 class Explorer:
-    """Tries cases on a rig. The calm run and the compute of everything are recorded first, in this process, so that trials only replay."""
+    """Tries cases on a rig. The calm run and the compute of everything are recorded first, in this process,
+    so that trials only replay.
+    """
 
     def __init__(
         self, rig: Rig, scenario: Scenario, progress: Progress, expected: Results | None = None
     ) -> None:
-        """`expected`: the results that are right, when those of a calm run on this rig are not to be trusted."""
+        """`expected`: the results that are right, when those of a calm run on this rig are not to be
+        trusted.
+        """
         self._rig, self._scenario = rig, scenario
         calm = rig.calm(progress)
         self._expected: Results = calm if expected is None else expected
@@ -81,9 +88,11 @@ class Explorer:
         return (Case(seed, self._scenario) for seed in range(first, first + count))
 
     def crash_points(self, pairs: bool) -> Iterator[Case]:
-        """A case for every place where an invocation can be killed: before and after each of its API calls, of all invocations.
+        """A case for every place where an invocation can be killed: before and after each of its API calls,
+        of all invocations.
 
-        With `pairs`, also for every second such place after each first one, in the run that the first one leads to.
+        With `pairs`, also for every second such place after each first one, in the run that the first one
+        leads to.
         """
         seed = self._rig.options.seed
         calm = self.attempt(Case(seed, _killed({})))
@@ -97,7 +106,8 @@ class Explorer:
     def _second_crashes(self, single: Case, kind: str, number: int) -> Iterator[Case]:
         after = self.attempt(single)
         for second in KILLS:
-            # Before call n and after call n - 1 are other moments; the two counts run alike, but for the call that was killed before.
+            # Before call n and after call n - 1 are other moments; the two counts run alike, but for the call
+            # that was killed before.
             for later in range(number + 1 if second == kind else number, after.opportunities[second] + 1):
                 yield Case(single.seed, _killed(_by_kind([(kind, number), (second, later)])))
 
@@ -131,7 +141,9 @@ class Explorer:
         )
 
     def attempts(self, cases: Iterator[Case], jobs: int | None = None) -> Iterator[Trial]:
-        """The trials of all cases, on `jobs` processes (all cores by default), in the order in which they are done."""
+        """The trials of all cases, on `jobs` processes (all cores by default), in the order in which they are
+        done.
+        """
         jobs = jobs or os.cpu_count() or 1
         if jobs == 1:
             yield from map(self.attempt, cases)
@@ -188,7 +200,9 @@ def _attempt(case: Case) -> Trial:
 
 
 def _killed(strokes: Strokes) -> Scenario:
-    """A scenario of nothing but these kills; both kinds are in it, so that their opportunities are counted."""
+    """A scenario of nothing but these kills; both kinds are in it, so that their opportunities are
+    counted.
+    """
     return Scenario("crash points", {kind: Fault(only=tuple(strokes.get(kind, ()))) for kind in KILLS})
 
 
@@ -200,7 +214,9 @@ def _by_kind(strokes: Sequence[tuple[str, int]]) -> Strokes:
 
 
 def _places(struck: Sequence[Stroke]) -> dict[str, Counter[str]]:
-    """Strokes of each fault by what they struck: a function's call of a service, a function, a queue, a mapping, or an upload."""
+    """Strokes of each fault by what they struck: a function's call of a service, a function, a queue, a
+    mapping, or an upload.
+    """
     found: dict[str, Counter[str]] = {}
     for stroke in struck:
         if stroke.fault in OF_UPLOADS:

@@ -1,4 +1,6 @@
-"""What an exploration found: numbers for summary.json, and for each failure a folder with its scenario and its story."""
+"""What an exploration found: numbers for summary.json, and for each failure a folder with its scenario and
+its story.
+"""
 
 import shlex
 from collections import Counter
@@ -29,7 +31,9 @@ class Findings:
     """Takes in trials as they are done."""
 
     def __init__(self, out: Path, command: list[str]) -> None:
-        """`command`: how `harness run` is called for the same inputs and parameters, without seed and faults."""
+        """`command`: how `harness run` is called for the same inputs and parameters, without seed and
+        faults.
+        """
         self._out, self._command = out, command
         self.trials, self.invocations, self.virtual_seconds, self.cpu_seconds = 0, 0, 0.0, 0.0
         self.strokes: Counter[str] = Counter()

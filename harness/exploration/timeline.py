@@ -1,4 +1,6 @@
-"""A run as a story to read: the faults that struck, and what became of uploads, messages and invocations because of them."""
+"""A run as a story to read: the faults that struck, and what became of uploads, messages and invocations
+because of them.
+"""
 
 from collections.abc import Iterator, Sequence
 
@@ -37,7 +39,10 @@ def _tell(event: AnyEvent) -> Iterator[str]:
         case Call() if event.error and event.error != "ConditionalCheckFailedException":
             yield f"refused   {event.caller} {event.service}.{event.operation}: {event.error}"
         case Call(operation="PutItem" | "UpdateItem" | "TransactWriteItems"):
-            yield f"write     {event.caller} {event.operation}{' did not meet its condition' if event.error else ''}"
+            yield (
+                f"write     {event.caller} "
+                f"{event.operation}{' did not meet its condition' if event.error else ''}"
+            )
         case Log():
             yield f"log       {event.function}: {event.text[:200]}"
         case _:

@@ -1,7 +1,8 @@
-"""The dice of a run: at each opportunity of a fault they decide whether it strikes, the same way for the same seed.
+"""The dice of a run: at each opportunity of a fault they decide whether it strikes, the same way for the same
+seed.
 
-An opportunity's draw depends on its number alone and not on what was drawn before: leaving out one stroke leaves the draws
-of all others as they are, which is what makes shrinking work.
+An opportunity's draw depends on its number alone and not on what was drawn before: leaving out one stroke
+leaves the draws of all others as they are, which is what makes shrinking work.
 """
 
 import hashlib

@@ -1,4 +1,6 @@
-"""Answers that are right by AWS's rules and still not what a careless caller expects: stale reads, and batches taken in part."""
+"""Answers that are right by AWS's rules and still not what a careless caller expects: stale reads, and
+batches taken in part.
+"""
 
 import time
 from collections.abc import Callable, Iterator
@@ -54,7 +56,8 @@ class Distortions:
 def _as_it_was(name: str, moment: float) -> Iterator[None]:
     """The table without the writes since a moment (seconds from the epoch), as its stream tells of them.
 
-    DynamoDB developer guide, "Read consistency": an eventually consistent read might not reflect a recently completed write.
+    DynamoDB developer guide, "Read consistency": an eventually consistent read might not reflect a recently
+    completed write.
     """
     table = dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].get_table(name)
     before: dict[str, tuple[Any, Any]] = {}
@@ -94,7 +97,9 @@ def _payload(request: AWSPreparedRequest) -> dict[str, Any]:
 
 
 def _without_last_entry(request: AWSPreparedRequest, perform: Callable[[], Answered]) -> Answered:
-    """A batch of which SQS refuses one entry (SQS API reference, SendMessageBatch: the result is reported for each message)."""
+    """A batch of which SQS refuses one entry (SQS API reference, SendMessageBatch: the result is reported for
+    each message).
+    """
     payload = _payload(request)
     *taken, refused = payload["Entries"]
     failed = [

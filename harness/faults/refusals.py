@@ -1,8 +1,8 @@
 """How each service says no: the answers and broken connections that a client of AWS must live with.
 
-Sources: Amazon DynamoDB developer guide, "Error handling with DynamoDB"; Amazon SQS API reference, "Common errors"; Amazon S3 API
-reference, "Error responses". Below botocore's own retries a caller never hears of them, above it does; `repeats` of a fault
-decides which.
+Sources: Amazon DynamoDB developer guide, "Error handling with DynamoDB"; Amazon SQS API reference, "Common
+errors"; Amazon S3 API reference, "Error responses". Below botocore's own retries a caller never hears of
+them, above it does; `repeats` of a fault decides which.
 """
 
 import msgspec
@@ -21,7 +21,9 @@ _OTHER_ERRORS = {"throttled": (400, "ThrottlingException"), "internal_error": (5
 
 
 class Refusals:
-    """Decides for each call of a function whether the service refuses it; a refusal may go on for some calls of the same operation."""
+    """Decides for each call of a function whether the service refuses it; a refusal may go on for some calls
+    of the same operation.
+    """
 
     def __init__(self, dice: Dice) -> None:
         self._dice = dice
@@ -30,7 +32,9 @@ class Refusals:
     def next(
         self, environment: str, where: str, service: str, operation: str, request: AWSPreparedRequest
     ) -> Answer | None:
-        """The refusal of this call, if any. Raises `ConnectionClosedError` when the connection ends instead."""
+        """The refusal of this call, if any. Raises `ConnectionClosedError` when the connection ends
+        instead.
+        """
         key = (environment, operation)
         kind, left = self._going_on.pop(key, ("", 0))
         if not left:

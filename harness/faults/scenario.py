@@ -1,4 +1,6 @@
-"""A scenario: which faults strike, and how often. One TOML table for each fault; `calm`, `rough` and `hostile` are built in."""
+"""A scenario: which faults strike, and how often. One TOML table for each fault; `calm`, `rough` and
+`hostile` are built in.
+"""
 
 import tomllib
 from importlib import resources
@@ -19,7 +21,10 @@ KINDS = {
     "environment_lost": "an idle execution environment is gone when it is wanted",
     "slow_environment": "everything that an environment computes takes longer, for a noisy neighbour",
     # AWS's answers to a function's calls
-    "throttled": "DynamoDB answers ProvisionedThroughputExceededException, SQS and others ThrottlingException, S3 503 SlowDown",
+    "throttled": (
+        "DynamoDB answers ProvisionedThroughputExceededException, SQS and others "
+        "ThrottlingException, S3 503 SlowDown"
+    ),
     "internal_error": "the service answers 500 and has done nothing",
     "connection_reset": "the connection ends before the request is done",
     "answer_lost": "the request is done, but the connection ends before the answer comes",
@@ -51,7 +56,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """How one fault strikes.
 
     rate: probability at each opportunity. seed: of its own dice; the run's when it is not given.
-    seconds, repeats, factor: drawn evenly from such a range where the fault has a delay, a number of failures in a row, a slowdown.
+    seconds, repeats, factor: drawn evenly from such a range where the fault has a delay, a number of failures
+    in a row, a slowdown.
     only: strikes exactly at these opportunities, counted from 1, whatever the rate.
     """
 

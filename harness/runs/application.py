@@ -1,4 +1,6 @@
-"""What of the application the harness calls by the name that [tool.harness] gives: the maker of its sample."""
+"""What of the application the harness calls by the name that [tool.harness] gives: the maker of its
+sample.
+"""
 
 import importlib
 import sys
@@ -16,7 +18,8 @@ def maker(config: Config) -> Callable[..., Any]:
     if not name:
         where = config.source or f"no pyproject.toml beside {config.root}"
         raise UsageError(
-            f'there is no maker of a sample here: [tool.harness] sample = {{ make = "module:function" }} names one ({where} does not)'
+            "there is no maker of a sample here: [tool.harness] "
+            f'sample = {{ make = "module:function" }} names one ({where} does not)'
         )
     module, _, function = name.partition(":")
     if str(config.root) not in sys.path:

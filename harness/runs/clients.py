@@ -1,4 +1,6 @@
-"""Clients of a run: each input file is put where the system takes its input, into a bucket or, as a message, into a queue."""
+"""Clients of a run: each input file is put where the system takes its input, into a bucket or, as a message,
+into a queue.
+"""
 
 import io
 from collections.abc import Sequence
@@ -24,14 +26,16 @@ def of_files(files: Sequence[InputFile], place: Place, template: Template) -> li
             for file in files:
                 if (size := len((place.prefix + file.name).encode())) > LONGEST_KEY_BYTES:
                     raise UsageError(
-                        f"{file.path} is refused, as S3 would: its key has {size} bytes, {LONGEST_KEY_BYTES} are allowed"
+                        f"{file.path} is refused, as S3 would: its key has {size} bytes, "
+                        f"{LONGEST_KEY_BYTES} are allowed"
                     )
             return [_uploader(file, place) for file in files]
         case "AWS::SQS::Queue":
             return [_sender(file, place) for file in files]
         case _:
             raise UsageError(
-                f"[tool.harness] inputs names {place.resource}, which is no bucket or queue of {template.path}"
+                f"[tool.harness] inputs names {place.resource}, which is no bucket or queue of "
+                f"{template.path}"
             )
 
 

@@ -1,4 +1,5 @@
-"""One emulation: a template is deployed, files are uploaded, and virtual time runs until nothing is left to do.
+"""One emulation: a template is deployed, files are uploaded, and virtual time runs until nothing is left to
+do.
 
 Takes values and returns values: the same template, inputs, seed and policy give the same events.
 """
@@ -49,9 +50,11 @@ class Leftover(msgspec.Struct, frozen=True):
 
 
 class Emulation(msgspec.Struct, frozen=True):
-    """What came of it. `results`: S3 key -> object; `ended`: virtual seconds until the last work was done; `finished`: whether all was.
+    """What came of it. `results`: S3 key -> object; `ended`: virtual seconds until the last work was done;
+    `finished`: whether all was.
 
-    gone: messages that were never processed; changes: the records of the tables' streams; opportunities: of each fault of the scenario.
+    gone: messages that were never processed; changes: the records of the tables' streams; opportunities: of
+    each fault of the scenario.
     given_up: results as they were before the redrive, if there was one; redriven: messages that it moved.
     """
 
@@ -255,7 +258,9 @@ class _World:
         self._tell(len(self._results))
 
     def _watch(self) -> None:
-        """Once a virtual second in which something happens: takes the gauges, and ends the run when there is nothing left to do."""
+        """Once a virtual second in which something happens: takes the gauges, and ends the run when there is
+        nothing left to do.
+        """
         while True:
             self._gauge()
             self._tell(len(self._results))  # a sign of life, also where nothing comes of anything

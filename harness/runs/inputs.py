@@ -1,4 +1,6 @@
-"""The input files of a run: files as given, folders with all that lies in them, each under the name of its result."""
+"""The input files of a run: files as given, folders with all that lies in them, each under the name of its
+result.
+"""
 
 import os
 from collections.abc import Sequence
@@ -10,14 +12,18 @@ from harness.errors import UsageError
 
 
 class InputFile(msgspec.Struct, frozen=True):
-    """A file to upload; `name` is its path below the folder that was given (or its own name), with forward slashes."""
+    """A file to upload; `name` is its path below the folder that was given (or its own name), with forward
+    slashes.
+    """
 
     name: str
     path: Path
 
 
 def collect(paths: Sequence[Path], suffixes: Sequence[str]) -> list[InputFile]:
-    """All input files, sorted by name. Of a folder, files with one of the suffixes (any case) are taken. Raises `UsageError`."""
+    """All input files, sorted by name. Of a folder, files with one of the suffixes (any case) are taken.
+    Raises `UsageError`.
+    """
     wanted = tuple(suffix.lower() for suffix in suffixes) or ("",)
     found: dict[str, InputFile] = {}
     for path in paths:
@@ -46,7 +52,9 @@ def collect(paths: Sequence[Path], suffixes: Sequence[str]) -> list[InputFile]:
 
 
 def _spelled(path: Path, name: str) -> str:
-    """The name as UTF-8, whatever the locale; S3's keys are nothing else. Raises `UsageError` for one that is not, or not readable."""
+    """The name as UTF-8, whatever the locale; S3's keys are nothing else. Raises `UsageError` for one that is
+    not, or not readable.
+    """
     try:
         spelled = os.fsencode(name).decode("utf-8")
     except UnicodeDecodeError:

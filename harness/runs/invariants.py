@@ -1,7 +1,8 @@
-"""What must be true of every run, whatever happened in it. Each invariant has a name; a violation says what broke it.
+"""What must be true of every run, whatever happened in it. Each invariant has a name; a violation says what
+broke it.
 
-Some look at the end of a run, others at every change that the tables' streams told of. A fault that destroys an input excuses its result;
-a message that ended in a dead-letter queue excuses a result that says so.
+Some look at the end of a run, others at every change that the tables' streams told of. A fault that destroys
+an input excuses its result; a message that ended in a dead-letter queue excuses a result that says so.
 """
 
 import itertools
@@ -32,9 +33,11 @@ class Violation(msgspec.Struct, frozen=True):
 
 
 class Evidence(msgspec.Struct, frozen=True, dict=True):
-    """What the invariants look at. `results`: the decoded results by input key, with how many there are for each.
+    """What the invariants look at. `results`: the decoded results by input key, with how many there are for
+    each.
 
-    expected: the results of a calm run by input key, None where there was none to compare with. healed: what was given up was given back.
+    expected: the results of a calm run by input key, None where there was none to compare with. healed: what
+    was given up was given back.
     """
 
     emulation: Emulation
@@ -50,7 +53,9 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
         return (event for event in self.emulation.recorder.events if isinstance(event, kind))
 
     def is_gone(self, key: str, action: str) -> bool:
-        """Whether a message about an upload left a queue in this way ("redriven", "expired") instead of being processed."""
+        """Whether a message about an upload left a queue in this way ("redriven", "expired") instead of being
+        processed.
+        """
         named = (key, quote_plus(key, safe="/"))
         return any(
             one.action == action and any(name in one.body for name in named) for one in self.emulation.gone
@@ -125,7 +130,8 @@ def _results_have_their_fields(evidence: Evidence) -> Found:
     for name, count in sorted(lacking.items()):
         key, example = next((key, result) for key, result in _each_result(evidence) if name in result.missing)
         yield (
-            f"{count} results have no field {name} of its kind, {example.stored} first: correct [tool.harness.result] or the system",
+            f"{count} results have no field {name} of its kind, {example.stored} first: correct "
+            f"[tool.harness.result] or the system",
             key,
         )
 
@@ -152,7 +158,8 @@ def _no_message_lost(evidence: Evidence) -> Found:
         gone = counts[queue, "deleted"] + counts[queue, "redriven"] + counts[queue, "expired"]
         if came != gone + leftover.messages:
             yield (
-                f"{queue}: {came} messages came, {gone} were deleted, redriven or expired, {leftover.messages} are left",
+                f"{queue}: {came} messages came, {gone} were deleted, redriven or expired, "
+                f"{leftover.messages} are left",
             )
 
 
@@ -217,7 +224,8 @@ def _files_are_closed(evidence: Evidence) -> Found:
         key = str(last[state.file])
         if last[state.status] == state.processing and not evidence.is_destroyed(key):
             yield (
-                f"{key} was left {state.processing}, with {last[state.remaining]} of {last[state.total]} batches to come",
+                f"{key} was left {state.processing}, with {last[state.remaining]} of {last[state.total]} "
+                f"batches to come",
                 key,
             )
 
@@ -277,7 +285,8 @@ def _nothing_fails_for_ever(evidence: Evidence) -> Found:
     for queue, message in sorted(expired):
         if times := received[queue, message]:
             yield (
-                f"message {message} of {queue} was received {times:,} times, never succeeded and expired: no dead-letter queue "
+                f"message {message} of {queue} was received {times:,} times, never succeeded and expired: "
+                f"no dead-letter queue "
                 f"catches it (give {queue} a RedrivePolicy)",
             )
 
@@ -298,12 +307,15 @@ def _work_is_not_repeated(evidence: Evidence) -> Found:
     )
     if not again and not failed and not lost and not resent and done > units:
         yield (
-            f"{done} recorded calls were made, though {units} would have done and nothing was delivered twice",
+            f"{done} recorded calls were made, though {units} would have done and nothing was delivered "
+            f"twice",
         )
 
 
 def _completed_files_are_not_read(evidence: Evidence) -> Found:
-    """What is completed is not computed again: whatever is delivered later finds that it is done. A redrive may read again."""
+    """What is completed is not computed again: whatever is delivered later finds that it is done. A redrive
+    may read again.
+    """
     fields = evidence.fields
     if evidence.healed:
         return
@@ -322,7 +334,8 @@ def _completed_files_are_not_read(evidence: Evidence) -> Found:
         key = call.target.partition("/")[2]
         if key in completed and began[call.request] > completed[key]:
             yield (
-                f"{key} was completed at {completed[key]:.3f} s and read once more by an invocation of {began[call.request]:.3f} s",
+                f"{key} was completed at {completed[key]:.3f} s and read once more by an invocation of "
+                f"{began[call.request]:.3f} s",
                 key,
             )
 

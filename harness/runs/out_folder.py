@@ -1,4 +1,6 @@
-"""The folder that a command writes into: an earlier one of its kind is replaced, anything else is left alone."""
+"""The folder that a command writes into: an earlier one of its kind is replaced, anything else is left
+alone.
+"""
 
 import fcntl
 import shutil
@@ -22,7 +24,9 @@ class Kind(msgspec.Struct, frozen=True):
 
 
 def check(out: Path, kind: str) -> None:
-    """Raises `UsageError` when `out` holds something else; summary.json tells that it is what a command left."""
+    """Raises `UsageError` when `out` holds something else; summary.json tells that it is what a command
+    left.
+    """
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file: give --out a folder")
     if (
@@ -37,7 +41,9 @@ def check(out: Path, kind: str) -> None:
 
 @contextmanager
 def held(out: Path, kind: Kind) -> Iterator[None]:
-    """`out`, empty, for as long as the context lasts; nobody else writes there meanwhile. Raises `UsageError`."""
+    """`out`, empty, for as long as the context lasts; nobody else writes there meanwhile. Raises
+    `UsageError`.
+    """
     check(out, kind.name)
     try:
         out.mkdir(parents=True, exist_ok=True)

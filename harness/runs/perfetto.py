@@ -1,4 +1,6 @@
-"""A run as a timeline for ui.perfetto.dev: one track for each execution environment, with its inits and invocations."""
+"""A run as a timeline for ui.perfetto.dev: one track for each execution environment, with its inits and
+invocations.
+"""
 
 from collections.abc import Iterable
 from typing import Any

@@ -25,8 +25,9 @@ class Place(msgspec.Struct, frozen=True):
 
 
 def infer(template: Template) -> Place:
-    """Where a system that nobody has described takes its input: its only bucket that tells of uploads, else its only queue that a
-    function reads and that nothing in the template fills. Raises `UsageError` when there is not exactly one.
+    """Where a system that nobody has described takes its input: its only bucket that tells of uploads, else
+    its only queue that a function reads and that nothing in the template fills. Raises `UsageError` when
+    there is not exactly one.
     """
     resources = template.document["Resources"]
     buckets = list(_telling_buckets(resources))

@@ -1,4 +1,6 @@
-"""The results of a system, read as [tool.harness] names their fields; what a result lacks is neutral, and said."""
+"""The results of a system, read as [tool.harness] names their fields; what a result lacks is neutral, and
+said.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,8 +14,9 @@ Results = Mapping[str, "list[Outcome]"]
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """One result. `stored`: the key it was stored under, or the id of its message; `units`: how many units its input has; `marked`:
-    their numbers; `errors`: number of a unit -> the error; `missing`: fields that it should have and lacks; `whole`: all of it.
+    """One result. `stored`: the key it was stored under, or the id of its message; `units`: how many units
+    its input has; `marked`: their numbers; `errors`: number of a unit -> the error; `missing`: fields that it
+    should have and lacks; `whole`: all of it.
     """
 
     stored: str
@@ -29,7 +32,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def by_upload(objects: Mapping[str, bytes], fields: ResultFields) -> dict[str, list[Outcome]]:
-    """The results among stored objects: those that are JSON objects. Others (a PDF, a picture) stand beside them and are not read."""
+    """The results among stored objects: those that are JSON objects. Others (a PDF, a picture) stand beside
+    them and are not read.
+    """
     results: dict[str, list[Outcome]] = {}
     for stored, body in sorted(objects.items()):
         whole = _decoded(body)

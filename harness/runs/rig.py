@@ -1,7 +1,8 @@
-"""Everything about a system and its inputs that stays the same from one emulation to the next: load once, emulate often.
+"""Everything about a system and its inputs that stays the same from one emulation to the next: load once,
+emulate often.
 
-With recorded compute an emulation is rehearsed until the ledger holds all it needs; the emulation itself then computes nothing and is
-the same every time.
+With recorded compute an emulation is rehearsed until the ledger holds all it needs; the emulation itself then
+computes nothing and is the same every time.
 """
 
 import itertools
@@ -32,7 +33,9 @@ from harness.runs.results import Results, by_upload
 
 ComputeKind = Literal["measured", "recorded", "modelled"]
 MOST_REHEARSALS = 8
-"""A handler that asks for other work at every rehearsal is not a function of its inputs, and cannot be recorded."""
+"""A handler that asks for other work at every rehearsal is not a function of its inputs, and cannot be
+recorded.
+"""
 
 
 class Progress(Protocol):
@@ -76,11 +79,13 @@ class Rig:
         self.notes = list(self.template.notes)
         if not config.source:
             self.notes.append(
-                f"no pyproject.toml with [tool.harness] lies beside {options.template} or above it: nothing is known of its results"
+                f"no pyproject.toml with [tool.harness] lies beside {options.template} or above it: "
+                f"nothing is known of its results"
             )
         if not config.inputs:
             self.notes.append(
-                f"input goes to {uploads.resource}{'/' + uploads.prefix if uploads.prefix else ''}, the only place for it"
+                f"input goes to {uploads.resource}{'/' + uploads.prefix if uploads.prefix else ''}, the "
+                f"only place for it"
             )
         self.keys = [uploads.prefix + file.name for file in inputs]
         self._setting = Setting(
@@ -131,7 +136,9 @@ class Rig:
     def check(
         self, emulation: Emulation, expected: Results | None
     ) -> tuple[Results, list[str], list[Violation]]:
-        """(results, names of the invariants checked, violations). `expected`: results of a calm run, if there are any."""
+        """(results, names of the invariants checked, violations). `expected`: results of a calm run, if there
+        are any.
+        """
         results = self.results(emulation)
         evidence = invariants.Evidence(
             emulation,
@@ -164,7 +171,8 @@ class Rig:
             else:
                 policy.learn()
         raise UsageError(
-            "the recorded functions of [tool.harness] are called with other arguments at every run: use --compute measured"
+            "the recorded functions of [tool.harness] are called with other arguments at every run: use "
+            "--compute measured"
         )
 
     def _once(

@@ -1,7 +1,7 @@
 """The main job: runs the system on a user's files and writes what came of it.
 
-With recorded compute the run is rehearsed until the ledger holds all it needs; the run itself then computes nothing and is the
-same every time.
+With recorded compute the run is rehearsed until the ledger holds all it needs; the run itself then computes
+nothing and is the same every time.
 """
 
 import hashlib
@@ -26,7 +26,9 @@ KIND = Kind("run", ("summary.json", "files.json", "trace.jsonl", "report.html"),
 
 
 class FileLine(msgspec.Struct, frozen=True, rename="camel"):
-    """A line of files.json: an input by its name, where it was put and its result taken from, and what came of it."""
+    """A line of files.json: an input by its name, where it was put and its result taken from, and what came
+    of it.
+    """
 
     name: str
     upload_key: str
@@ -111,7 +113,9 @@ def _file_line(name: str, upload_key: str, result: Outcome, fields: ResultFields
 
 
 def result_path(name: str) -> str:
-    """Path of an input's result below results/; one that a file system would not take is shortened and ends in a digest."""
+    """Path of an input's result below results/; one that a file system would not take is shortened and ends
+    in a digest.
+    """
     folder, slash, last = name.rpartition("/")
     if len(last.encode()) + len(".json") > LONGEST_NAME_BYTES:
         digest = hashlib.blake2b(last.encode(), digest_size=8).hexdigest()

@@ -1,7 +1,7 @@
 """An execution environment at work: its handler, its clock, its compute, its log.
 
-What it has to itself (modules, variables, /tmp) is its `Sandbox`; here are the phases of its life, from the first import on, and the charge
-for what it computes between its AWS calls.
+What it has to itself (modules, variables, /tmp) is its `Sandbox`; here are the phases of its life, from the
+first import on, and the charge for what it computes between its AWS calls.
 """
 
 import importlib
@@ -26,7 +26,9 @@ from harness.services.stage import Stage
 
 
 class Host(msgspec.Struct, frozen=True):
-    """What all environments of a run share. `cpu_factor`: how many times longer a Lambda vCPU takes than this machine's core."""
+    """What all environments of a run share. `cpu_factor`: how many times longer a Lambda vCPU takes than this
+    machine's core.
+    """
 
     stage: Stage
     code: CodeBase
@@ -44,11 +46,15 @@ _PLACES = (
     (str(Path(os.__file__).parent), "/var/lang/lib/python3.13"),
     (str(Path(harness.__file__).parent), "/var/runtime"),
 )
-"""Folders of this machine, and what stands for them on Lambda ("Lambda runtimes": LAMBDA_TASK_ROOT, LAMBDA_RUNTIME_DIR)."""
+"""Folders of this machine, and what stands for them on Lambda ("Lambda runtimes": LAMBDA_TASK_ROOT,
+LAMBDA_RUNTIME_DIR).
+"""
 
 
 class Context:
-    """What a handler gets as its second argument (AWS Lambda developer guide, "Using the Lambda context object")."""
+    """What a handler gets as its second argument (AWS Lambda developer guide, "Using the Lambda context
+    object").
+    """
 
     identity = None
     client_context = None
@@ -102,7 +108,9 @@ class Environment:
         self.sandbox.leave()
 
     def settle(self, operation: str) -> float:
-        """Seconds that the compute since the last call takes in virtual time; `operation` is what comes now."""
+        """Seconds that the compute since the last call takes in virtual time; `operation` is what comes
+        now.
+        """
         cpu = self._host.policy.segment(self.function, f"{self._place}>{operation}", cpu_clock() - self._mark)
         self.compute += cpu
         self._place = operation
@@ -124,7 +132,9 @@ class Environment:
         return max(0, int(round((self.deadline - self._kernel.now) * 1000, 6)))
 
     def as_on_aws(self, text: str) -> str:
-        """A text with the paths that it would have there: where a project lies on this machine must not change a run."""
+        """A text with the paths that it would have there: where a project lies on this machine must not
+        change a run.
+        """
         for path, there in self._places:
             text = text.replace(path, there)
         return text
@@ -141,7 +151,9 @@ class Environment:
                 )
 
     def load(self) -> None:
-        """Runs the initialisation: the handler's module, and with it the application's own, are imported afresh."""
+        """Runs the initialisation: the handler's module, and with it the application's own, are imported
+        afresh.
+        """
         for spec in self._host.recorded:
             module = application_module(spec.module, self._host.code)
             if module is not None:
@@ -186,7 +198,9 @@ class Environment:
 
 
 def application_module(name: str, code: CodeBase) -> Any:
-    """A module of the application in the environment that is entered; None when the application has no such module."""
+    """A module of the application in the environment that is entered; None when the application has no such
+    module.
+    """
     return importlib.import_module(name) if code.owns(name) else None
 
 

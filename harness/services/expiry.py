@@ -1,7 +1,8 @@
-"""Time to live: DynamoDB removes items whose time is past, some time later, and tells the stream that it did so itself.
+"""Time to live: DynamoDB removes items whose time is past, some time later, and tells the stream that it did
+so itself.
 
-Source: DynamoDB developer guide, "Using time to live (TTL) in DynamoDB": expired items are typically deleted within a few days, at no
-cost, and appear in the stream as REMOVE by the principal dynamodb.amazonaws.com.
+Source: DynamoDB developer guide, "Using time to live (TTL) in DynamoDB": expired items are typically deleted
+within a few days, at no cost, and appear in the stream as REMOVE by the principal dynamodb.amazonaws.com.
 """
 
 import time

@@ -1,7 +1,7 @@
 """Event filtering: which messages and records an event source mapping hands to its function.
 
-A pattern is a JSON object shaped like the event; its leaves are lists of allowed values or comparisons. Source: AWS Lambda developer
-guide, "Control which events Lambda sends to your function".
+A pattern is a JSON object shaped like the event; its leaves are lists of allowed values or comparisons.
+Source: AWS Lambda developer guide, "Control which events Lambda sends to your function".
 """
 
 import json
@@ -12,7 +12,9 @@ from typing import Any
 from harness.errors import UsageError
 
 RULES = ("prefix", "suffix", "equals-ignore-case", "anything-but", "numeric", "exists", "$or")
-"""Comparisons that the same page lists, beside equality; of EventBridge's others, `cidr` and `wildcard` say, it has none."""
+"""Comparisons that the same page lists, beside equality; of EventBridge's others, `cidr` and `wildcard` say,
+it has none.
+"""
 Predicate = Callable[[Any], bool]
 
 _NUMERIC: dict[str, Callable[[Any, Any], bool]] = {
@@ -25,7 +27,9 @@ _NUMERIC: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def matcher(patterns: tuple[str, ...], source: str = "a mapping") -> Predicate:
-    """Whether an event matches one of the patterns; without patterns every event does. Raises `UsageError` for a bad pattern."""
+    """Whether an event matches one of the patterns; without patterns every event does. Raises `UsageError`
+    for a bad pattern.
+    """
     compiled = [_compiled(pattern, source) for pattern in patterns]
     return lambda event: not compiled or any(matches(event) for matches in compiled)
 

@@ -1,7 +1,7 @@
 """Lambda: execution environments, cold starts, concurrency, timeouts, and the record of every invocation.
 
-An invocation is a process whose scope is its environment. Environments are reused, latest first, and discarded after a timeout, a
-crash, or some minutes of idleness.
+An invocation is a process whose scope is its environment. Environments are reused, latest first, and
+discarded after a timeout, a crash, or some minutes of idleness.
 """
 
 import json
@@ -16,11 +16,16 @@ from harness.recorder import Invocation, Throttle
 from harness.services.execution import Context, Environment, Host
 
 ACCOUNT_CONCURRENCY = 1_000
-"""Concurrent executions of an account in a region, by default (AWS Lambda developer guide, "Lambda quotas")."""
+"""Concurrent executions of an account in a region, by default (AWS Lambda developer guide, "Lambda quotas").
+"""
 IDLE_SECONDS = 420.0
-"""An idle environment is reclaimed after this. AWS documents only that it happens; measurements agree on 5 to 10 minutes."""
+"""An idle environment is reclaimed after this. AWS documents only that it happens; measurements agree on 5 to
+10 minutes.
+"""
 SCALING_BURST, SCALING_PERIOD = 1_000, 10.0
-"""New environments of a function: 1,000 every 10 seconds, refilled continuously ("Lambda function scaling behavior")."""
+"""New environments of a function: 1,000 every 10 seconds, refilled continuously ("Lambda function scaling
+behavior").
+"""
 
 PAYLOAD_BYTES = 6 * 2**20
 """Of a synchronous request and of its response, at most ("Lambda quotas")."""
@@ -32,15 +37,21 @@ class ResponseTooLarge(Exception):
 
 
 class ExitedEarly(Exception):
-    """A handler or its module called `sys.exit`, which ends the runtime ("Lambda runtime environment lifecycle")."""
+    """A handler or its module called `sys.exit`, which ends the runtime ("Lambda runtime environment
+    lifecycle").
+    """
 
 
 class Throttled(Exception):
-    """Lambda refused an invocation (HTTP 429): the account's, the function's or the scaling rate's limit is reached."""
+    """Lambda refused an invocation (HTTP 429): the account's, the function's or the scaling rate's limit is
+    reached.
+    """
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """How an invocation ended. `value`: the handler's response as JSON brings it back; `error`: "" for success."""
+    """How an invocation ended. `value`: the handler's response as JSON brings it back; `error`: "" for
+    success.
+    """
 
     value: Any
     error: str = ""
@@ -126,7 +137,8 @@ class LambdaService:
         self, environment: Environment, request: str, payload: str, cold: bool, phases: "_Phases"
     ) -> Any:
         if cold:
-            # The sandbox is not billed; the imports are, since August 2025 (AWS compute blog, "INIT phase billing").
+            # The sandbox is not billed; the imports are, since August 2025 (AWS compute blog, "INIT phase
+            # billing").
             self._kernel.sleep(self._latencies.draw("lambda", "environment"))
             began = self._kernel.now
             environment.request_id = request

@@ -11,9 +11,11 @@ from harness.services.execution import Environment
 
 
 class Output(io.TextIOBase):
-    """Standard output: what a function prints goes to its log, what anyone else prints goes where it went before.
+    """Standard output: what a function prints goes to its log, what anyone else prints goes where it went
+    before.
 
-    There is one for the whole Python process: logging handlers that an application makes keep it from one run to the next.
+    There is one for the whole Python process: logging handlers that an application makes keep it from one run
+    to the next.
     """
 
     def __init__(self) -> None:

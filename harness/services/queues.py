@@ -1,7 +1,8 @@
-"""The queues over time: who is told of a new message, when the next one becomes visible, and when one is gone for good.
+"""The queues over time: who is told of a new message, when the next one becomes visible, and when one is gone
+for good.
 
-State is moto's. What is added here is waiting (`arrival` wakes one poller a message), the end of a message's retention, and what a
-scenario of faults does to messages.
+State is moto's. What is added here is waiting (`arrival` wakes one poller a message), the end of a message's
+retention, and what a scenario of faults does to messages.
 """
 
 import itertools
@@ -23,7 +24,8 @@ _POISON = "poison"
 class Gone(msgspec.Struct, frozen=True):
     """A message that left a queue without having been processed: moved to a dead-letter queue, or expired.
 
-    Also records of a stream whose mapping gave them up; `queue` is then the mapping. `body`: what the message, or its records, said.
+    Also records of a stream whose mapping gave them up; `queue` is then the mapping. `body`: what the
+    message, or its records, said.
     """
 
     queue: str
@@ -40,7 +42,9 @@ class Queue:
         self.live: set[str] = set()
         """Messages that came, sent or moved here from another queue, and are not gone."""
         self.handles: dict[str, str] = {}
-        """Receipt handle of a message's latest delivery -> message; with that of an earlier one nothing is deleted."""
+        """Receipt handle of a message's latest delivery -> message; with that of an earlier one nothing is
+        deleted.
+        """
         self.delivered: dict[str, str] = {}
         """Message -> receipt handle of its latest delivery."""
         self.returning: dict[str, bool] = {}
@@ -120,7 +124,9 @@ class Queues:
         self._recorder.record(call)
 
     def gave_up(self, mapping: str, message: str, records: str) -> None:
-        """Takes note of records of a stream, whose place (not they themselves) was sent to an on-failure destination by this message."""
+        """Takes note of records of a stream, whose place (not they themselves) was sent to an on-failure
+        destination by this message.
+        """
         self._records[message] = records
         self.gone.append(Gone(mapping, "redriven", records))
 
@@ -210,7 +216,9 @@ class Queues:
                 queue.returning[message_id] = True
 
     def _show_again(self, queue: Queue, message_id: str) -> None:
-        """A message in flight is visible: "on rare occasions" SQS delivers one again ("At-least-once delivery")."""
+        """A message in flight is visible: "on rare occasions" SQS delivers one again ("At-least-once
+        delivery").
+        """
         message = queue.find(message_id)
         if message is not None:
             message.visible_at = 0.0
@@ -224,7 +232,9 @@ class Queues:
             self._came(queue, "returned", message.id)
 
     def _redriven(self, queue: Queue) -> None:
-        """moto moves what was received too often while it serves a ReceiveMessage; the dead-letter queue's pollers must hear of it."""
+        """moto moves what was received too often while it serves a ReceiveMessage; the dead-letter queue's
+        pollers must hear of it.
+        """
         dead = queue.moto.dead_letter_queue
         target = self._by_name.get(dead.name) if dead is not None else None
         if target is None:

@@ -1,6 +1,7 @@
 """What a person does after a fix: the messages that were given up go back to the queues that they came from.
 
-In AWS that is StartMessageMoveTask, or "Start DLQ redrive" in the console (SQS developer guide, "Configure a dead-letter queue redrive").
+In AWS that is StartMessageMoveTask, or "Start DLQ redrive" in the console (SQS developer guide, "Configure a
+dead-letter queue redrive").
 """
 
 from typing import Any
@@ -11,7 +12,9 @@ from harness.services.sqs_source import RECEIVE_LIMIT
 
 
 def redrive(cloud: Cloud, queues: Queues) -> int:
-    """Moves the messages of every last dead-letter queue to the queue at the beginning of its chain. Returns how many."""
+    """Moves the messages of every last dead-letter queue to the queue at the beginning of its chain. Returns
+    how many.
+    """
     return sum(_move_all(cloud, source, target) for source, target in routes(queues))
 
 

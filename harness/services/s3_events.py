@@ -1,7 +1,8 @@
-"""S3's event notifications: every object created or removed is told to the queues that a bucket is configured for.
+"""S3's event notifications: every object created or removed is told to the queues that a bucket is configured
+for.
 
-Source: Amazon S3 user guide, "Event message structure" and "Supported event types". Events come at least once and late; keys are
-URL-encoded with + for space, slashes as they are.
+Source: Amazon S3 user guide, "Event message structure" and "Supported event types". Events come at least once
+and late; keys are URL-encoded with + for space, slashes as they are.
 """
 
 import datetime
@@ -77,7 +78,9 @@ class S3Events:
         self._spawn("somebody", wait_and_act)
 
     def configured(self) -> None:
-        """Tells each queue that notifications were configured, as S3 does ("Configuring a bucket for notifications", step 3)."""
+        """Tells each queue that notifications were configured, as S3 does ("Configuring a bucket for
+        notifications", step 3).
+        """
         for queue_arn, bucket in dict.fromkeys((one.queue_arn, one.bucket) for one in self._notifications):
             now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
             told = {

@@ -1,7 +1,9 @@
-"""The event source mapping on a queue: pollers that receive, invoke and delete, more of them while messages remain.
+"""The event source mapping on a queue: pollers that receive, invoke and delete, more of them while messages
+remain.
 
-Source: AWS Lambda developer guide, "Using Lambda with Amazon SQS", pages "Configuring scaling behavior" and "Handling errors".
-A *lane* is one poller with its invocation; the number of lanes is the mapping's concurrency.
+Source: AWS Lambda developer guide, "Using Lambda with Amazon SQS", pages "Configuring scaling behavior" and
+"Handling errors". A *lane* is one poller with its invocation; the number of lanes is the mapping's
+concurrency.
 """
 
 import json
@@ -21,19 +23,27 @@ from harness.services.stage import Stage
 STARTING_LANES, IDLE_LANES = 5, 2
 LANES_PER_MINUTE = 300
 MAXIMUM_LANES = 1_250
-"""Concurrent invocations of a mapping: 5 at first, up to 300 more a minute, 1,250 at most, as few as 2 when idle (the same page)."""
+"""Concurrent invocations of a mapping: 5 at first, up to 300 more a minute, 1,250 at most, as few as 2 when
+idle (the same page).
+"""
 PROVISIONED_LANES_PER_POLLER = 10
 PROVISIONED_LANES_PER_MINUTE = 1_000
-"""An event poller of provisioned mode runs up to 10 invocations at once; concurrency grows by 1,000 a minute (the same page)."""
+"""An event poller of provisioned mode runs up to 10 invocations at once; concurrency grows by 1,000 a minute
+(the same page).
+"""
 BACK_OFF = 0.5
-"""Of a mapping's concurrency is left when the function fails; AWS documents that it is reduced, not by how much."""
+"""Of a mapping's concurrency is left when the function fails; AWS documents that it is reduced, not by how
+much.
+"""
 SCALING_PERIOD = 1.0
 """The minute's growth is spread evenly: AWS documents the rate, not the step."""
 LONG_POLL_SECONDS = 20.0
 RECEIVE_LIMIT = 10
 """Messages of one ReceiveMessage, entries of one DeleteMessageBatch (SQS quotas)."""
 REQUIRED = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
-"""What a function's role must allow on a queue for a mapping ("Creating and configuring an Amazon SQS event source mapping")."""
+"""What a function's role must allow on a queue for a mapping ("Creating and configuring an Amazon SQS event
+source mapping").
+"""
 THROTTLE_BACKOFF_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 
 
@@ -44,7 +54,8 @@ class SqsMapping:
         queue = queues.by_arn[source.queue_arn]
         if function.timeout > queue.visibility_timeout:
             raise UsageError(
-                f"{source.logical_id} is refused, as AWS would: the timeout of {function.logical_id} ({function.timeout} s) is longer than "
+                f"{source.logical_id} is refused, as AWS would: the timeout of {function.logical_id} "
+                f"({function.timeout} s) is longer than "
                 f"the visibility timeout of {queue.logical_id} ({queue.visibility_timeout} s)"
             )
         require(function, source.logical_id, dict.fromkeys(REQUIRED, queue.arn))
@@ -105,7 +116,8 @@ class SqsMapping:
         while True:
             messages = self._receive()
             if not messages:
-                # After an empty poll the extra lanes end, then, one poll later, those that an idle queue does without.
+                # After an empty poll the extra lanes end, then, one poll later, those that an idle queue does
+                # without.
                 self._wanted = self._at_start if self._lanes > self._at_start else self._at_rest
             if not messages and self._lanes > self._wanted:
                 self._lanes -= 1
@@ -123,7 +135,9 @@ class SqsMapping:
                     return
 
     def _receive(self) -> list[dict[str, Any]]:
-        """A batch: what one long poll brings, or what comes within the batching window, up to the batch size and payload limit."""
+        """A batch: what one long poll brings, or what comes within the batching window, up to the batch size
+        and payload limit.
+        """
         messages = self._poll(LONG_POLL_SECONDS)
         if not messages or not self._source.window:
             return messages
@@ -184,7 +198,9 @@ class SqsMapping:
             self._delete([message for message in batch if message["MessageId"] not in failed])
 
     def _invoke(self, records: list[dict[str, Any]]) -> set[str] | None:
-        """Ids of the messages that failed; None when all did. A throttled batch is retried until its visibility timeout passes."""
+        """Ids of the messages that failed; None when all did. A throttled batch is retried until its
+        visibility timeout passes.
+        """
         gives_up = self._kernel.now + self._queue.visibility_timeout
         self._kernel.sleep(self._latencies.draw("event", "invoke"))
         for pause in _backoff():
@@ -213,7 +229,9 @@ class SqsMapping:
             )
 
     def _record(self, message: dict[str, Any]) -> dict[str, Any]:
-        """A record of the event as Lambda gives it to a function ("Using Lambda with Amazon SQS", example event)."""
+        """A record of the event as Lambda gives it to a function ("Using Lambda with Amazon SQS", example
+        event).
+        """
         return {
             "messageId": message["MessageId"],
             "receiptHandle": message["ReceiptHandle"],
@@ -262,7 +280,9 @@ def _filterable(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _failures(response: Any, records: list[dict[str, Any]]) -> set[str] | None:
-    """Ids that a partial batch response names; None, for all, when it is malformed ("Implementing partial batch responses")."""
+    """Ids that a partial batch response names; None, for all, when it is malformed ("Implementing partial
+    batch responses").
+    """
     known = {record["messageId"] for record in records}
     if response is None:
         return set()

@@ -11,7 +11,9 @@ from harness.recorder import Recorder
 
 
 class Stage(msgspec.Struct, frozen=True):
-    """Time, the state of the cloud, the way to it, how long things take, what breaks, and what is written down."""
+    """Time, the state of the cloud, the way to it, how long things take, what breaks, and what is written
+    down.
+    """
 
     kernel: Kernel
     cloud: Cloud

@@ -1,8 +1,10 @@
-"""The event source mapping on a DynamoDB stream: records in order, one batch at a time in each lane, retried until they succeed.
+"""The event source mapping on a DynamoDB stream: records in order, one batch at a time in each lane, retried
+until they succeed.
 
-Source: AWS Lambda developer guide, "Using Lambda with Amazon DynamoDB" and "Parameters for DynamoDB event source mappings".
-moto keeps one shard a table; items are spread over as many shards as the table has partitions by their partition key, and with a
-parallelization factor each shard is cut into lanes the same way, so that records of an item stay in order.
+Source: AWS Lambda developer guide, "Using Lambda with Amazon DynamoDB" and "Parameters for DynamoDB event
+source mappings". moto keeps one shard a table; items are spread over as many shards as the table has
+partitions by their partition key, and with a parallelization factor each shard is cut into lanes the same
+way, so that records of an item stay in order.
 """
 
 import datetime
@@ -29,7 +31,9 @@ BACKOFF_SECONDS, BACKOFF_LIMIT_SECONDS = 1.0, 60.0
 TRIM_SECONDS = 24 * 3600.0
 """Records live 24 hours ("Change data capture for DynamoDB Streams")."""
 REQUIRED = ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator")
-"""What a function's role must allow on a stream for a mapping, beside ListStreams ("Process DynamoDB records with Lambda")."""
+"""What a function's role must allow on a stream for a mapping, beside ListStreams ("Process DynamoDB records
+with Lambda").
+"""
 WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"})
 
 
@@ -143,7 +147,9 @@ class StreamMapping:
         return age(records[0]) > (limit if limit >= 0 else TRIM_SECONDS)
 
     def _send_on_failure(self, records: list[dict[str, Any]]) -> None:
-        """The position of the batch goes to the on-failure destination; the records themselves do not (same page)."""
+        """The position of the batch goes to the on-failure destination; the records themselves do not (same
+        page).
+        """
         if not self._source.on_failure:
             return
         body = {

@@ -1,4 +1,6 @@
-"""Files whose last batch is counted -> their results in S3. Source: the table's stream, filtered to those events."""
+"""Files whose last batch is counted -> their results in S3. Source: the table's stream, filtered to those
+events.
+"""
 
 from typing import Any
 

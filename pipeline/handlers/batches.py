@@ -1,4 +1,6 @@
-"""What the handlers share: a batch processor of Powertools that logs why a record failed, and answers which did."""
+"""What the handlers share: a batch processor of Powertools that logs why a record failed, and answers which
+did.
+"""
 
 from typing import Any
 
@@ -10,7 +12,9 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 logger = Logger()
 
 EVENT_ID = "eventId"
-"""Attribute of a parked message: the id of the message that it was, by which its file knows it when it is redriven."""
+"""Attribute of a parked message: the id of the message that it was, by which its file knows it when it is
+redriven.
+"""
 
 
 def event_id(record: SQSRecord) -> str:
@@ -20,7 +24,8 @@ def event_id(record: SQSRecord) -> str:
 
 
 class LoggingBatchProcessor(BatchProcessor):
-    """Answers with the records that failed, even when all did, so that only those come again; each failure is logged once.
+    """Answers with the records that failed, even when all did, so that only those come again; each failure is
+    logged once.
 
     The log names the error and where it rose, never what was in the record.
     """

@@ -1,5 +1,5 @@
-"""What could not be processed -> recorded as FAILED, so that every file still closes. Source: the dead-letter queues, and the queue that
-Lambda tells of stream records which the aggregator failed for.
+"""What could not be processed -> recorded as FAILED, so that every file still closes. Source: the dead-letter
+queues, and the queue that Lambda tells of stream records which the aggregator failed for.
 
 The message itself goes on to the parked queue, from where it can be redriven after a fix.
 """
@@ -47,7 +47,8 @@ def bury(record: SQSRecord) -> None:
 
 
 def bury_results(body: str) -> str:
-    """What is to be parked of a failure of the aggregator: the ids of its files, since in a day the stream will have forgotten them.
+    """What is to be parked of a failure of the aggregator: the ids of its files, since in a day the stream
+    will have forgotten them.
 
     Nothing is ("") when all are closed. A redriven one lets the aggregator try again.
     """

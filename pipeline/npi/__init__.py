@@ -1,7 +1,7 @@
 """Finds NPI in the words of a page.
 
-`lines` puts words into lines that remember where each character stands; `detectors` is the table of what is looked for;
-`detect` runs the table, weighs what it finds and masks it. Values never leave this package.
+`lines` puts words into lines that remember where each character stands; `detectors` is the table of what is
+looked for; `detect` runs the table, weighs what it finds and masks it. Values never leave this package.
 """
 
 from pipeline.npi.detection import detect, page_confidence

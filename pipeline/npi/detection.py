@@ -1,7 +1,7 @@
 """Runs the detectors over a page and weighs what they find.
 
-A finding's confidence is its detector's strength times how surely OCR read its words. Where two detectors claim the same
-characters, the stronger one has them.
+A finding's confidence is its detector's strength times how surely OCR read its words. Where two detectors
+claim the same characters, the stronger one has them.
 """
 
 import re
@@ -39,8 +39,8 @@ def detect(page_number: int, text: PageText) -> tuple[Finding, ...]:
 def page_confidence(text: PageText, findings: tuple[Finding, ...]) -> int:
     """How sure the verdict on a page is, in percent.
 
-    For a page with NPI: that at least one finding is right. For a page without: how surely its words were read, since
-    what was misread may have been missed.
+    For a page with NPI: that at least one finding is right. For a page without: how surely its words were
+    read, since what was misread may have been missed.
     """
     if not findings:
         return round(text.confidence)
@@ -63,7 +63,9 @@ def _counts(mark: str) -> bool:
 
 
 def _value(detector: Detector, text: str, start: int, end: int) -> tuple[int, int]:
-    """Where a value begins and ends: without spaces and separators at its edges, and without a last word that holds no digit."""
+    """Where a value begins and ends: without spaces and separators at its edges, and without a last word that
+    holds no digit.
+    """
     while start < end and not _counts(text[start]):
         start += 1
     while start < end and not _counts(text[end - 1]):

@@ -1,12 +1,14 @@
-"""The table of what is NPI: for each type its form, its check, the words around it, and how much each of them proves.
+"""The table of what is NPI: for each type its form, its check, the words around it, and how much each of them
+proves.
 
-A detector's `alone` is the strength of a value that has the form and passes the check, without any word around it; `named` with
-a word of `context` close by. A strength of 0 finds nothing. Numbers are read with the confusions that OCR makes (O for 0, l for
-1), which `digits` undoes where most of a token is digits anyway.
+A detector's `alone` is the strength of a value that has the form and passes the check, without any word
+around it; `named` with a word of `context` close by. A strength of 0 finds nothing. Numbers are read with the
+confusions that OCR makes (O for 0, l for 1), which `digits` undoes where most of a token is digits anyway.
 
-Sources: SSN randomisation and invalid areas: ssa.gov, "Social Security Number Randomization". ITIN ranges: IRS, "Individual
-taxpayer identification number". Card prefixes: ISO/IEC 7812-1. ABA check digit and prefixes: American Bankers Association, "Routing
-Number Policy". National Provider Identifier: CMS, "Requirements for NPI and NPI check digit" (Luhn with the prefix 80840).
+Sources: SSN randomisation and invalid areas: ssa.gov, "Social Security Number Randomization". ITIN ranges:
+IRS, "Individual taxpayer identification number". Card prefixes: ISO/IEC 7812-1. ABA check digit and prefixes:
+American Bankers Association, "Routing Number Policy". National Provider Identifier: CMS, "Requirements for
+NPI and NPI check digit" (Luhn with the prefix 80840).
 """
 
 import datetime
@@ -47,7 +49,9 @@ def digits(text: str) -> str:
 
 
 def mostly_digits(text: str) -> bool:
-    """Whether at least two thirds of the letters and digits are digits: then the letters are misread digits."""
+    """Whether at least two thirds of the letters and digits are digits: then the letters are misread
+    digits.
+    """
     marks = [mark for mark in text if mark.isalnum() or mark in "|!"]
     return bool(marks) and sum(mark.isdigit() for mark in marks) * 3 >= 2 * len(marks)
 

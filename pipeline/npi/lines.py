@@ -1,7 +1,7 @@
 """Words become lines of text in which every character knows its word, and every line what stands around it.
 
-Context is what tells a passport number from a part number: `before` gives the text to the left of a place, over the gaps of a
-form; `above` the label over it.
+Context is what tells a passport number from a part number: `before` gives the text to the left of a place,
+over the gaps of a form; `above` the label over it.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,6 @@
-"""Writes docs/conformance.md from the tests: behaviour, source, test. `python -m tests.conformance.document`."""
+"""Writes docs/conformance.md from the tests: behaviour, source, test. `python -m
+tests.conformance.document`.
+"""
 
 import importlib
 from collections.abc import Callable, Iterator
@@ -15,11 +17,14 @@ MODULES = {
 NOT_MODELLED = (
     "conditions of IAM statements, resource policies and permission boundaries",
     "FIFO queues, and fair queues of several tenants",
-    "by how much a mapping lowers its concurrency when its function fails (AWS documents that it does; here it halves)",
-    "when DynamoDB removes expired items (documented: within days; here within the hour), and the splitting of shards",
+    "by how much a mapping lowers its concurrency when its function fails (AWS documents that it does; "
+    "here it halves)",
+    "when DynamoDB removes expired items (documented: within days; here within the hour), and the "
+    "splitting of shards",
     "throughput limits of DynamoDB partitions and of S3 prefixes, other than as seeded faults",
     "event pollers of provisioned mode by their throughput in MB/s; here each runs ten invocations",
-    "asynchronous and synchronous invocations by other clients, versions, aliases, layers, extensions and SnapStart",
+    "asynchronous and synchronous invocations by other clients, versions, aliases, layers, extensions and "
+    "SnapStart",
 )
 TARGET = Path(__file__).parents[2] / "docs" / "conformance.md"
 

@@ -42,7 +42,9 @@ def test_concurrent_invocations_have_environments_of_their_own(tunnel: Tunnel) -
 
 @row(RUNTIME)
 def test_an_environment_idle_for_long_is_reclaimed(tunnel: Tunnel) -> None:
-    """An environment that is idle for minutes is reclaimed; the next invocation is a cold start with fresh globals."""
+    """An environment that is idle for minutes is reclaimed; the next invocation is a cold start with fresh
+    globals.
+    """
     tunnel.run(queue(), COUNTER, send("a"), send("b", at=1800.0))
     assert tunnel.logs == ["1", "1"]
     assert [one.cold for one in tunnel.invocations] == [True, True]
@@ -145,7 +147,9 @@ def test_duration_is_billed_by_the_millisecond_rounded_up(tunnel: Tunnel) -> Non
 
 @row(MEMORY)
 def test_compute_takes_longer_with_less_than_one_vcpu(tunnel: Tunnel) -> None:
-    """CPU is in proportion to memory, one vCPU at 1,769 MB: half of that doubles the time of one thread; more changes nothing."""
+    """CPU is in proportion to memory, one vCPU at 1,769 MB: half of that doubles the time of one thread; more
+    changes nothing.
+    """
     inits = []
     for memory in (884, 1769, 3538):
         tunnel.run(queue(function=f"Timeout: 5, MemorySize: {memory}"), COUNTER, send("a"))
@@ -236,7 +240,9 @@ def test_a_response_larger_than_six_megabytes_is_an_error(tunnel: Tunnel) -> Non
 def test_new_environments_come_at_a_thousand_in_ten_seconds(
     tunnel: Tunnel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A function gets up to 1,000 new environments every 10 seconds, refilled continuously; beyond that it is throttled."""
+    """A function gets up to 1,000 new environments every 10 seconds, refilled continuously; beyond that it is
+    throttled.
+    """
     assert (lambda_service.SCALING_BURST, lambda_service.SCALING_PERIOD) == (1_000, 10.0)
     monkeypatch.setattr(lambda_service, "SCALING_BURST", 10)  # the same with fewer environments
     mapping = "BatchSize: 1, ProvisionedPollerConfig: {MinimumPollers: 3, MaximumPollers: 3}"
@@ -250,7 +256,9 @@ def test_new_environments_come_at_a_thousand_in_ten_seconds(
 def test_the_account_has_a_thousand_concurrent_executions(
     tunnel: Tunnel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All functions of an account share 1,000 concurrent executions by default; beyond that invocations are throttled."""
+    """All functions of an account share 1,000 concurrent executions by default; beyond that invocations are
+    throttled.
+    """
     assert lambda_service.ACCOUNT_CONCURRENCY == 1_000
     monkeypatch.setattr(lambda_service, "ACCOUNT_CONCURRENCY", 3)  # the same with fewer
     tunnel.run(queue(visibility=3600), SLOW, send(*map(str, range(12))))
@@ -281,7 +289,9 @@ def test_after_a_crash_the_environment_is_fresh(tunnel: Tunnel, fault: str) -> N
 
 @row(RUNTIME)
 def test_an_idle_environment_may_be_lost_at_any_time(tunnel: Tunnel) -> None:
-    """Lambda may end an idle environment at any time; the next invocation is a cold start (at a rate of the scenario's)."""
+    """Lambda may end an idle environment at any time; the next invocation is a cold start (at a rate of the
+    scenario's).
+    """
     tunnel.run(
         queue(),
         COUNTER,

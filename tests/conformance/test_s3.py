@@ -85,7 +85,9 @@ def test_only_the_configured_kinds_of_event_are_told(tunnel: Tunnel) -> None:
 
 @row("S3 user guide, Amazon S3 Event Notifications")
 def test_events_come_some_time_after_the_upload(tunnel: Tunnel) -> None:
-    """Events are typically delivered within seconds: the delay is drawn for each, so two may overtake one another."""
+    """Events are typically delivered within seconds: the delay is drawn for each, so two may overtake one
+    another.
+    """
     from harness.cloud.latency import load
 
     tunnel.run(
@@ -107,7 +109,9 @@ def test_a_test_event_comes_when_notifications_are_configured(tunnel: Tunnel) ->
 
 @row("S3 user guide, Amazon S3 Event Notifications")
 def test_an_event_may_be_told_twice(tunnel: Tunnel) -> None:
-    """Event notifications are delivered at least once: one may come again, with the same sequencer (at a rate of the scenario's)."""
+    """Event notifications are delivered at least once: one may come again, with the same sequencer (at a rate
+    of the scenario's).
+    """
     tunnel.run(bucket(), PRINT, put("a"), put("b"), faults="[duplicate_event]\nonly = [1]")
     records = told(tunnel)
     assert sorted(record["s3"]["object"]["key"] for record in records) == ["a", "a", "b"]
@@ -116,7 +120,9 @@ def test_an_event_may_be_told_twice(tunnel: Tunnel) -> None:
 
 @row("S3 user guide, Amazon S3 Event Notifications")
 def test_an_event_may_come_late(tunnel: Tunnel) -> None:
-    """Events are typically delivered in seconds but can sometimes take a minute or longer (at a rate of the scenario's)."""
+    """Events are typically delivered in seconds but can sometimes take a minute or longer (at a rate of the
+    scenario's).
+    """
     tunnel.run(
         bucket(), PRINT, put("a"), put("b", at=1.0), faults="[late_event]\nonly = [1]\nseconds = [90.0, 90.0]"
     )

@@ -142,7 +142,9 @@ def test_deleting_a_message_twice_succeeds(tunnel: Tunnel) -> None:
 
 @row("SQS API reference, DeleteMessage")
 def test_an_old_receipt_handle_deletes_nothing(tunnel: Tunnel) -> None:
-    """With the receipt handle of an earlier delivery DeleteMessage succeeds, but the message might not be deleted: here it never is."""
+    """With the receipt handle of an earlier delivery DeleteMessage succeeds, but the message might not be
+    deleted: here it never is.
+    """
 
     def act(sqs, url, kernel) -> None:
         sqs.send_message(QueueUrl=url, MessageBody="a")
@@ -240,7 +242,9 @@ def test_a_message_may_be_delivered_twice(tunnel: Tunnel) -> None:
 
 @row(AT_LEAST_ONCE)
 def test_a_deleted_message_may_come_back(tunnel: Tunnel) -> None:
-    """A server that was unavailable when a message was deleted may deliver its copy again (at a rate of the scenario's)."""
+    """A server that was unavailable when a message was deleted may deliver its copy again (at a rate of the
+    scenario's).
+    """
     faults = "[deletion_lost]\nonly = [2]\nseconds = [30.0, 30.0]"
     tunnel.run(queue(), OK, send("a", "b", "c"), faults=faults)
     assert sorted(tunnel.logs) == ["got a", "got b", "got b", "got c"] or len(tunnel.logs) == 4
@@ -249,7 +253,9 @@ def test_a_deleted_message_may_come_back(tunnel: Tunnel) -> None:
 
 @row("SQS developer guide, Amazon SQS standard queues")
 def test_messages_may_come_out_of_order(tunnel: Tunnel) -> None:
-    """Order is best effort: a message may be received after others that were sent later (at a rate of the scenario's)."""
+    """Order is best effort: a message may be received after others that were sent later (at a rate of the
+    scenario's).
+    """
     mapping = "BatchSize: 1, ScalingConfig: {MaximumConcurrency: 2}"
     faults = "[late_delivery]\nrate = 0.3\nseconds = [0.01, 1.0]"
     tunnel.run(queue(mapping=mapping), OK, send(*map(str, range(40))), faults=faults)

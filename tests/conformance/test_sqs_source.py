@@ -48,7 +48,9 @@ def test_a_failed_batch_reappears_after_the_visibility_timeout(tunnel: Tunnel) -
 
 @row("SQS developer guide, Using dead-letter queues in Amazon SQS")
 def test_a_message_received_too_often_moves_to_the_dead_letter_queue(tunnel: Tunnel) -> None:
-    """A message that was received maxReceiveCount times moves to the dead-letter queue instead of being received again."""
+    """A message that was received maxReceiveCount times moves to the dead-letter queue instead of being
+    received again.
+    """
     tunnel.run(queue(receives=3), BROKEN, send("a"))
     assert len(tunnel.invocations) == 3
     assert len(tunnel.messages("redriven")) == 1
@@ -88,7 +90,9 @@ def test_only_the_reported_items_of_a_partial_batch_reappear(tunnel: Tunnel) -> 
 @row(ERRORS)
 @pytest.mark.parametrize("answer", ["None", "{}", "{'batchItemFailures': []}", "{'batchItemFailures': None}"])
 def test_an_empty_partial_response_is_success(tunnel: Tunnel, answer: str) -> None:
-    """A response that is null, or whose batchItemFailures is empty or null, means that the whole batch succeeded."""
+    """A response that is null, or whose batchItemFailures is empty or null, means that the whole batch
+    succeeded.
+    """
     tunnel.run(
         queue(mapping="BatchSize: 1, FunctionResponseTypes: [ReportBatchItemFailures]"),
         f"def handler(e, c): return {answer}",
@@ -248,7 +252,9 @@ def test_a_throttled_batch_is_tried_again_and_not_received_again(tunnel: Tunnel)
 
 @row(ERRORS)
 def test_a_batch_that_stays_throttled_reappears_after_its_visibility_timeout(tunnel: Tunnel) -> None:
-    """A batch that stays throttled until its visibility timeout has passed reappears in the queue, received once more."""
+    """A batch that stays throttled until its visibility timeout has passed reappears in the queue, received
+    once more.
+    """
     tunnel.run(
         queue(visibility=20, function="Timeout: 5, MemorySize: 1769, ReservedConcurrentExecutions: 0"),
         OK,
@@ -261,14 +267,18 @@ def test_a_batch_that_stays_throttled_reappears_after_its_visibility_timeout(tun
 
 @row(CONFIGURE)
 def test_a_function_timeout_above_the_visibility_timeout_is_refused(tunnel: Tunnel) -> None:
-    """CreateEventSourceMapping refuses a function whose timeout is longer than the queue's visibility timeout."""
+    """CreateEventSourceMapping refuses a function whose timeout is longer than the queue's visibility
+    timeout.
+    """
     with pytest.raises(UsageError, match="visibility timeout"):
         tunnel.run(queue(visibility=10, function="Timeout: 11"), OK)
 
 
 @row(USING)
 def test_the_record_carries_the_documented_fields(tunnel: Tunnel) -> None:
-    """A record has messageId, receiptHandle, body, attributes, messageAttributes, md5OfBody, eventSource, eventSourceARN and awsRegion."""
+    """A record has messageId, receiptHandle, body, attributes, messageAttributes, md5OfBody, eventSource,
+    eventSourceARN and awsRegion.
+    """
     handler = """
         def handler(event, context):
             (record,) = event["Records"]
@@ -407,7 +417,9 @@ def test_an_idle_mapping_polls_with_two_lanes(tunnel: Tunnel) -> None:
 
 @row(SCALING)
 def test_provisioned_pollers_run_ten_invocations_each(tunnel: Tunnel) -> None:
-    """In provisioned mode each event poller runs up to ten invocations at once, from the minimum of pollers on."""
+    """In provisioned mode each event poller runs up to ten invocations at once, from the minimum of pollers
+    on.
+    """
     mapping = "BatchSize: 1, ProvisionedPollerConfig: {MinimumPollers: 2, MaximumPollers: 3}"
     tunnel.run(queue(visibility=3600, mapping=mapping), SLOW, send(*map(str, range(120))))
     assert sum(one.start < 1.0 for one in tunnel.invocations) == 20
@@ -440,7 +452,9 @@ def test_a_batch_is_cut_where_an_invocation_would_exceed_six_mb(tunnel: Tunnel) 
 
 @row(USING)
 def test_a_batch_is_processed_again_when_it_cannot_be_deleted(tunnel: Tunnel) -> None:
-    """When the deletion after a success fails, the messages reappear: delivery is at least once (at a rate of the scenario's)."""
+    """When the deletion after a success fails, the messages reappear: delivery is at least once (at a rate of
+    the scenario's).
+    """
     tunnel.run(queue(), OK, send("a"), faults="[delete_fails]\nonly = [1]")
     assert tunnel.logs == ["got a", "got a"]
     assert tunnel.invocations[1].start >= 30
@@ -449,7 +463,9 @@ def test_a_batch_is_processed_again_when_it_cannot_be_deleted(tunnel: Tunnel) ->
 @row(USING)
 @pytest.mark.parametrize(("fault", "times"), [("poller_dies_before", 1), ("poller_dies_after", 2)])
 def test_the_batch_of_a_lost_poller_reappears(tunnel: Tunnel, fault: str, times: int) -> None:
-    """A poller that is lost with a batch in hand deletes nothing: the messages reappear after their visibility timeout."""
+    """A poller that is lost with a batch in hand deletes nothing: the messages reappear after their
+    visibility timeout.
+    """
     tunnel.run(queue(), OK, send("a"), faults=f"[{fault}]\nonly = [1]")
     assert tunnel.logs == ["got a"] * times
     assert [message.receives for message in tunnel.messages("received")] == [1, 2]

@@ -6,7 +6,10 @@ from harness.engine.clock import EPOCH
 from tests.conformance.tunnel import Tunnel, gaps, row, running, stream, wait, write
 
 USING = "Lambda developer guide, Using AWS Lambda with Amazon DynamoDB"
-PARAMETERS = "Lambda developer guide, Process DynamoDB records with Lambda: Lambda parameters for DynamoDB event source mappings"
+PARAMETERS = (
+    "Lambda developer guide, Process DynamoDB records with Lambda: Lambda parameters for DynamoDB "
+    "event source mappings"
+)
 PARTIAL = "Lambda developer guide, Configuring partial batch response with DynamoDB and Lambda"
 FILTERS = "Lambda developer guide, Using event filtering with a DynamoDB event source"
 
@@ -58,7 +61,9 @@ def test_one_batch_of_a_shard_is_in_flight_at_a_time(tunnel: Tunnel) -> None:
 
 @row(PARAMETERS)
 def test_a_parallelization_factor_runs_other_partition_keys_at_once(tunnel: Tunnel) -> None:
-    """With a parallelization factor batches of different partition keys run at once, those of one key in order."""
+    """With a parallelization factor batches of different partition keys run at once, those of one key in
+    order.
+    """
     written = [item for number in range(8) for item in items("a", "b", key=f"p{number}")]
     tunnel.run(
         stream(mapping="BatchSize: 1, ParallelizationFactor: 10"),
@@ -121,7 +126,9 @@ def test_what_is_given_up_goes_to_the_destination_as_a_position(tunnel: Tunnel) 
 
 @row(PARAMETERS)
 def test_bisect_splits_a_failing_batch(tunnel: Tunnel) -> None:
-    """With BisectBatchOnFunctionError a failing batch is split in two and retried, until the bad record is alone."""
+    """With BisectBatchOnFunctionError a failing batch is split in two and retried, until the bad record is
+    alone.
+    """
     handler = """
         def handler(event, context):
             keys = [record["dynamodb"]["Keys"]["SK"]["S"] for record in event["Records"]]
@@ -208,7 +215,9 @@ def test_a_batching_window_gathers_records(tunnel: Tunnel) -> None:
 
 @row("DynamoDB developer guide, Change data capture for DynamoDB Streams")
 def test_records_live_for_24_hours(tunnel: Tunnel) -> None:
-    """A record is trimmed 24 hours after it was written: a batch that fails for as long is lost, and so is what waited behind it."""
+    """A record is trimmed 24 hours after it was written: a batch that fails for as long is lost, and so is
+    what waited behind it.
+    """
     handler = """
         def handler(event, context):
             names = [record["dynamodb"]["Keys"]["SK"]["S"] for record in event["Records"]]
@@ -230,7 +239,9 @@ def test_records_live_for_24_hours(tunnel: Tunnel) -> None:
 
 @row("DynamoDB developer guide, Change data capture for DynamoDB Streams")
 def test_each_shard_is_processed_on_its_own(tunnel: Tunnel) -> None:
-    """A table with several partitions has several shards; each has one batch in flight, and an item's records stay in one."""
+    """A table with several partitions has several shards; each has one batch in flight, and an item's records
+    stay in one.
+    """
     slow = """
         import time
         def handler(event, context):
@@ -243,7 +254,9 @@ def test_each_shard_is_processed_on_its_own(tunnel: Tunnel) -> None:
 
 @row("DynamoDB developer guide, Using time to live (TTL) in DynamoDB")
 def test_expired_items_are_removed_by_dynamodb_itself(tunnel: Tunnel) -> None:
-    """An item whose time to live is past is removed some time later; the stream tells a REMOVE by dynamodb.amazonaws.com."""
+    """An item whose time to live is past is removed some time later; the stream tells a REMOVE by
+    dynamodb.amazonaws.com.
+    """
     handler = """
         def handler(event, context):
             for record in event["Records"]:
@@ -270,6 +283,8 @@ def test_a_batch_of_records_is_cut_at_six_mb(tunnel: Tunnel) -> None:
 
 @row("Lambda developer guide, Using AWS Lambda with Amazon DynamoDB")
 def test_a_batch_may_be_delivered_again(tunnel: Tunnel) -> None:
-    """Event source mappings process each record at least once; a batch may come again (at a rate of the scenario's)."""
+    """Event source mappings process each record at least once; a batch may come again (at a rate of the
+    scenario's).
+    """
     tunnel.run(stream(), COUNT, write({"PK": "a", "SK": "1"}), faults="[stream_redelivery]\nonly = [1]")
     assert tunnel.logs == ["1", "1"]

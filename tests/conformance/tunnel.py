@@ -1,4 +1,6 @@
-"""A wind tunnel of one's own: a template and handlers as text, clients as functions, exact latencies, free compute."""
+"""A wind tunnel of one's own: a template and handlers as text, clients as functions, exact latencies, free
+compute.
+"""
 
 import itertools
 import textwrap
@@ -23,7 +25,9 @@ MILLISECOND = {"default": Distribution(median_ms=1.0, sigma=0.0)}
 
 
 class Free:
-    """Compute that costs nothing, so that times are those of the services alone; init takes half a second of one vCPU."""
+    """Compute that costs nothing, so that times are those of the services alone; init takes half a second of
+    one vCPU.
+    """
 
     def segment(self, function: object, label: str, measured: float) -> float:
         return 0.0
@@ -53,7 +57,9 @@ class Tunnel:
         faults: str = "",
         stream_shards: int = 1,
     ) -> Emulation:
-        """`resources`: YAML of the template's Resources; `handler`: the source of toy.py, with the function; `faults`: TOML."""
+        """`resources`: YAML of the template's Resources; `handler`: the source of toy.py, with the function;
+        `faults`: TOML.
+        """
         (self.folder / "toy.py").write_text(textwrap.dedent(handler))
         text = "AWSTemplateFormatVersion: '2010-09-09'\nTransform: AWS::Serverless-2016-10-31\nResources:\n"
         path = self.folder / "template.yaml"
@@ -212,7 +218,9 @@ def bucket(rules: str = "", event: str = "s3:ObjectCreated:*", versioning: str =
 
 
 def row(source: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Marks a test as a row of docs/conformance.md: its docstring is the behaviour, `source` the page of AWS's that documents it."""
+    """Marks a test as a row of docs/conformance.md: its docstring is the behaviour, `source` the page of
+    AWS's that documents it.
+    """
 
     def mark(test: Callable[..., None]) -> Callable[..., None]:
         test.source = source  # type: ignore[attr-defined]

@@ -1,7 +1,8 @@
-"""Deliberate bugs of the pipeline, each a change of a few words in a copy of it: what the explorer must be able to find.
+"""Deliberate bugs of the pipeline, each a change of a few words in a copy of it: what the explorer must be
+able to find.
 
-Each is a mistake that somebody makes in such a system. Where a bug needs special weather to show (a slow machine, old records, large
-batches), it says so.
+Each is a mistake that somebody makes in such a system. Where a bug needs special weather to show (a slow
+machine, old records, large batches), it says so.
 """
 
 from collections.abc import Mapping
@@ -10,7 +11,9 @@ import msgspec
 
 
 class Mutant(msgspec.Struct, frozen=True, kw_only=True):
-    """changes: file -> (words, what stands in their place). What it takes to show it: `faults` (a preset), parameters, slowness, time, a redrive."""
+    """changes: file -> (words, what stands in their place). What it takes to show it: `faults` (a preset),
+    parameters, slowness, time, a redrive.
+    """
 
     name: str
     changes: Mapping[str, tuple[tuple[str, str], ...]]
@@ -21,9 +24,10 @@ class Mutant(msgspec.Struct, frozen=True, kw_only=True):
     redrive: bool = False
 
 
-# ruff: noqa: E501 the pipeline's own lines, as they stand there
-
-ONCE = '"attribute_exists(PK) AND NOT contains(countedBatches, :id)",\n            {":ids": {batch_id}, ":id": batch_id, ":one": 1, ":npi"'
+ONCE = (
+    '"attribute_exists(PK) AND NOT contains(countedBatches, :id)",\n'
+    '            {\n                ":ids": {batch_id},\n                ":id": batch_id,\n                ":one": 1,\n                ":npi"'
+)
 
 MUTANTS = (
     Mutant(
@@ -48,7 +52,8 @@ MUTANTS = (
             "pipeline/reading.py": (
                 (
                     "        state.put_batch(",
-                    "        state.count_completed(file_id, batch.batch_id, done.npi_pages)\n        state.put_batch(",
+                    "        state.count_completed(file_id, batch.batch_id, done.npi_pages)\n        "
+                    "state.put_batch(",
                 ),
             )
         },
@@ -59,7 +64,8 @@ MUTANTS = (
             "pipeline/handlers/worker.py": (
                 (
                     "    reading.read_batch(",
-                    "    clients.sqs().delete_message(QueueUrl=SETTINGS.batch_queue_url, ReceiptHandle=record.receipt_handle)\n"
+                    "    clients.sqs().delete_message(QueueUrl=SETTINGS.batch_queue_url, "
+                    "ReceiptHandle=record.receipt_handle)\n"
                     "    reading.read_batch(",
                 ),
             )
@@ -83,7 +89,10 @@ MUTANTS = (
                     "    return process_partial_response(",
                     '    return {"batchItemFailures": []} if [process_partial_response(',
                 ),
-                ("processor=PROCESSOR, context=context)", "processor=PROCESSOR, context=context)] else {}"),
+                (
+                    "processor=PROCESSOR, context=context\n    )",
+                    "processor=PROCESSOR, context=context\n    )] else {}",
+                ),
             )
         },
     ),
@@ -154,7 +163,8 @@ MUTANTS = (
                 (
                     "settings.whole_file_bytes)\n    for index",
                     "settings.whole_file_bytes))\n    except Exception as error:\n"
-                    "        return tuple(PageOutcome(first + n, error=str(error)) for n in range(len(offsets))), None\n"
+                    "        return tuple(PageOutcome(first + n, error=str(error)) for n in "
+                    "range(len(offsets))), None\n"
                     "    pages = iter(pages)\n    for index",
                 ),
             )
@@ -199,7 +209,8 @@ MUTANTS = (
             "pipeline/state.py": (
                 (
                     "        old = self._put_new(item)\n        if old",
-                    "        self._client.put_item(TableName=self._table, Item=_dump(item))\n        old: Item = {}\n        if old",
+                    "        self._client.put_item(TableName=self._table, Item=_dump(item))\n        old: "
+                    "Item = {}\n        if old",
                 ),
             )
         },

@@ -18,14 +18,18 @@ FILES = 3
 
 
 class Catch(msgspec.Struct, frozen=True):
-    """How a mutant was found: seeds tried, and the invariants that broke at the last; `seeds` is 0 when it got away."""
+    """How a mutant was found: seeds tried, and the invariants that broke at the last; `seeds` is 0 when it
+    got away.
+    """
 
     seeds: int
     invariants: tuple[str, ...]
 
 
 def hunt(mutant: Mutant, folder: Path, first_seed: int, most_seeds: int) -> Catch:
-    """Explores a copy with the bug, seed by seed. Raises `AssertionError` for a bug that shows in a calm run: it would prove nothing."""
+    """Explores a copy with the bug, seed by seed. Raises `AssertionError` for a bug that shows in a calm run:
+    it would prove nothing.
+    """
     project = mutated(mutant, folder)
     files = inputs.collect([builders.sample()], builders.CONFIG.input_suffixes)[:FILES]
     weather = scenario.load(mutant.faults)
@@ -48,7 +52,9 @@ def hunt(mutant: Mutant, folder: Path, first_seed: int, most_seeds: int) -> Catc
 
 
 def mutated(mutant: Mutant, folder: Path) -> Path:
-    """A copy of the project with the bug in it. Raises `AssertionError` when the words to change are not there."""
+    """A copy of the project with the bug in it. Raises `AssertionError` when the words to change are not
+    there.
+    """
     project = folder / "project"
     shutil.copytree(
         builders.PROJECT / "pipeline", project / "pipeline", ignore=shutil.ignore_patterns("__pycache__")

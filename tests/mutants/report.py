@@ -1,4 +1,6 @@
-"""How many seeds each deliberate bug takes: `python -m tests.mutants.report [hunts]`, the median of several hunts."""
+"""How many seeds each deliberate bug takes: `python -m tests.mutants.report [hunts]`, the median of several
+hunts.
+"""
 
 import statistics
 import sys

@@ -1,4 +1,6 @@
-"""The explorer proves its power: every deliberate bug is found, and the pipeline without it is not accused."""
+"""The explorer proves its power: every deliberate bug is found, and the pipeline without it is not
+accused.
+"""
 
 from pathlib import Path
 

@@ -1,4 +1,6 @@
-"""The pipeline against moto alone, without the wind tunnel: real boto3 clients, a table, a bucket and a queue."""
+"""The pipeline against moto alone, without the wind tunnel: real boto3 clients, a table, a bucket and a
+queue.
+"""
 
 import boto3
 import pytest

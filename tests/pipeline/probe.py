@@ -1,4 +1,6 @@
-"""Reads a file's pages as a worker would, in a process of its own with a worker's memory, and tells how it went."""
+"""Reads a file's pages as a worker would, in a process of its own with a worker's memory, and tells how it
+went.
+"""
 
 import contextlib
 import multiprocessing
@@ -22,7 +24,9 @@ MOST_PAGES = 4
 
 
 class Report(msgspec.Struct, frozen=True):
-    """`outcomes`: a reason, or "read", for each page; `seconds` of the slowest step; `peak_mb` of the process until now."""
+    """`outcomes`: a reason, or "read", for each page; `seconds` of the slowest step; `peak_mb` of the process
+    until now.
+    """
 
     outcomes: tuple[str, ...]
     seconds: float

@@ -1,4 +1,6 @@
-"""Batches: balanced, complete, never larger than asked; file ids name an upload; notifications decode as S3 sends them."""
+"""Batches: balanced, complete, never larger than asked; file ids name an upload; notifications decode as S3
+sends them.
+"""
 
 import json
 

@@ -1,4 +1,6 @@
-"""Closing and burying: a file ends once, whatever failed, and heals when its batches are processed after all."""
+"""Closing and burying: a file ends once, whatever failed, and heals when its batches are processed after
+all.
+"""
 
 import json
 
@@ -161,7 +163,9 @@ def test_a_redriven_event_sends_again_what_failed_and_a_duplicate_does_not(world
 
 
 def failure_of(world, ref) -> StreamBatch:
-    """What Lambda tells of the latest change of a file's METADATA, when the aggregator has failed for it too often."""
+    """What Lambda tells of the latest change of a file's METADATA, when the aggregator has failed for it too
+    often.
+    """
     arn, shard, records = world.changes()
     key = f"FILE#{ref.file_id}"
     number = next(

@@ -1,7 +1,9 @@
-"""Hostile files: whatever the bytes, a worker keeps its memory and its time, and every page ends with a reason or an image.
+"""Hostile files: whatever the bytes, a worker keeps its memory and its time, and every page ends with a
+reason or an image.
 
-A structured fuzzer writes TIFFs whose tags lie about everything; another changes bytes of real ones. CI spends a small budget,
-`pytest -m slow tests/pipeline/test_hostile.py` a large one; the worst time and memory are printed.
+A structured fuzzer writes TIFFs whose tags lie about everything; another changes bytes of real ones. CI
+spends a small budget, `pytest -m slow tests/pipeline/test_hostile.py` a large one; the worst time and memory
+are printed.
 """
 
 import random

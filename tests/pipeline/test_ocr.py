@@ -1,4 +1,6 @@
-"""Reading a page with the real Tesseract: encodings, resolutions and orientations of scanners; and errors a person understands."""
+"""Reading a page with the real Tesseract: encodings, resolutions and orientations of scanners; and errors a
+person understands.
+"""
 
 import time
 from collections.abc import Callable
@@ -97,7 +99,9 @@ VERSION = 'if [ "$1" = --version ]; then echo tesseract 5.5.0; exit; fi\n'
 
 @pytest.fixture
 def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
-    """Makes a command that is run instead of Tesseract; what pytesseract knows of its version is forgotten."""
+    """Makes a command that is run instead of Tesseract; what pytesseract knows of its version is
+    forgotten.
+    """
     version = pytesseract.pytesseract.get_tesseract_version
 
     def make(script: str) -> str:

@@ -63,7 +63,9 @@ def test_a_redelivery_after_the_settings_changed_sends_the_batches_that_were_rec
 
 
 def test_a_file_that_was_recorded_as_gone_is_not_opened_by_a_slower_delivery(world) -> None:
-    """One delivery of the event found nothing to read; another had read the pages before the file was deleted."""
+    """One delivery of the event found nothing to read; another had read the pages before the file was
+    deleted.
+    """
     ref = world.upload(pages(1))
     world.state.create_file(ref, total_pages=0, total_batches=0, fault="gone", event_id="event-1")
     open_file(world, ref)

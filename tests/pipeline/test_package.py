@@ -1,4 +1,6 @@
-"""The Lambda package: everything that the pipeline imports is in its requirements, or comes with the runtime."""
+"""The Lambda package: everything that the pipeline imports is in its requirements, or comes with the
+runtime.
+"""
 
 import ast
 import importlib.metadata

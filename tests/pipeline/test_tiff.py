@@ -1,4 +1,6 @@
-"""Finding pages: the chain of directories is followed as far as it is good, and no file makes it run for ever."""
+"""Finding pages: the chain of directories is followed as far as it is good, and no file makes it run for
+ever.
+"""
 
 import csv
 
@@ -93,7 +95,9 @@ def test_any_bytes_give_pages_inside_the_file_or_a_reason(tail: bytes, magic: by
 
 
 def test_the_zoo_has_the_pages_that_pillow_counts(shared_corpora) -> None:
-    """Where Pillow finds pages it must be the same number; where it finds none, a file may have pages that it cannot open."""
+    """Where Pillow finds pages it must be the same number; where it finds none, a file may have pages that it
+    cannot open.
+    """
     zoo = shared_corpora / "tiff_zoo"
     wrong = []
     for row in csv.DictReader((zoo / "manifest.csv").open()):

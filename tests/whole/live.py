@@ -1,7 +1,8 @@
-"""The production handlers in real time against a moto server of its own, over HTTP, nothing patched. Run as a script.
+"""The production handlers in real time against a moto server of its own, over HTTP, nothing patched. Run as a
+script.
 
-`python -m tests.whole.live FOLDER PORT` uploads the folder's files, plays the event sources in the plainest way (one message, one
-invocation), and prints what came of it as JSON: results, items and counts of messages.
+`python -m tests.whole.live FOLDER PORT` uploads the folder's files, plays the event sources in the plainest
+way (one message, one invocation), and prints what came of it as JSON: results, items and counts of messages.
 """
 
 import base64

@@ -1,4 +1,6 @@
-"""Nothing is lost: hostile runs, every crash point of a small file, healing, and the explorer's own promises."""
+"""Nothing is lost: hostile runs, every crash point of a small file, healing, and the explorer's own
+promises.
+"""
 
 from collections import Counter
 
@@ -90,7 +92,9 @@ def test_hostile_runs_heal_by_a_redrive(parameters: dict[str, str]) -> None:
 def test_messages_sent_again_after_a_lost_answer_are_no_work_without_a_cause(
     three_batches: list[inputs.InputFile],
 ) -> None:
-    """SQS takes the batches, its answer is lost, botocore sends them again: each is read twice, and nobody is to blame."""
+    """SQS takes the batches, its answer is lost, botocore sends them again: each is read twice, and nobody is
+    to blame.
+    """
     explorer = Explorer(rig(three_batches, parameters={"BatchPages": "1"}), scenario.CALM, quiet)
     trials = [
         explorer.attempt(Case(0, Scenario("lost", {"answer_lost": scenario.Fault(only=(number,))})))
@@ -155,7 +159,9 @@ def test_a_failure_is_shrunk_to_the_fault_that_causes_it() -> None:
 
 
 def test_pages_that_alone_exceed_the_limit_are_page_errors_and_no_batch_goes_round_for_ever() -> None:
-    """On a vCPU 300 times slower a full page takes two minutes, OCR may take one, and the worker runs for two."""
+    """On a vCPU 300 times slower a full page takes two minutes, OCR may take one, and the worker runs for
+    two.
+    """
     slow = rig(sample_files(2), parameters={"OcrPageTimeout": "60", "WorkerTimeout": "120"}, cpu_factor=300.0)
     emulation = slow.emulate(scenario.CALM, 0, quiet)
     results, _, _ = slow.check(emulation, None)

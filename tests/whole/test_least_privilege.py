@@ -1,4 +1,6 @@
-"""Least privilege, proven: take any one statement out of the template's roles, and the system no longer does its whole job."""
+"""Least privilege, proven: take any one statement out of the template's roles, and the system no longer does
+its whole job.
+"""
 
 import copy
 from pathlib import Path
@@ -49,7 +51,9 @@ def statements() -> list[tuple[str, int, str]]:
 
 
 def dead_letters(stage: Stage) -> None:
-    """What reached the dead-letter queues: a batch of an unknown file, something that is no event, the place of a record of the stream."""
+    """What reached the dead-letter queues: a batch of an unknown file, something that is no event, the place
+    of a record of the stream.
+    """
     ref = FileRef("gone", "uploads/gone.tif", 10, "etag")
     for queue, body in (
         ("BatchDeadLetterQueue", BatchMessage(ref, 1, PageRange(1, (8,))).encode()),

@@ -1,4 +1,6 @@
-"""The cross-check: what the virtual run says is what the same handlers do in real time, against moto over HTTP with nothing patched."""
+"""The cross-check: what the virtual run says is what the same handlers do in real time, against moto over
+HTTP with nothing patched.
+"""
 
 import json
 import socket

@@ -1,4 +1,6 @@
-"""The whole on real scans: planted pages of noisy forms are found, and each file of the zoo ends with a result and a reason."""
+"""The whole on real scans: planted pages of noisy forms are found, and each file of the zoo ends with a
+result and a reason.
+"""
 
 import csv
 import json

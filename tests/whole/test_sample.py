@@ -1,4 +1,6 @@
-"""The whole on the sample corpus: real pages go through the real template and handlers, and the results are the truth."""
+"""The whole on the sample corpus: real pages go through the real template and handlers, and the results are
+the truth.
+"""
 
 import io
 import json

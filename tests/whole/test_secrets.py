@@ -1,4 +1,6 @@
-"""Nobody's SSN leaves the worker: planted values are searched for, whole and in parts, in all that the system writes or says."""
+"""Nobody's SSN leaves the worker: planted values are searched for, whole and in parts, in all that the system
+writes or says.
+"""
 
 import json
 import re
@@ -27,7 +29,9 @@ def planted(folder: Path) -> set[str]:
 
 
 def parts(value: str) -> set[str]:
-    """The pieces of a value that must not appear: all runs of letters and digits of that length, if they hold two digits or more."""
+    """The pieces of a value that must not appear: all runs of letters and digits of that length, if they hold
+    two digits or more.
+    """
     runs_of = {value[start : start + SHORTEST_PART] for start in range(len(value) - SHORTEST_PART + 1)}
     return {part for part in runs_of if part.isalnum() and sum(map(str.isdigit, part)) >= SHORTEST_PART}
 
@@ -45,7 +49,9 @@ CHANCE = re.compile(
         )
     )
 )
-"""What only looks like digits of a value. It changes with the machine's OCR times, so without this the search would fail now and then."""
+"""What only looks like digits of a value. It changes with the machine's OCR times, so without this the search
+would fail now and then.
+"""
 
 
 def told(text: str) -> str:
@@ -54,7 +60,9 @@ def told(text: str) -> str:
 
 
 def as_text(body: object) -> str:
-    """A request's or an answer's body; what is sent in chunks from a file is a scan, and nothing is said by it."""
+    """A request's or an answer's body; what is sent in chunks from a file is a scan, and nothing is said by
+    it.
+    """
     if isinstance(body, str):
         return body
     return bytes(body).decode("latin1") if isinstance(body, bytes) else ""
@@ -62,7 +70,9 @@ def as_text(body: object) -> str:
 
 @pytest.fixture(scope="module")
 def spoken(tmp_path_factory: pytest.TempPathFactory) -> tuple[runs.Run, dict[str, str], set[str]]:
-    """A hostile run with real OCR values in the ledger, with every request and answer on the wire, and all files that it leaves."""
+    """A hostile run with real OCR values in the ledger, with every request and answer on the wire, and all
+    files that it leaves.
+    """
     folder = builders.sample()
     requests: list[str] = []
     original = backends.answer
@@ -132,7 +142,9 @@ def test_no_part_of_a_value_is_written_or_said(spoken) -> None:
 
 
 def test_a_part_of_a_value_would_be_noticed(spoken) -> None:
-    """The search itself: a value's digits in the midst of a log line are found, whatever is taken out before."""
+    """The search itself: a value's digits in the midst of a log line are found, whatever is taken out
+    before.
+    """
     value = next(value for value in spoken[2] if value.isdigit() and len(value) == 9)
     for leak in (f'{{"detail": "near {value}"}}', f"x{value[:6]}", f'"{value[2:8]}"'):
         assert any(part in told(leak) for part in parts(value))
@@ -146,7 +158,9 @@ def test_masks_show_two_characters_at_most(spoken) -> None:
 
 
 def test_tmp_is_empty_after_each_invocation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With real OCR, which goes by files: when an environment pauses between two invocations, its /tmp holds nothing."""
+    """With real OCR, which goes by files: when an environment pauses between two invocations, its /tmp holds
+    nothing.
+    """
     name = "file00002.tiff"
     (tmp_path / name).write_bytes((builders.sample() / name).read_bytes())
     left: list[str] = []

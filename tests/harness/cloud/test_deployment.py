@@ -1,4 +1,6 @@
-"""The cloud is in this process: dummy credentials, no way to a real endpoint, and a template deployed whole."""
+"""The cloud is in this process: dummy credentials, no way to a real endpoint, and a template deployed
+whole.
+"""
 
 import os
 

@@ -1,4 +1,6 @@
-"""moto's CloudFormation is imported without services that are never emulated, and they are there for who asks."""
+"""moto's CloudFormation is imported without services that are never emulated, and they are there for who
+asks.
+"""
 
 import subprocess
 import sys

@@ -1,4 +1,6 @@
-"""Every patch of moto does as the unpatched code does: the same calls get the same answers, with and without."""
+"""Every patch of moto does as the unpatched code does: the same calls get the same answers, with and
+without.
+"""
 
 import contextlib
 import copy
@@ -19,7 +21,9 @@ from harness.cloud.deployment import CREDENTIALS
 
 
 def sqs_story(client) -> list[object]:
-    """Everything that the patches touch in SQS: order, visibility, delay, redrive, retention, deletion, unknown handles."""
+    """Everything that the patches touch in SQS: order, visibility, delay, redrive, retention, deletion,
+    unknown handles.
+    """
     dead = client.create_queue(QueueName="dead")["QueueUrl"]
     arn = client.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     redrive = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 2})
@@ -134,7 +138,9 @@ UPDATES: list[tuple[str, str | None, dict[str, dict]]] = [
 
 
 def update_story(client) -> list[object]:
-    """Updates that succeed, that fail their condition, and that are wrong; each expression twice; the item after each."""
+    """Updates that succeed, that fail their condition, and that are wrong; each expression twice; the item
+    after each.
+    """
     client.create_table(
         TableName="t",
         BillingMode="PAY_PER_REQUEST",

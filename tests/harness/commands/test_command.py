@@ -1,4 +1,6 @@
-"""The command as a user types it: what it prints, what it leaves, and one clear line for what it cannot do."""
+"""The command as a user types it: what it prints, what it leaves, and one clear line for what it cannot
+do.
+"""
 
 import json
 import shlex
@@ -138,7 +140,9 @@ def test_an_exploration_tells_what_it_tried(tmp_path: Path) -> None:
 
 
 def test_a_failure_is_written_with_its_story_and_a_command_that_shows_it_again(tmp_path: Path) -> None:
-    """The system is broken on purpose: a copy whose dead letters nobody handles, in weather that kills every batch."""
+    """The system is broken on purpose: a copy whose dead letters nobody handles, in weather that kills every
+    batch.
+    """
     project = mutated(
         next(mutant for mutant in MUTANTS if mutant.name == "dead letters not handled"), tmp_path
     )

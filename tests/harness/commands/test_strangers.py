@@ -314,7 +314,8 @@ def test_the_front_door_opens_without_the_wind_tunnel(words: list[str]) -> None:
     script = (
         "import sys; from harness.commands import cli; sys.argv[1:] = sys.argv[1:]\n"
         "try: cli.main()\nexcept SystemExit: pass\n"
-        "print([name for name in ('moto', 'boto3', 'numpy', 'matplotlib', 'samtranslator') if name in sys.modules], file=sys.stderr)"
+        "print([name for name in ('moto', 'boto3', 'numpy', 'matplotlib', 'samtranslator') if name in "
+        "sys.modules], file=sys.stderr)"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, *words], cwd=PROJECT, capture_output=True, text=True, check=False
