@@ -50,13 +50,14 @@ def _object(pattern: dict[str, Any]) -> Predicate:
     parts: list[Predicate] = []
     for key, rule in pattern.items():
         if key == "$or":
-            alternatives = [_object(alternative) for alternative in rule]
-            parts.append(
-                lambda event, alternatives=alternatives: any(matches(event) for matches in alternatives)
-            )  # type: ignore[misc]
+            parts.append(_any([_object(alternative) for alternative in rule]))
         else:
             parts.append(_field(key, rule))
     return lambda event: all(matches(event) for matches in parts)
+
+
+def _any(alternatives: list[Predicate]) -> Predicate:
+    return lambda event: any(matches(event) for matches in alternatives)
 
 
 def _field(key: str, rule: Any) -> Predicate:
