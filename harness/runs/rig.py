@@ -156,7 +156,9 @@ class Rig:
         for _ in range(MOST_REHEARSALS):
             policy = Recorded(ledger, self._code)
             emulation = self._once(setting, policy, progress, lambda policy=policy: policy.full)  # type: ignore[misc]
-            if not policy.incomplete or emulation.interrupted:
+            if emulation.interrupted and policy.incomplete:  # its results are stand-ins
+                raise Interrupted("this was a rehearsal; what is recorded so far is kept")
+            if not policy.incomplete:
                 return emulation
             if policy.pending:
                 unit = setting.recorded[0].unit if setting.recorded else "call"
