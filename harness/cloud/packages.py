@@ -62,12 +62,16 @@ def _reference(layer: Any) -> str:
     return str(layer["Ref"]) if isinstance(layer, dict) and "Ref" in layer else ""
 
 
+def _resolved(value: Any, values: dict[str, str]) -> Any:
+    """A property, or the value of the parameter that it refers to."""
+    return values.get(value["Ref"], value) if isinstance(value, dict) and set(value) == {"Ref"} else value
+
+
 def _function(
     path: Path, logical_id: str, properties: Resource, shared: Resource, values: dict[str, str]
 ) -> Path:
     def of(name: str) -> Any:
-        value = properties.get(name, shared.get(name))
-        return values.get(value["Ref"], value) if isinstance(value, dict) and set(value) == {"Ref"} else value
+        return _resolved(properties.get(name, shared.get(name)), values)
 
     if of("PackageType") == "Image":
         raise UsageError(
@@ -87,7 +91,7 @@ def _function(
     uri = plain if isinstance(plain, str) else of("CodeUri")
     properties.pop("CodeUri", None)
     properties.pop("InlineCode", None)
-    if "CodeUri" in shared or shared or plain is None:
+    if plain is None:
         properties["InlineCode"] = ELSEWHERE["ZipFile"]
     else:
         properties["Code"] = ELSEWHERE
@@ -101,11 +105,7 @@ def _layer(path: Path, logical_id: str, properties: Resource, values: dict[str, 
     uri = properties.get("ContentUri", properties.get("Content"))
     properties.pop("Content", None)
     properties["ContentUri"] = "s3://elsewhere/layer.zip"
-    folder = _folder(
-        path,
-        logical_id,
-        values.get(uri["Ref"], uri) if isinstance(uri, dict) and set(uri) == {"Ref"} else uri,
-    )
+    folder = _folder(path, logical_id, _resolved(uri, values))
     inside = [folder / "python", *sorted((folder / "python" / "lib").glob("python3.*/site-packages"))]
     return next((one for one in reversed(inside) if one.is_dir()), folder)
 
