@@ -11,9 +11,22 @@ from typing import ClassVar
 
 import msgspec
 
+KEYS = {
+    "age_seconds": "age",
+    "compute_seconds": "compute",
+    "cpu_seconds": "cpu",
+    "duration_seconds": "duration",
+    "init_seconds": "init",
+    "memory_mb": "memory",
+    "size_bytes": "size",
+}
+"""Field of an event -> its key in trace.jsonl, where the two differ."""
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", omit_defaults=True):
-    """`t`: virtual seconds since the run began."""
+
+class Event(
+    msgspec.Struct, frozen=True, kw_only=True, tag_field="event", omit_defaults=True, rename=KEYS.get
+):
+    """`t`: virtual seconds since the run began. Fields carry their units; a trace's keys are `KEYS`."""
 
     t: float
 
@@ -48,17 +61,17 @@ class Invocation(Event, frozen=True, kw_only=True, tag="invocation"):
     request: str
     environment: str
     start: float
-    init: float
-    duration: float
+    init_seconds: float
+    duration_seconds: float
     billed_ms: int
-    memory: int
+    memory_mb: int
     cold: bool
     outcome: str
     error: str = ""
     records: int = 0
     failed_records: int = 0
     logged_bytes: int = 0
-    compute: float = 0.0
+    compute_seconds: float = 0.0
     init_failed: bool = False
 
 
@@ -75,7 +88,7 @@ class Message(Event, frozen=True, kw_only=True, tag="message"):
     queue: str
     action: str
     message: str
-    age: float = 0.0
+    age_seconds: float = 0.0
     receives: int = 0
 
 
@@ -93,7 +106,7 @@ class Compute(Event, frozen=True, kw_only=True, tag="compute"):
     """A recorded function's call: CPU seconds at one vCPU, and for whom."""
 
     function: str
-    cpu: float
+    cpu_seconds: float
     request: str
     error: str = ""
 
@@ -102,14 +115,14 @@ class Upload(Event, frozen=True, kw_only=True, tag="upload"):
     """An input file, complete in S3."""
 
     key: str
-    size: int
+    size_bytes: int
 
 
 class Result(Event, frozen=True, kw_only=True, tag="result"):
     """A result object, written to S3."""
 
     key: str
-    size: int
+    size_bytes: int
 
 
 class Log(Event, frozen=True, kw_only=True, tag="log"):

@@ -54,8 +54,8 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     handler: str
     code: Path
     layers: tuple[Path, ...] = ()
-    memory: int
-    timeout: int
+    memory_mb: int
+    timeout_seconds: int
     environment: dict[str, str]
     identity: Identity
     reserved: int | None = None
@@ -88,7 +88,7 @@ class SqsSource(msgspec.Struct, frozen=True, kw_only=True):
     function: str
     queue_arn: str
     batch_size: int
-    window: int
+    window_seconds: int
     maximum_concurrency: int | None
     provisioned_pollers: tuple[int, int] | None
     report_item_failures: bool
@@ -102,10 +102,10 @@ class StreamSource(msgspec.Struct, frozen=True, kw_only=True):
     function: str
     stream_arn: str
     batch_size: int
-    window: int
+    window_seconds: int
     lanes: int
     maximum_retries: int
-    maximum_record_age: int
+    maximum_record_age_seconds: int
     bisect: bool
     report_item_failures: bool
     on_failure: str
@@ -306,8 +306,8 @@ def _function(
         handler=properties["Handler"],
         code=template.code.get(logical_id, template.path.parent.resolve()),
         layers=template.layers.get(logical_id, ()),
-        memory=int(properties.get("MemorySize", 128)),
-        timeout=int(properties.get("Timeout", 3)),
+        memory_mb=int(properties.get("MemorySize", 128)),
+        timeout_seconds=int(properties.get("Timeout", 3)),
         environment={
             key: str(value) for key, value in properties.get("Environment", {}).get("Variables", {}).items()
         },
@@ -331,7 +331,7 @@ def _sqs_source(logical_id: str, properties: Resource, function: str) -> SqsSour
         function=function,
         queue_arn=properties["EventSourceArn"],
         batch_size=int(properties.get("BatchSize", 10)),
-        window=int(properties.get("MaximumBatchingWindowInSeconds", 0)),
+        window_seconds=int(properties.get("MaximumBatchingWindowInSeconds", 0)),
         maximum_concurrency=None if maximum is None else int(maximum),
         provisioned_pollers=(fewest, max(fewest, most)) if pollers else None,
         report_item_failures="ReportBatchItemFailures" in properties.get("FunctionResponseTypes", []),
@@ -345,10 +345,10 @@ def _stream_source(logical_id: str, properties: Resource, function: str) -> Stre
         function=function,
         stream_arn=properties["EventSourceArn"],
         batch_size=int(properties.get("BatchSize", 100)),
-        window=int(properties.get("MaximumBatchingWindowInSeconds", 0)),
+        window_seconds=int(properties.get("MaximumBatchingWindowInSeconds", 0)),
         lanes=int(properties.get("ParallelizationFactor", 1)),
         maximum_retries=int(properties.get("MaximumRetryAttempts", -1)),
-        maximum_record_age=int(properties.get("MaximumRecordAgeInSeconds", -1)),
+        maximum_record_age_seconds=int(properties.get("MaximumRecordAgeInSeconds", -1)),
         bisect=str(properties.get("BisectBatchOnFunctionError", False)).lower() == "true",
         report_item_failures="ReportBatchItemFailures" in properties.get("FunctionResponseTypes", []),
         on_failure=properties.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination", ""),

@@ -29,14 +29,14 @@ class Entry(msgspec.Struct, frozen=True):
     """A recorded call: CPU seconds at one vCPU, and its value (msgpack), or the error it raised
     ("module:Class" and message).
 
-    limit: real seconds that it was allowed, if it took them all; with more it might have given something
-    else.
+    limit_seconds: real seconds that it was allowed, if it took them all; with more it might have given
+    something else.
     """
 
-    cpu: float
+    cpu_seconds: float
     value: bytes
     error: str = ""
-    limit: float = math.inf
+    limit_seconds: float = math.inf
 
 
 class Ledger:
@@ -75,7 +75,7 @@ class Ledger:
                 "INSERT INTO results VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET cpu = excluded.cpu, "
                 "value = excluded.value, "
                 "error = excluded.error, seconds = excluded.seconds WHERE excluded.seconds > seconds",
-                (key, entry.cpu, entry.value, entry.error, entry.limit),
+                (key, entry.cpu_seconds, entry.value, entry.error, entry.limit_seconds),
             )
         self._calls.pop(key, None)
 

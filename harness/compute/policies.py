@@ -48,15 +48,15 @@ def cpu_clock() -> float:
     return time.process_time() + children.ru_utime + children.ru_stime
 
 
-def vcpu_share(memory: int) -> float:
+def vcpu_share(memory_mb: int) -> float:
     """The part of a vCPU that one thread of a function with this memory (MB) gets."""
-    return min(1.0, memory / MB_PER_VCPU)
+    return min(1.0, memory_mb / MB_PER_VCPU)
 
 
 class Outcome(msgspec.Struct, frozen=True):
     """What a recorded function did: CPU seconds, its value or the error to raise, and real seconds."""
 
-    cpu: float
+    cpu_seconds: float
     value: object = None
     error: Exception | None = None
     seconds: float = 0.0
@@ -67,7 +67,7 @@ class Policy(Protocol):
 
     def segment(self, function: Function, label: str, measured: float) -> float: ...
 
-    def init(self, function: Function) -> float: ...
+    def init_seconds(self, function: Function) -> float: ...
 
     def call(
         self, spec: RecordedFunction, original: Callable[..., Any], args: Any, kwargs: Any
@@ -83,7 +83,7 @@ class Measured:
     def segment(self, function: Function, label: str, measured: float) -> float:
         return measured
 
-    def init(self, function: Function) -> float:
+    def init_seconds(self, function: Function) -> float:
         if function.logical_id not in self._init:
             self._init[function.logical_id] = measure_init(function)
         return self._init[function.logical_id]
@@ -102,7 +102,7 @@ class Modelled:
     def segment(self, function: Function, label: str, measured: float) -> float:
         return MODELLED_SEGMENT_SECONDS
 
-    def init(self, function: Function) -> float:
+    def init_seconds(self, function: Function) -> float:
         return MODELLED_INIT_SECONDS
 
     def call(self, spec: RecordedFunction, original: Callable[..., Any], args: Any, kwargs: Any) -> Outcome:
@@ -120,7 +120,7 @@ class Pending(msgspec.Struct, frozen=True):
     original: Callable[..., Any]
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
-    limit: float = math.inf
+    limit_seconds: float = math.inf
 
 
 class Recorded:
@@ -155,7 +155,7 @@ class Recorded:
             return measured
         return self._typical[code]
 
-    def init(self, function: Function) -> float:
+    def init_seconds(self, function: Function) -> float:
         code = self._code_of(function)
         if "init" not in self._segments[code]:
             self._ledger.keep_segments(code, {"init": measure_init(function)})
@@ -167,7 +167,7 @@ class Recorded:
         entry = self._ledger.call(key)
         limit = float(argument(spec.limit, original, args, kwargs)) if spec.limit else math.inf
         if (
-            entry is None or entry.limit < limit
+            entry is None or entry.limit_seconds < limit
         ):  # one that ran into its limit says nothing about a longer one
             self.incomplete = True
             if key not in self.pending:
@@ -176,10 +176,10 @@ class Recorded:
             self.variables = self.variables or dict(os.environ)
             return Outcome(spec.modelled.median_seconds, _stand_in(spec, original))
         if entry.error:
-            return Outcome(entry.cpu, error=_revive(entry.error, entry.value))
+            return Outcome(entry.cpu_seconds, error=_revive(entry.error, entry.value))
         if original not in self._returns:
             self._returns[original] = msgspec.msgpack.Decoder(get_type_hints(original)["return"])
-        return Outcome(entry.cpu, self._returns[original].decode(entry.value))
+        return Outcome(entry.cpu_seconds, self._returns[original].decode(entry.value))
 
     def learn(self) -> None:
         """Keeps the segments of a rehearsal that was complete: the median of each."""
@@ -256,9 +256,11 @@ def to_entry(outcome: Outcome, limit: float = math.inf) -> Entry:
     """What the ledger keeps of a call that may have been cut short by its limit."""
     reached = limit if outcome.seconds >= limit else math.inf
     if outcome.error is None:
-        return Entry(outcome.cpu, msgspec.msgpack.encode(outcome.value), limit=reached)
+        return Entry(outcome.cpu_seconds, msgspec.msgpack.encode(outcome.value), limit_seconds=reached)
     kind = type(outcome.error)
-    return Entry(outcome.cpu, str(outcome.error).encode(), f"{kind.__module__}:{kind.__qualname__}", reached)
+    return Entry(
+        outcome.cpu_seconds, str(outcome.error).encode(), f"{kind.__module__}:{kind.__qualname__}", reached
+    )
 
 
 def measure_init(function: Function, runs: int = 3) -> float:

@@ -68,4 +68,4 @@ def _prepare(variables: dict[str, str]) -> None:
 
 def _record_one(index: int) -> Entry:
     call = _waiting[index]
-    return to_entry(measure(call.original, call.args, call.kwargs), call.limit)
+    return to_entry(measure(call.original, call.args, call.kwargs), call.limit_seconds)

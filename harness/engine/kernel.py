@@ -134,14 +134,14 @@ class Kernel:
         self._push(self.now + max(0.0, seconds), process, None)
         self._yield(process)
 
-    def wait(self, signal: Signal, timeout: float | None = None) -> bool:
-        """Lets the current process wait for a signal; False when `timeout` seconds passed without it."""
+    def wait(self, signal: Signal, timeout_seconds: float | None = None) -> bool:
+        """Lets the current process wait for a signal; False when that long passed without it."""
         process = self._running()
         process.token += 1
         process.fired = False
         signal.add(process)
-        if timeout is not None:
-            self._push(self.now + max(0.0, timeout), process, None)
+        if timeout_seconds is not None:
+            self._push(self.now + max(0.0, timeout_seconds), process, None)
         self._yield(process)
         process.token += 1  # whatever else would have woken it is void, and a signal's place in line with it
         return process.fired

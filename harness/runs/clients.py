@@ -73,7 +73,7 @@ def _uploader(file: InputFile, place: Place) -> Client:
         stage.cloud.s3.put_object(
             Bucket=stage.cloud.system.buckets[place.resource], Key=key, Body=_OnDisk(file.path, size)
         )
-        stage.recorder.record(Upload(t=stage.kernel.now, key=key, size=size))
+        stage.recorder.record(Upload(t=stage.kernel.now, key=key, size_bytes=size))
 
     return upload
 
@@ -84,6 +84,6 @@ def _sender(file: InputFile, place: Place) -> Client:
         stage.cloud.sqs.send_message(
             QueueUrl=stage.cloud.queue_url(stage.cloud.system.queues[place.resource]), MessageBody=body
         )
-        stage.recorder.record(Upload(t=stage.kernel.now, key=file.name, size=len(body)))
+        stage.recorder.record(Upload(t=stage.kernel.now, key=file.name, size_bytes=len(body)))
 
     return send

@@ -253,7 +253,7 @@ class _World:
                 self._took(msgspec.json.decode(exchange.answer)["MessageId"], len(request["MessageBody"]))
 
     def _took(self, key: str, size: int) -> None:
-        self._recorder.record(Result(t=self._kernel.now, key=key, size=size))
+        self._recorder.record(Result(t=self._kernel.now, key=key, size_bytes=size))
         self._results.add(key)
         self._tell(len(self._results))
 

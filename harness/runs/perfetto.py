@@ -19,16 +19,18 @@ def timeline(events: Iterable[AnyEvent]) -> bytes:
         if isinstance(event, Invocation):
             process = processes.setdefault(event.function, len(processes) + 1)
             track = tracks.setdefault(event.environment, len(tracks) + 1)
-            begun = event.t - event.duration
-            if event.init:
-                entries.append(_slice("init", process, track, begun - event.init, event.init, {}))
+            begun = event.t - event.duration_seconds
+            if event.init_seconds:
+                entries.append(
+                    _slice("init", process, track, begun - event.init_seconds, event.init_seconds, {})
+                )
             detail = {
                 "request": event.request,
                 "outcome": event.outcome,
                 "billedMs": event.billed_ms,
                 "error": event.error,
             }
-            entries.append(_slice(event.outcome, process, track, begun, event.duration, detail))
+            entries.append(_slice(event.outcome, process, track, begun, event.duration_seconds, detail))
         elif isinstance(event, Depth):
             entries.append(
                 {"ph": "C", "name": "messages waiting", "pid": 0, "ts": event.t * 1e6, "args": event.waiting}

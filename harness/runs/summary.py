@@ -148,7 +148,7 @@ def _quantiles(values: Sequence[float]) -> Numbers:
 
 def _work(events: Sequence[AnyEvent], one_unit: str, all_units: str) -> Numbers:
     """The recorded functions' calls, each for one unit."""
-    seconds = [event.cpu for event in events if isinstance(event, Compute)]
+    seconds = [event.cpu_seconds for event in events if isinstance(event, Compute)]
     total = sum(seconds)
     return {
         all_units: len(seconds),
@@ -173,8 +173,8 @@ def _invocations(events: Sequence[AnyEvent]) -> Numbers:
             "timeouts": sum(event.outcome == "timeout" for event in by_function[function]),
             "throttles": throttles[function],
             "coldStarts": sum(event.cold for event in by_function[function]),
-            "durationP50": _quantiles([event.duration for event in by_function[function]])["p50"],
-            "durationP95": _quantiles([event.duration for event in by_function[function]])["p95"],
+            "durationP50": _quantiles([event.duration_seconds for event in by_function[function]])["p50"],
+            "durationP95": _quantiles([event.duration_seconds for event in by_function[function]])["p95"],
             "billedMs": sum(event.billed_ms for event in by_function[function]),
         }
         for function in sorted({*by_function, *throttles})
@@ -196,7 +196,7 @@ def _queues(events: Sequence[AnyEvent]) -> Numbers:
             deepest[event.queue] = max(deepest[event.queue], depth[event.queue])
         elif event.action == "received":
             depth[event.queue] -= event.receives == 1
-            oldest[event.queue] = max(oldest[event.queue], event.age)
+            oldest[event.queue] = max(oldest[event.queue], event.age_seconds)
     return {
         queue: {
             "sent": counts[queue]["sent"],

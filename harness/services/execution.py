@@ -38,7 +38,7 @@ class Host(msgspec.Struct, frozen=True):
 
     def cpu_speed(self, function: Function) -> float:
         """CPU seconds of this machine that a thread of the function gets done in a second."""
-        return vcpu_share(function.memory) / self.cpu_factor
+        return vcpu_share(function.memory_mb) / self.cpu_factor
 
 
 _PLACES = (
@@ -64,7 +64,7 @@ class Context:
         self.function_name = function.name
         self.function_version = "$LATEST"
         self.invoked_function_arn = function.arn
-        self.memory_limit_in_mb = str(function.memory)
+        self.memory_limit_in_mb = str(function.memory_mb)
         self.aws_request_id = request
         self.log_group_name = f"/aws/lambda/{function.name}"
         self.log_stream_name = environment.id
@@ -84,7 +84,7 @@ class Environment:
         self.handler: Callable[[Any, Context], Any] | None = None
         self.request_id = ""
         self.idle_since = 0.0
-        self.compute = 0.0
+        self.compute_seconds = 0.0
         self.logged_bytes = 0
         self.deadline = 0.0
         self.ended_by = ""
@@ -112,7 +112,7 @@ class Environment:
         now.
         """
         cpu = self._host.policy.segment(self.function, f"{self._place}>{operation}", cpu_clock() - self._mark)
-        self.compute += cpu
+        self.compute_seconds += cpu
         self._place = operation
         return cpu / self._speed
 
@@ -121,9 +121,9 @@ class Environment:
         self._mark = cpu_clock()
 
     def begin(self, request: str) -> None:
-        self.request_id, self.compute, self.logged_bytes = request, 0.0, 0
+        self.request_id, self.compute_seconds, self.logged_bytes = request, 0.0, 0
         self._place = "start"
-        self.deadline = self._kernel.now + self.function.timeout
+        self.deadline = self._kernel.now + self.function.timeout_seconds
         self.resumed()
 
     def remaining_ms(self) -> int:
@@ -167,16 +167,16 @@ class Environment:
             kernel = self._kernel
             due = self.settle(spec.name)
             outcome = self._host.policy.call(spec, original, args, kwargs)
-            seconds = outcome.cpu / self._speed
+            seconds = outcome.cpu_seconds / self._speed
             limit = float(argument(spec.limit, original, args, kwargs)) if spec.limit else inf
             error = self._limit_error(spec, limit) if seconds > limit else outcome.error
-            self.compute += min(outcome.cpu, limit * self._speed)
+            self.compute_seconds += min(outcome.cpu_seconds, limit * self._speed)
             kernel.sleep(due + min(seconds, limit))
             self._recorder.record(
                 Compute(
                     t=kernel.now,
                     function=spec.function,
-                    cpu=outcome.cpu,
+                    cpu_seconds=outcome.cpu_seconds,
                     request=self.request_id,
                     error=type(error).__name__ if error else "",
                 )
@@ -214,7 +214,7 @@ def _variables(function: Function) -> dict[str, str]:
         },
         **CREDENTIALS,
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
         "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
         "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
         "LAMBDA_TASK_ROOT": str(function.code),

@@ -22,7 +22,7 @@ IDLE_SECONDS = 420.0
 """An idle environment is reclaimed after this. AWS documents only that it happens; measurements agree on 5 to
 10 minutes.
 """
-SCALING_BURST, SCALING_PERIOD = 1_000, 10.0
+SCALING_BURST, SCALING_PERIOD_SECONDS = 1_000, 10.0
 """New environments of a function: 1,000 every 10 seconds, refilled continuously ("Lambda function scaling
 behavior").
 """
@@ -75,7 +75,7 @@ class LambdaService:
         environment, cold = self._acquire(function)
         self.running[function.logical_id] = self.running.get(function.logical_id, 0) + 1
         self._requests += 1
-        request = f"{self._requests:08x}-0000-4000-8000-{function.memory:012x}"
+        request = f"{self._requests:08x}-0000-4000-8000-{function.memory_mb:012x}"
         started = self._kernel.now
         payload = json.dumps(event)
         phases = _Phases()
@@ -124,7 +124,7 @@ class LambdaService:
 
     def _may_scale(self, function: Function) -> bool:
         left, since = self._allowance.get(function.logical_id, (float(SCALING_BURST), self._kernel.now))
-        left = min(SCALING_BURST, left + (self._kernel.now - since) * SCALING_BURST / SCALING_PERIOD)
+        left = min(SCALING_BURST, left + (self._kernel.now - since) * SCALING_BURST / SCALING_PERIOD_SECONDS)
         allowed = left >= 1
         self._allowance[function.logical_id] = (left - allowed, self._kernel.now)
         return allowed
@@ -147,9 +147,10 @@ class LambdaService:
             except SystemExit as error:
                 raise ExitedEarly(f"the module ended the runtime with exit code {error.code}") from error
             self._kernel.sleep(
-                self._host.policy.init(environment.function) / self._host.cpu_speed(environment.function)
+                self._host.policy.init_seconds(environment.function)
+                / self._host.cpu_speed(environment.function)
             )
-            phases.init = self._kernel.now - began
+            phases.init_seconds = self._kernel.now - began
         assert environment.handler is not None
         phases.begun = self._kernel.now
         environment.begin(request)
@@ -171,7 +172,7 @@ class LambdaService:
         if process.alive:
             self._kernel.wait(process.done)
         if phases.timed_out:
-            return Answer(None, f"Task timed out after {environment.function.timeout}.00 seconds")
+            return Answer(None, f"Task timed out after {environment.function.timeout_seconds}.00 seconds")
         if process.error is not None:
             phases.crashed = environment.handler is None
             return Answer(None, environment.as_on_aws(f"{type(process.error).__name__}: {process.error}"))
@@ -207,17 +208,17 @@ class LambdaService:
                 request=request,
                 environment=environment.id,
                 start=started,
-                init=phases.init,
-                duration=duration,
-                billed_ms=_whole_ms(duration) + _whole_ms(phases.init),
-                memory=environment.function.memory,
+                init_seconds=phases.init_seconds,
+                duration_seconds=duration,
+                billed_ms=_whole_ms(duration) + _whole_ms(phases.init_seconds),
+                memory_mb=environment.function.memory_mb,
                 cold=cold,
                 outcome=outcome,
                 error=answer.error,
                 records=records,
                 failed_records=_failed_records(answer.value),
                 logged_bytes=environment.logged_bytes,
-                compute=environment.compute,
+                compute_seconds=environment.compute_seconds,
                 init_failed=phases.crashed,
             )
         )
@@ -227,7 +228,7 @@ class _Phases:
     """How far an invocation has come; shared by its process and who waits for it."""
 
     def __init__(self) -> None:
-        self.init = 0.0
+        self.init_seconds = 0.0
         self.begun: float | None = None
         self.timed_out = False
         self.crashed = False

@@ -52,11 +52,11 @@ class Queue:
         self.expiry_armed = False
 
     @property
-    def visibility_timeout(self) -> int:
+    def visibility_timeout_seconds(self) -> int:
         return int(self.moto.visibility_timeout)
 
     @property
-    def retention(self) -> int:
+    def retention_seconds(self) -> int:
         """Seconds that a message is kept after it was sent."""
         return int(self.moto.message_retention_period)
 
@@ -192,7 +192,7 @@ class Queues:
                 queue=queue.logical_id,
                 action="received",
                 message=message["MessageId"],
-                age=_age(attributes),
+                age_seconds=_age(attributes),
                 receives=int(attributes.get("ApproximateReceiveCount", 0)),
             )
         )
@@ -254,13 +254,15 @@ class Queues:
         oldest = min((message.sent_timestamp for message in queue.moto._messages), default=None)
         queue.expiry_armed = oldest is not None
         if oldest is not None:
-            due = self._kernel.now + max(0.0, oldest / 1000 + queue.retention - time.time())
+            due = self._kernel.now + max(0.0, oldest / 1000 + queue.retention_seconds - time.time())
             self._kernel.call_at(due, lambda: self._expire_due(queue))
 
     def _expire_due(self, queue: Queue) -> None:
         now = time.time()
         for message in [
-            one for one in queue.moto._messages if one.sent_timestamp / 1000 + queue.retention <= now + 0.001
+            one
+            for one in queue.moto._messages
+            if one.sent_timestamp / 1000 + queue.retention_seconds <= now + 0.001
         ]:
             self._expire(queue, message)
         self._arm_expiry(queue)

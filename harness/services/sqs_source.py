@@ -35,7 +35,7 @@ BACK_OFF = 0.5
 """Of a mapping's concurrency is left when the function fails; AWS documents that it is reduced, not by how
 much.
 """
-SCALING_PERIOD = 1.0
+SCALING_PERIOD_SECONDS = 1.0
 """The minute's growth is spread evenly: AWS documents the rate, not the step."""
 LONG_POLL_SECONDS = 20.0
 RECEIVE_LIMIT = 10
@@ -52,11 +52,11 @@ class SqsMapping:
         self, stage: Stage, source: SqsSource, function: Function, service: LambdaService, queues: Queues
     ) -> None:
         queue = queues.by_arn[source.queue_arn]
-        if function.timeout > queue.visibility_timeout:
+        if function.timeout_seconds > queue.visibility_timeout_seconds:
             raise UsageError(
                 f"{source.logical_id} is refused, as AWS would: the timeout of {function.logical_id} "
-                f"({function.timeout} s) is longer than "
-                f"the visibility timeout of {queue.logical_id} ({queue.visibility_timeout} s)"
+                f"({function.timeout_seconds} s) is longer than "
+                f"the visibility timeout of {queue.logical_id} ({queue.visibility_timeout_seconds} s)"
             )
         require(function, source.logical_id, dict.fromkeys(REQUIRED, queue.arn))
         self._kernel, self._cloud, self._latencies, self._dice = (
@@ -104,10 +104,10 @@ class SqsMapping:
         while True:
             if self._busy < self._lanes:
                 self._kernel.wait(self._saturated)
-            self._kernel.sleep(SCALING_PERIOD)
+            self._kernel.sleep(SCALING_PERIOD_SECONDS)
             if self._backs_off or self._busy < self._lanes or not self._queue.has_visible():
                 continue
-            growth = max(int(self._per_minute * SCALING_PERIOD / 60), self._at_start - self._lanes)
+            growth = max(int(self._per_minute * SCALING_PERIOD_SECONDS / 60), self._at_start - self._lanes)
             self._wanted = min(self._lanes + growth, self._limit)
             for _ in range(self._wanted - self._lanes):
                 self._add_lane()
@@ -139,9 +139,9 @@ class SqsMapping:
         and payload limit.
         """
         messages = self._poll(LONG_POLL_SECONDS)
-        if not messages or not self._source.window:
+        if not messages or not self._source.window_seconds:
             return messages
-        closing = self._kernel.now + self._source.window
+        closing = self._kernel.now + self._source.window_seconds
         self._busy += 1
         try:
             while len(messages) < self._source.batch_size and self._kernel.now < closing:
@@ -152,12 +152,12 @@ class SqsMapping:
             self._busy -= 1
         return messages
 
-    def _poll(self, patience: float, wanted: int | None = None) -> list[dict[str, Any]]:
-        """One long poll: waits until a message is visible, or `patience` is out, and receives."""
+    def _poll(self, patience_seconds: float, wanted: int | None = None) -> list[dict[str, Any]]:
+        """One long poll: waits until a message is visible, or the patience is out, and receives."""
         answers_after = self._latencies.draw(
             "sqs", "ReceiveMessage"
         )  # when nothing comes; else the call itself draws its own
-        ends = self._kernel.now + patience + answers_after
+        ends = self._kernel.now + patience_seconds + answers_after
         while not self._queue.has_visible() and self._kernel.now < ends:
             due = self._queue.next_visible()
             pause = ends - self._kernel.now
@@ -201,7 +201,7 @@ class SqsMapping:
         """Ids of the messages that failed; None when all did. A throttled batch is retried until its
         visibility timeout passes.
         """
-        gives_up = self._kernel.now + self._queue.visibility_timeout
+        gives_up = self._kernel.now + self._queue.visibility_timeout_seconds
         self._kernel.sleep(self._latencies.draw("event", "invoke"))
         for pause in _backoff():
             try:

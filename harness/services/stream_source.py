@@ -143,7 +143,7 @@ class StreamMapping:
         limit = self._source.maximum_retries
         if 0 <= limit < attempts:
             return True
-        limit = self._source.maximum_record_age
+        limit = self._source.maximum_record_age_seconds
         return age(records[0]) > (limit if limit >= 0 else TRIM_SECONDS)
 
     def _send_on_failure(self, records: list[dict[str, Any]]) -> None:
@@ -173,8 +173,8 @@ class StreamMapping:
         return self._source.batch_size
 
     @property
-    def window(self) -> int:
-        return self._source.window
+    def window_seconds(self) -> int:
+        return self._source.window_seconds
 
 
 class _Lane:
@@ -220,7 +220,7 @@ class _Lane:
     def _gather(self) -> None:
         """Lets the batch grow: by what the same poll brought, and until it is full or its window ends."""
         self._kernel.sleep(0)
-        closing = self._kernel.now + self._mapping.window
+        closing = self._kernel.now + self._mapping.window_seconds
         while len(self._records) < self._mapping.batch_size and self._kernel.now < closing:
             self._kernel.wait(self._filled, closing - self._kernel.now)
 

@@ -61,7 +61,7 @@ def test_a_function_is_killed_at_its_timeout(tunnel: Tunnel) -> None:
     """
     tunnel.run(queue(receives=1), handler, send("a"))
     (invocation,) = tunnel.invocations
-    assert (invocation.outcome, invocation.duration) == ("timeout", 5.0)
+    assert (invocation.outcome, invocation.duration_seconds) == ("timeout", 5.0)
     assert "Task timed out after 5.00 seconds" in invocation.error
     assert tunnel.logs == []
 
@@ -135,7 +135,7 @@ def test_init_is_billed(tunnel: Tunnel) -> None:
     """Since August 2025 the init phase is billed too, by the millisecond, rounded up."""
     tunnel.run(queue(), COUNTER, send("a"))
     (invocation,) = tunnel.invocations
-    assert (invocation.init, invocation.billed_ms) == (0.5, 600)
+    assert (invocation.init_seconds, invocation.billed_ms) == (0.5, 600)
 
 
 @row("Lambda pricing page")
@@ -153,7 +153,7 @@ def test_compute_takes_longer_with_less_than_one_vcpu(tunnel: Tunnel) -> None:
     inits = []
     for memory in (884, 1769, 3538):
         tunnel.run(queue(function=f"Timeout: 5, MemorySize: {memory}"), COUNTER, send("a"))
-        inits.append(round(tunnel.invocations[0].init, 2))
+        inits.append(round(tunnel.invocations[0].init_seconds, 2))
     assert inits == [1.0, 0.5, 0.5]
 
 
@@ -243,7 +243,7 @@ def test_new_environments_come_at_a_thousand_in_ten_seconds(
     """A function gets up to 1,000 new environments every 10 seconds, refilled continuously; beyond that it is
     throttled.
     """
-    assert (lambda_service.SCALING_BURST, lambda_service.SCALING_PERIOD) == (1_000, 10.0)
+    assert (lambda_service.SCALING_BURST, lambda_service.SCALING_PERIOD_SECONDS) == (1_000, 10.0)
     monkeypatch.setattr(lambda_service, "SCALING_BURST", 10)  # the same with fewer environments
     mapping = "BatchSize: 1, ProvisionedPollerConfig: {MinimumPollers: 3, MaximumPollers: 3}"
     tunnel.run(queue(visibility=3600, mapping=mapping), SLOW, send(*map(str, range(30))))

@@ -32,7 +32,7 @@ class Free:
     def segment(self, function: object, label: str, measured: float) -> float:
         return 0.0
 
-    def init(self, function: object) -> float:
+    def init_seconds(self, function: object) -> float:
         return 0.5
 
     def call(self, spec: object, original: Callable[..., Any], args: Any, kwargs: Any) -> Outcome:

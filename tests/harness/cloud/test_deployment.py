@@ -63,7 +63,7 @@ def test_the_table_is_the_seeds(deployed: cloud.Cloud) -> None:
 
 def test_visibility_timeouts_are_at_least_six_times_their_functions_timeout(deployed: cloud.Cloud) -> None:
     for source in deployed.system.sqs_sources:
-        timeout = deployed.system.functions[source.function].timeout
+        timeout = deployed.system.functions[source.function].timeout_seconds
         assert int(deployed.queues[source.queue_arn].visibility_timeout) >= 6 * timeout, source.logical_id
 
 
