@@ -1,28 +1,20 @@
-"""A SAM template becomes plain CloudFormation, and that a description of what the harness emulates.
+"""A template becomes plain CloudFormation, and that a description of what the harness emulates.
 
-AWS's own translator does the first step; moto resolves references in the second, when it has deployed the
-resources.
+moto resolves references in the second step, when it has deployed the resources.
 """
 
-import io
-import json
 from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
-import boto3
 import msgspec
 import yaml
-from samtranslator.model.exceptions import InvalidDocumentException
-from samtranslator.parser.parser import Parser
-from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
 from harness.cloud import packages, scope
 from harness.cloud.identity import ALL_ALLOWED, Identity, of_role
+from harness.cloud.translation import translated
 from harness.errors import UsageError
-from harness.region import REGION
 
 Resource = dict[str, Any]
 
@@ -160,8 +152,10 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
         return [resource for _, resource in _of_type(self.document["Resources"], "AWS::Lambda::Function")]
 
 
-def load(path: Path, parameters: dict[str, str]) -> Template:
-    """Translates a SAM file. Raises `UsageError` for a file or parameter that is wrong."""
+def load(path: Path, parameters: dict[str, str], kept: Path | None = None) -> Template:
+    """Translates a SAM file; `kept`: where translations are kept. Raises `UsageError` for a file or parameter
+    that is wrong.
+    """
     try:
         document = yaml_parse(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -176,17 +170,7 @@ def load(path: Path, parameters: dict[str, str]) -> Template:
         name: str(entry["Default"]) for name, entry in declared.items() if "Default" in entry
     } | parameters
     local = packages.local(path, document, values)
-    try:
-        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-            translated = Translator({}, Parser(), boto_session=boto3.Session(region_name=REGION)).translate(
-                document, parameters
-            )
-    except InvalidDocumentException as error:
-        causes = "; ".join(cause.message for cause in error.causes) or error.message
-        raise UsageError(f"the template {path} is no valid SAM: {causes}") from error
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise UsageError(f"the template {path} is no valid SAM: {type(error).__name__}: {error}") from error
-    plain = json.loads(json.dumps(translated, default=str))
+    plain = translated(path, document, parameters, kept)
     mapped = _mapped(plain, plain.get("Mappings", {}), values)
     notes = (*local.notes, *scope.notes(mapped["Resources"]))
     return Template(

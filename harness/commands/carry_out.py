@@ -1,32 +1,51 @@
 """One run from the command line: carried out, written, shown."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import typer
 
-from harness.config import Config
+from harness.commands import choices
 from harness.engine.interrupt import Interrupted
-from harness.errors import UsageError
-from harness.runs import out_folder
-from harness.runs.inputs import InputFile
-
-if TYPE_CHECKING:
-    from harness.runs.rig import Options
 
 
-def carry_out(config: Config, files: list[InputFile], options: "Options", out: Path) -> None:
-    """One run, with all that it leaves; exit code 1 when an invariant failed. Raises `Interrupted` when what
-    there is is written.
+def carry_out(
+    paths: list[Path] | None,
+    sample: bool,
+    template: Path | None,
+    out: Path,
+    *,
+    faults: str,
+    given: dict[str, int | None],
+    pairs: list[str],
+    **chosen: Any,
+) -> None:
+    """One run, with all that it leaves; exit code 1 when an invariant failed.
+
+    given, pairs: values of parameters, as in `choices.parameters`; chosen: further options of the run. Raises
+    `UsageError`, and `Interrupted` when what there is is written.
     """
-    from harness.commands.console import Screen
-    from harness.runs import run as runs
+    from harness.faults import scenario
+    from harness.runs import inputs, out_folder
 
-    screen = Screen()
-    with out_folder.held(out, runs.KIND):
-        finished = runs.run(config, files, options, screen.progress)
-        runs.write(finished, out)
-        write_report(out)
+    config = choices.config(template)
+    parameters = choices.parameters(config, given, pairs)
+    weather = scenario.load(faults)
+    files = inputs.collect(choices.paths(paths, sample, config), config.input_suffixes)
+    out_folder.check(out, "run")
+    # What is imported from here on takes a second, in which the reporter loads what draws.
+    from harness.commands.reporting import reporter
+
+    with reporter() as write_report:
+        options = choices.options(config, template, parameters, faults=weather, **chosen)
+        from harness.commands.console import Screen
+        from harness.runs import run as runs
+
+        screen = Screen()
+        with out_folder.held(out, runs.KIND):
+            finished = runs.run(config, files, options, screen.progress)
+            runs.write(finished, out)
+            write_report(out)
     screen.run(finished.summary, finished.files, out)
     if "redrive" in finished.summary:
         screen.healing(finished.summary["redrive"])
@@ -34,15 +53,3 @@ def carry_out(config: Config, files: list[InputFile], options: "Options", out: P
         raise Interrupted(f"{len(finished.files)} of {len(files)} results came before that and are in {out}")
     if finished.summary["invariants"]["violations"]:
         raise typer.Exit(1)
-
-
-def write_report(directory: Path) -> None:
-    """report.html of what lies in a folder. Raises `UsageError` when its files are damaged."""
-    from reports import pages
-
-    try:
-        pages.write(directory)
-    except (KeyError, ValueError, FileNotFoundError) as error:
-        raise UsageError(
-            f"the files in {directory} are damaged, or of another version: run it again ({error})"
-        ) from error

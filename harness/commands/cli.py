@@ -5,6 +5,8 @@ Each command stands in a module of its own, which imports the wind tunnel only w
 errors come at once.
 """
 
+import errno
+import gc
 import os
 import sqlite3
 import sys
@@ -13,7 +15,7 @@ import typer
 from typer.exceptions import TyperException
 
 from harness.commands import explore, fixtures, redrive, report, run, trace
-from harness.engine import interrupt
+from harness.engine import interrupt, memory
 from harness.errors import UsageError
 
 INTERRUPTED = 130
@@ -33,7 +35,8 @@ def main() -> None:
     interrupt.install()
     _say_all_names()
     try:
-        code = app(standalone_mode=False)
+        with memory.thrifty():  # a fifth of a short command would go into collecting what imports leave
+            code = app(standalone_mode=False)
         sys.stdout.flush()
         if code == INTERRUPTED:  # typer's answer to a KeyboardInterrupt
             raise KeyboardInterrupt
@@ -50,12 +53,17 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except OSError as error:
-        code = _fail(f"{error.filename or 'a file'}: {error.strerror or error}")
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        where = error.filename or (
+            "the disk is full, free some or give --out elsewhere" if full else "a file"
+        )
+        code = _fail(f"{where}: {error.strerror or error}")
     except sqlite3.Error as error:
         code = _fail(
             f"the ledger .harness/ledger.sqlite cannot be used: {error}; free the disk, or remove it and "
             f"all is measured anew"
         )
+    gc.freeze()  # or Python, leaving, looks through all of moto and matplotlib again and again: a second
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -59,8 +59,8 @@ def explore(
 
     import msgspec
 
-    from harness.commands.carry_out import write_report
     from harness.commands.console import Screen
+    from harness.commands.reporting import write_report
     from harness.engine.interrupt import Interrupted
     from harness.exploration import explorer as explorers
     from harness.exploration import findings

@@ -22,15 +22,16 @@ def redrive(
     """Runs the system while things break; then mends them, gives back every message that was given up, and
     shows what heals.
     """
-    from harness.faults import scenario
-    from harness.runs import inputs, out_folder
-
-    config = choices.config(template)
-    parameters = choices.parameters(config, {}, parameter or [])
-    weather = scenario.load(faults)
-    files = inputs.collect(choices.paths(paths, sample, config), config.input_suffixes)
-    out_folder.check(out, "run")
-    options = choices.options(config, template, parameters, seed=seed, faults=weather, redrive=True)
     from harness.commands.carry_out import carry_out
 
-    carry_out(config, files, options, out)
+    carry_out(
+        paths,
+        sample,
+        template,
+        out,
+        faults=faults,
+        given={},
+        pairs=parameter or [],
+        seed=seed,
+        redrive=True,
+    )

@@ -12,8 +12,8 @@ def report(directory: Annotated[Path, typer.Argument(help="Folder of a run or an
     """Makes report.html of a run or an exploration anew from its files."""
     if not (directory / "summary.json").is_file():
         raise UsageError(f"{directory} holds no run: summary.json is missing")
-    from harness.commands.carry_out import write_report
     from harness.commands.console import Screen
+    from harness.commands.reporting import write_report
 
     write_report(directory)
     Screen().say(f"Report: {directory / 'report.html'}")

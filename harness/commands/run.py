@@ -33,24 +33,18 @@ def run(
     out: choices.Out = Path("runs/latest"),
 ) -> None:
     """Runs the system on input files, in virtual time, and tells what came of each."""
-    from harness.faults import scenario
-    from harness.runs import inputs, out_folder
-
-    config = choices.config(template)
-    parameters = choices.parameters(config, {"batch-pages": batch_pages, "memory": memory}, parameter or [])
-    kind, weather = choices.compute(compute), scenario.load(faults)
-    files = inputs.collect(choices.paths(paths, sample, config), config.input_suffixes)
-    out_folder.check(out, "run")
-    options = choices.options(
-        config,
-        template,
-        parameters,
-        seed=seed,
-        compute=kind,
-        latencies=latencies,
-        cpu_factor=cpu_factor,
-        faults=weather,
-    )
     from harness.commands.carry_out import carry_out
 
-    carry_out(config, files, options, out)
+    carry_out(
+        paths,
+        sample,
+        template,
+        out,
+        faults=faults,
+        given={"batch-pages": batch_pages, "memory": memory},
+        pairs=parameter or [],
+        seed=seed,
+        compute=choices.compute(compute),
+        latencies=latencies,
+        cpu_factor=cpu_factor,
+    )

@@ -31,7 +31,7 @@ def collect(paths: Sequence[Path], suffixes: Sequence[str]) -> list[InputFile]:
             files = [
                 entry
                 for entry in sorted(path.rglob("*"))
-                if entry.is_file() and entry.name.lower().endswith(wanted)
+                if not entry.is_dir() and entry.name.lower().endswith(wanted)
             ]
             if not files:
                 raise UsageError(f"no {' or '.join(suffixes) or ''} file lies in {path}")
@@ -60,6 +60,11 @@ def _spelled(path: Path, name: str) -> str:
     except UnicodeDecodeError:
         shown = os.fsencode(path).decode("utf-8", "backslashreplace")
         raise UsageError(f"the name of {shown} is not UTF-8, and S3 has no other keys: rename it") from None
+    if not path.is_file():
+        lacking = (
+            "it points to nothing" if path.is_symlink() else "it is no file but a pipe, socket or device"
+        )
+        raise UsageError(f"{path} cannot be read: {lacking}")
     if not os.access(path, os.R_OK):
         raise UsageError(f"{path} cannot be read: permission denied")
     return spelled

@@ -73,7 +73,9 @@ class Rig:
 
     def __init__(self, config: Config, inputs: Sequence[InputFile], options: Options) -> None:
         self.config, self.options, self.fields = config, options, config.result
-        self.template = template.load(options.template, options.parameters)
+        self.template = template.load(
+            options.template, options.parameters, kept=options.ledger.parent / "translated"
+        )
         uploads = Place.parse(config.inputs) if config.inputs else places.infer(self.template)
         self._has_results = bool(config.results and config.result.key)
         self.notes = list(self.template.notes)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.commands import cli
 from tests.builders import PROJECT
 
 HEAD = "AWSTemplateFormatVersion: '2010-09-09'\nTransform: AWS::Serverless-2016-10-31\n"
@@ -253,18 +254,42 @@ def test_names_that_are_not_utf8_are_refused_and_long_or_odd_ones_are_taken(stra
     assert len(done.stderr.strip().splitlines()) == 1
 
 
-def test_two_runs_into_one_folder_at_once_end_right_or_say_why_not(stranger: Stranger) -> None:
-    words = command("run", "in", "--template", "template.yaml", "--out", "out")
+@pytest.mark.parametrize("outs", [("out", "out"), ("one", "two")], ids=["one folder", "one ledger"])
+def test_two_runs_at_once_end_right_or_say_why_not(stranger: Stranger, outs: tuple[str, str]) -> None:
     pair = [
         subprocess.Popen(
-            words, cwd=stranger.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command("run", "in", "--template", "template.yaml", "--out", out),
+            cwd=stranger.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
-        for _ in range(2)
+        for out in outs
     ]
     ended = [(one.communicate()[1], one.returncode) for one in pair]
-    assert {code for _, code in ended} <= {0, 2}
+    assert {code for _, code in ended} <= ({0, 2} if outs[0] == outs[1] else {0}), ended
     assert all("another harness is writing to out" in said for said, code in ended if code == 2)
     assert any(code == 0 for _, code in ended)
+
+
+def test_a_full_disk_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def full(**options: object) -> None:
+        with open("/dev/full", "w") as file:
+            file.write("x")
+
+    monkeypatch.setattr(cli, "app", full)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith("harness: the disk is full, free some or give --out elsewhere")
+
+
+def test_a_damaged_ledger_is_one_line(stranger: Stranger) -> None:
+    (stranger.folder / ".harness").mkdir()
+    (stranger.folder / ".harness" / "ledger.sqlite").write_text("no database, though it was one once")
+    done = stranger.run()
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr
+    assert "the ledger .harness/ledger.sqlite cannot be used: file is not a database" in done.stderr
 
 
 def test_an_interrupt_ends_with_130_and_keeps_what_there_is(stranger: Stranger) -> None:
