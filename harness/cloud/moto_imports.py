@@ -19,7 +19,7 @@ LEFT_OUT = frozenset(
         *("emr", "iot", "rds", "redshift", "route53", "sagemaker", "stepfunctions"),
     }
 )
-"""None of them is in `scope.DEPLOYED`."""
+"""Of none of them is a resource given to moto (`scope.KINDS`)."""
 
 
 class _Empty(ModuleType):

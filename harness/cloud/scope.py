@@ -3,62 +3,65 @@ matters.
 """
 
 from collections.abc import Iterator
+from enum import Enum
 from typing import Any
 
-EMULATED = frozenset(
-    {
-        "AWS::DynamoDB::Table",
-        "AWS::IAM::ManagedPolicy",
-        "AWS::IAM::Policy",
-        "AWS::IAM::Role",
-        "AWS::Lambda::EventSourceMapping",
-        "AWS::Lambda::Function",
-        "AWS::Lambda::LayerVersion",
-        "AWS::Lambda::Permission",
-        "AWS::Logs::LogGroup",
-        "AWS::S3::Bucket",
-        "AWS::S3::BucketPolicy",
-        "AWS::SQS::Queue",
-        "AWS::SQS::QueuePolicy",
-    }
+
+class Scope(Enum):
+    """What becomes of a kind of resource, and what a user is told of it."""
+
+    EMULATED = ""
+    HARMLESS = "which changes nothing here"
+    """Nothing happens by it that a run would show: it watches, names, holds or limits."""
+    MISSING = "and what it would start or receive does not happen"
+
+
+KINDS: tuple[tuple[str, Scope, bool], ...] = (
+    ("AWS::ApplicationAutoScaling::", Scope.HARMLESS, False),
+    ("AWS::CloudFormation::", Scope.HARMLESS, False),
+    ("AWS::CloudWatch::", Scope.HARMLESS, False),
+    ("AWS::DynamoDB::Table", Scope.EMULATED, True),
+    ("AWS::IAM::ManagedPolicy", Scope.EMULATED, True),
+    ("AWS::IAM::Policy", Scope.EMULATED, True),
+    ("AWS::IAM::Role", Scope.EMULATED, True),
+    ("AWS::KMS::", Scope.HARMLESS, True),
+    ("AWS::Lambda::Alias", Scope.HARMLESS, False),
+    ("AWS::Lambda::EventInvokeConfig", Scope.HARMLESS, False),
+    ("AWS::Lambda::EventSourceMapping", Scope.EMULATED, True),
+    ("AWS::Lambda::Function", Scope.EMULATED, True),
+    ("AWS::Lambda::LayerVersion", Scope.EMULATED, False),
+    ("AWS::Lambda::Permission", Scope.EMULATED, True),
+    ("AWS::Lambda::Version", Scope.HARMLESS, False),
+    ("AWS::Logs::LogGroup", Scope.EMULATED, True),
+    ("AWS::Logs::", Scope.HARMLESS, True),
+    ("AWS::S3::Bucket", Scope.EMULATED, True),
+    ("AWS::S3::BucketPolicy", Scope.EMULATED, True),
+    ("AWS::SNS::", Scope.MISSING, True),
+    ("AWS::SQS::Queue", Scope.EMULATED, True),
+    ("AWS::SQS::QueuePolicy", Scope.EMULATED, True),
+    ("AWS::SSM::Parameter", Scope.HARMLESS, True),
+    ("AWS::SecretsManager::", Scope.HARMLESS, True),
 )
-HARMLESS = (
-    "AWS::ApplicationAutoScaling::",
-    "AWS::CloudFormation::",
-    "AWS::CloudWatch::",
-    "AWS::KMS::",
-    "AWS::Lambda::Alias",
-    "AWS::Lambda::EventInvokeConfig",
-    "AWS::Lambda::Version",
-    "AWS::Logs::",
-    "AWS::SSM::Parameter",
-    "AWS::SecretsManager::",
-)
-"""Nothing happens by them that a run would show: they watch, name, hold or limit."""
-DEPLOYED = (
-    *EMULATED,
-    "AWS::KMS::",
-    "AWS::Logs::",
-    "AWS::SNS::",
-    "AWS::SSM::Parameter",
-    "AWS::SecretsManager::",
-)
-"""Kinds that moto is given, so that what refers to them finds them."""
+"""(type, or what the types of a service begin with; its scope; whether moto is given such resources, so that
+what refers to them finds them). The first that fits counts; what none fits is missing, and not given to moto.
+"""
+
+
+def _of(kind: str) -> tuple[Scope, bool]:
+    for name, scope, deployed in KINDS:
+        if kind == name or (name.endswith("::") and kind.startswith(name)):
+            return scope, deployed
+    return Scope.MISSING, False
 
 
 def notes(resources: dict[str, Any]) -> Iterator[str]:
     """A line for each kind of resource that is not emulated."""
     kinds: dict[str, list[str]] = {}
     for logical_id, resource in resources.items():
-        if resource["Type"] not in EMULATED:
+        if _of(resource["Type"])[0] is not Scope.EMULATED:
             kinds.setdefault(resource["Type"], []).append(logical_id)
     for kind, names in sorted(kinds.items()):
-        matters = (
-            "which changes nothing here"
-            if kind.startswith(HARMLESS)
-            else "and what it would start or receive does not happen"
-        )
-        yield f"{', '.join(names)} ({kind}) is not emulated, {matters}"
+        yield f"{', '.join(names)} ({kind}) is not emulated, {_of(kind)[0].value}"
     for logical_id, resource in resources.items():
         told = (
             resource.get("Properties", {}).get("NotificationConfiguration", {})
@@ -75,4 +78,4 @@ def notes(resources: dict[str, Any]) -> Iterator[str]:
 
 def is_deployed(kind: str) -> bool:
     """Whether moto is given resources of this type."""
-    return kind.startswith(DEPLOYED) and kind != "AWS::Lambda::LayerVersion"
+    return _of(kind)[1]

@@ -16,10 +16,10 @@ def maker(config: Config) -> Callable[..., Any]:
     """The function that makes inputs. Raises `UsageError` when none is named, or it cannot be imported."""
     name = config.sample.make
     if not name:
-        where = config.source or f"no pyproject.toml beside {config.root}"
+        where = f"{config.source} does not" if config.source else f"no pyproject.toml lies in {config.root}"
         raise UsageError(
             "there is no maker of a sample here: [tool.harness] "
-            f'sample = {{ make = "module:function" }} names one ({where} does not)'
+            f'sample = {{ make = "module:function" }} names one, and {where}'
         )
     module, _, function = name.partition(":")
     if str(config.root) not in sys.path:
