@@ -27,7 +27,7 @@ from harness.faults.scenario import CALM, Scenario
 from harness.recorder import Depth, Recorder, Result
 from harness.runs.places import Place
 from harness.services import redrive
-from harness.services.execution import Host
+from harness.services.environment import Host
 from harness.services.expiry import TimeToLive
 from harness.services.lambda_service import LambdaService
 from harness.services.output import OUTPUT

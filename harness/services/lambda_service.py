@@ -13,7 +13,7 @@ import msgspec
 from harness.cloud.template import Function
 from harness.engine.kernel import Kernel, Process
 from harness.recorder import Invocation, Throttle
-from harness.services.execution import Context, Environment, Host
+from harness.services.environment import Context, Environment, Host
 
 ACCOUNT_CONCURRENCY = 1_000
 """Concurrent executions of an account in a region, by default (AWS Lambda developer guide, "Lambda quotas").

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from harness.engine.kernel import Kernel
-from harness.services.execution import Environment
+from harness.services.environment import Environment
 
 
 class Output(io.TextIOBase):
