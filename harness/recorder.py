@@ -32,8 +32,8 @@ class Event(
 
 
 class Call(Event, frozen=True, kw_only=True, tag="call"):
-    """An AWS request and its answer. Sizes in bytes; `items`: bytes of each DynamoDB item or SQS message body
-    in it.
+    """An AWS request and its answer. Sizes in bytes; `items`: bytes of each DynamoDB item that it touched, or
+    of each SQS message in it; read_units, write_units: of DynamoDB.
 
     caller: logical id of the function or of the event source mapping; request: id of the invocation that it
     belongs to.
@@ -49,6 +49,8 @@ class Call(Event, frozen=True, kw_only=True, tag="call"):
     sent_bytes: int = 0
     received_bytes: int = 0
     items: tuple[int, ...] = ()
+    read_units: float = 0.0
+    write_units: float = 0.0
     request: str = ""
 
 

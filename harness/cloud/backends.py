@@ -19,6 +19,10 @@ from moto.core.request import (
     environ_key_for_header,
     should_preserve_original_header_name,
 )
+from moto.dynamodb.models import dynamodb_backends
+from moto.dynamodb.models.dynamo_type import DynamoType
+
+from harness.region import REGION
 
 DIRECT = frozenset({"dynamodb", "s3", "sqs"})
 """Services whose requests go straight to their backend; the others are few and take moto's own way."""
@@ -42,6 +46,19 @@ def answer(service: str, request: AWSPreparedRequest) -> tuple[int, Any, Any] | 
             except HTTPException as error:
                 return error.code, error.get_headers(), error.get_body()
     return botocore_stubber.process_request(request)  # type: ignore[no-any-return]
+
+
+def stored_item(table: str, key: dict[str, Any]) -> dict[str, Any] | None:
+    """The item that stands in a table under the key in an item, read past the API."""
+    tables = dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].tables
+    if table not in tables:
+        return None
+    found, names = tables[table], (tables[table].hash_key_attr, tables[table].range_key_attr)
+    if any(name and name not in key for name in names):
+        return None
+    parts = [DynamoType(key[name]) if name else None for name in names]
+    item = found.get_item(parts[0], parts[1])
+    return item.to_json()["Attributes"] if item else None
 
 
 def environ(request: AWSPreparedRequest) -> dict[str, Any]:

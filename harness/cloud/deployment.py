@@ -14,11 +14,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import boto3
 import botocore.loaders
 import botocore.session
+import msgspec
 from boto3.dynamodb.types import TypeDeserializer
 from botocore.config import Config
 from moto import mock_aws
@@ -28,9 +29,10 @@ from moto.s3.models import s3_backends
 from moto.sqs.models import sqs_backends
 
 from harness.cloud import botocore_patches, moto_mended, moto_patches, scope
-from harness.cloud import template as templates
+from harness.cloud.item_size import item_bytes
 from harness.cloud.moto_imports import cloudformation, cloudformation_parsing
-from harness.cloud.template import System, Template
+from harness.cloud.system import DESCRIBED, System, describe
+from harness.cloud.template import Template
 from harness.errors import UsageError
 from harness.region import REGION
 
@@ -58,6 +60,19 @@ _CREATED_ELSEWHERE = (
     "AWS::SQS::QueuePolicy",
     "AWS::S3::BucketPolicy",
 )
+
+
+class Holding(msgspec.Struct, frozen=True):
+    """What lies in a table, or in a bucket under one storage class; `is_earlier`: versions that others have
+    replaced. `resource`: logical id.
+    """
+
+    kind: Literal["table", "bucket"]
+    resource: str
+    size_bytes: int
+    count: int
+    storage_class: str = "STANDARD"
+    is_earlier: bool = False
 
 
 class Cloud:
@@ -92,6 +107,23 @@ class Cloud:
             {name: load(value) for name, value in item.to_json()["Attributes"].items()}
             for item in self.moto_table(table).all_items()
         ]
+
+    def holdings(self) -> Iterator[Holding]:
+        """What is stored now."""
+        for logical_id, name in self.system.tables.items():
+            sizes = [item_bytes(item.to_json()["Attributes"]) for item in self.moto_table(name).all_items()]
+            yield Holding("table", logical_id, sum(sizes), len(sizes))
+        for logical_id, name in self.system.buckets.items():
+            stored: dict[tuple[str, bool], list[int]] = {}
+            keys = s3_backends[ACCOUNT]["aws"].buckets[name].keys
+            for key in list(keys):
+                current = keys.get(key)
+                for version in keys.getlist(key):
+                    if hasattr(version, "storage_class"):  # a delete marker has none
+                        place = version.storage_class, version is not current
+                        stored.setdefault(place, []).append(version.size)
+            for (storage_class, is_earlier), sizes in sorted(stored.items()):
+                yield Holding("bucket", logical_id, sum(sizes), len(sizes), storage_class, is_earlier)
 
     def stream_records(self, table: str) -> list[dict[str, Any]]:
         """All records of a table's stream since it was made; none for a table without one."""
@@ -149,9 +181,7 @@ class Cloud:
             resources = {
                 key: value for key, value in resources.items() if conditions.get(value.get("Condition"), True)
             }
-            described = {
-                key: value for key, value in resources.items() if value["Type"] in templates.DESCRIBED
-            }
+            described = {key: value for key, value in resources.items() if value["Type"] in DESCRIBED}
             resolved = {
                 key: cloudformation_parsing.clean_json(value, stack.resource_map)
                 for key, value in described.items()
@@ -170,7 +200,7 @@ class Cloud:
             versioning = resource.get("Properties", {}).get("VersioningConfiguration")
             if resource["Type"] == "AWS::S3::Bucket" and versioning:
                 self.s3.put_bucket_versioning(Bucket=physical[logical_id], VersioningConfiguration=versioning)
-        return templates.describe(template, resolved, physical, arns)
+        return describe(template, resolved, physical, arns)
 
 
 class _SharedLoader(botocore.loaders.Loader):

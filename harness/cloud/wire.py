@@ -19,7 +19,7 @@ from botocore.exceptions import ConnectionClosedError
 from moto.core.botocore_stubber import MockRawResponse
 from moto.core.models import botocore_stubber
 
-from harness.cloud import backends
+from harness.cloud import backends, capacity
 from harness.cloud.addresses import bucket_and_key
 from harness.cloud.identity import Identity
 from harness.cloud.latency import Latencies
@@ -30,6 +30,8 @@ from harness.faults.distortions import Distortions
 from harness.recorder import Call, Recorder
 
 _FOR_EVER_SECONDS = 1e9
+_CONDITIONS = frozenset({"ConditionalCheckFailedException", "TransactionCanceledException"})
+"""Errors of writes that DynamoDB has looked into, and counts."""
 
 
 class RealEndpoint(Exception):
@@ -97,8 +99,9 @@ class Wire:
         service, operation = event_name.split(".")[1:]
         process = self._kernel.current
         if process is None:
-            return _response(request, *self._ask(service, request))[0]
+            return _response(request, *self._ask(service, operation, request)[0])[0]
         caller: Any = process.scope
+        used = capacity.Units()
         sent = _payload_bytes(request)
         seconds = self._latencies.draw(service, operation) + self._latencies.transfer(
             service, operation, sent
@@ -106,13 +109,17 @@ class Wire:
         self._kernel.sleep(seconds + (caller.settle(operation) if caller is not None else 0.0))
         name = caller.name if caller is not None else process.name
         where = f"{name} {service}.{operation}"
+
+        def ask() -> refusals.Answer:
+            nonlocal used
+            answered, used = self._ask(service, operation, request)
+            return answered
+
         if caller is not None:
             refused = self._refusal(caller, where, service, operation, request)
-            answered = refused or self._distortions.perform(
-                where, service, operation, request, lambda: self._ask(service, request)
-            )
+            answered = refused or self._distortions.perform(where, service, operation, request, ask)
         else:
-            answered = self._ask(service, request)
+            answered = ask()
         response, answer = _response(request, *answered)
         if response.status_code < 300:  # at the moment of the change, not when the caller hears of it
             exchange = Exchange(
@@ -136,7 +143,7 @@ class Wire:
         ):
             seconds += transfer
             self._kernel.sleep(transfer)
-        self._record(name, caller, service, operation, request, response, answer, seconds)
+        self._record(name, caller, service, operation, request, response, answer, seconds, used)
         if killed:
             self._kernel.die()
         if caller is not None:
@@ -145,15 +152,28 @@ class Wire:
             raise ConnectionClosedError(endpoint_url=request.url)
         return response
 
-    def _ask(self, service: str, request: AWSPreparedRequest) -> refusals.Answer:
+    def _ask(
+        self, service: str, operation: str, request: AWSPreparedRequest
+    ) -> tuple[refusals.Answer, capacity.Units]:
+        meter = None
+        body: Any = request.body or b"{}"
+        if service == "dynamodb":
+            meter = capacity.Metered(operation, msgspec.json.decode(body), backends.stored_item)
         answered = backends.answer(service, request)
         if answered is None:
             raise RealEndpoint(
                 f"a request to {urlsplit(request.url).netloc} was refused: this cloud is in the process "
                 f"itself"
             )
-        status, headers, body = answered
-        return status, headers, body.encode() if isinstance(body, str) else bytes(body)
+        status, headers, made = answered
+        content = made.encode() if isinstance(made, str) else bytes(made)
+        used = capacity.Units()
+        if meter is not None:
+            error = _error_of(service, status, content)
+            used = meter.units(
+                msgspec.json.decode(content or b"{}"), failed=error in _CONDITIONS, refused=bool(error)
+            )
+        return (status, headers, content), used
 
     def _refusal(
         self, caller: Any, where: str, service: str, operation: str, request: AWSPreparedRequest
@@ -191,8 +211,9 @@ class Wire:
         response: AWSResponse,
         answer: bytes,
         seconds: float,
+        used: capacity.Units,
     ) -> None:
-        target, items = _subject(service, request, answer)
+        target, messages = _subject(service, request, answer)
         self._recorder.record(
             Call(
                 t=self._kernel.now,
@@ -205,7 +226,9 @@ class Wire:
                 seconds=seconds,
                 sent_bytes=_payload_bytes(request),
                 received_bytes=len(answer),
-                items=items,
+                items=messages or used.items,
+                read_units=used.read,
+                write_units=used.write,
                 request=caller.request_id if caller is not None else "",
             )
         )
@@ -224,9 +247,7 @@ def _payload_bytes(request: AWSPreparedRequest) -> int:
 
 
 def _subject(service: str, request: AWSPreparedRequest, answer: bytes) -> tuple[str, tuple[int, ...]]:
-    """What the call is about (queue, table, object) and the sizes of the messages or items that it
-    carries.
-    """
+    """What the call is about (queue, table, object) and the bytes of each message that it carries."""
     if service == "s3":
         return "/".join(bucket_and_key(request.url)), ()
     body = request.body
@@ -236,25 +257,31 @@ def _subject(service: str, request: AWSPreparedRequest, answer: bytes) -> tuple[
     if service == "sqs":
         queue = str(payload.get("QueueUrl", "")).rpartition("/")[2]
         if "Entries" in payload:
-            return queue, tuple(len(entry.get("MessageBody", "")) for entry in payload["Entries"])
+            return queue, tuple(map(_message_bytes, payload["Entries"]))
         if "MessageBody" in payload:
-            return queue, (len(payload["MessageBody"]),)
+            return queue, (_message_bytes(payload),)
         messages = msgspec.json.decode(answer).get("Messages", []) if answer else []
-        return queue, tuple(len(message["Body"]) for message in messages)
+        return queue, tuple(map(_message_bytes, messages))
     if service == "dynamodb":
-        return str(payload.get("TableName", "")), tuple(
-            len(msgspec.json.encode(item))
-            for item in _items(payload, msgspec.json.decode(answer) if answer else {})
-        )
+        tables = {str(payload["TableName"])} if "TableName" in payload else _tables(payload)
+        return ",".join(sorted(tables)), ()
     return "", ()
 
 
-def _items(payload: dict[str, Any], answer: dict[str, Any]) -> list[Any]:
-    if "Item" in payload:
-        return [payload["Item"]]
-    if "Items" in answer:
-        return list(answer["Items"])
-    return [answer["Item"]] if "Item" in answer else []
+def _message_bytes(message: dict[str, Any]) -> int:
+    """A message as sent or received: its body, and names, types and values of its attributes (SQS developer
+    guide, "Amazon SQS message metadata").
+    """
+    size = len((message.get("MessageBody") or message.get("Body") or "").encode())
+    for name, value in (message.get("MessageAttributes") or {}).items():
+        size += len(name.encode()) + sum(len(str(part).encode()) for part in value.values())
+    return size
+
+
+def _tables(payload: dict[str, Any]) -> set[str]:
+    """Of a call that names several: a batch or a transaction."""
+    transacted = (one for entry in payload.get("TransactItems", []) for one in entry.values())
+    return {*payload.get("RequestItems", {}), *(str(one["TableName"]) for one in transacted)}
 
 
 def _error_of(service: str, status: int, answer: bytes) -> str:

@@ -22,6 +22,14 @@ BatchPages = Annotated[
 ]
 Parameter = Annotated[list[str] | None, typer.Option(help="NAME=VALUE: any parameter of the template.")]
 Template = Annotated[Path | None, typer.Option(help="The SAM template to deploy.")]
+PriceTable = Annotated[
+    Path | None,
+    typer.Option("--prices", help="TOML file that replaces entries of the table of prices."),
+]
+FreeTier = Annotated[bool, typer.Option("--free-tier", help="The bill is an account's only one this month.")]
+Months = Annotated[
+    float, typer.Option(help="Months that what is stored stays there, for the bill.", min=0.0, max=1200)
+]
 Out = Annotated[Path, typer.Option(help="Folder for the results.")]
 
 
@@ -49,9 +57,11 @@ def options(
     parameters: dict[str, str],
     latencies: Path | None = None,
     compute: "ComputeKind" = "recorded",
+    prices: Path | None = None,
     **chosen: Any,
 ) -> "Options":
     """Options with what a command does not let its user choose."""
+    from harness.bill import prices as price_tables
     from harness.cloud import latency
     from harness.runs.rig import Options
 
@@ -61,6 +71,7 @@ def options(
         compute=compute,
         latencies=latency.load(latencies),
         ledger=found.root / ".harness" / "ledger.sqlite",
+        prices=price_tables.load(prices),
         **chosen,
     )
 

@@ -27,6 +27,9 @@ class _Console(Console):
         raise BrokenPipeError
 
 
+LARGEST_LINES = 3
+
+
 class Screen:
     """Standard output for results, standard error for progress: a bar on a terminal, else a line now and
     then.
@@ -148,6 +151,7 @@ def _headline(numbers: Mapping[str, Any], words: Words) -> Table:
         "input to result": ", ".join(f"{name} {seconds:.1f} s" for name, seconds in latency.items()),
         words.work: "",
         "invocations": _invocations(list(numbers["invocations"].values())),
+        "bill": _bill(numbers["bill"]),
         "invariants": f"{len(numbers['invariants']['checked'])} checked, "
         f"{len(numbers['invariants']['violations'])} violated",
     }
@@ -169,6 +173,18 @@ def _headline(numbers: Mapping[str, Any], words: Words) -> Table:
         if value:
             table.add_row(f"[bold]{name}[/bold]", value)
     return table
+
+
+def _bill(bill: Mapping[str, Any]) -> str:
+    """The total and its largest lines."""
+    largest = sorted(bill["lines"], key=lambda line: -line["dollars"])[:LARGEST_LINES]
+    lines = ", ".join(f"{line['resource']} {line['item']} {dollars(line['dollars'])}" for line in largest)
+    return f"{dollars(bill['total'])}: {lines}" if largest else dollars(bill["total"])
+
+
+def dollars(amount: float) -> str:
+    """An amount in the currency of the price table; small ones with the digits that they need."""
+    return f"${amount:,.2f}" if amount >= 1 or not amount else f"${amount:.6f}"
 
 
 def _invocations(entries: Sequence[Mapping[str, Any]]) -> str:

@@ -30,6 +30,9 @@ def run(
         Path | None, typer.Option("--latency", help="TOML file that replaces entries of latency.toml.")
     ] = None,
     faults: Annotated[str, typer.Option(help="What breaks: calm, rough, hostile, or a TOML file.")] = "calm",
+    prices: choices.PriceTable = None,
+    free_tier: choices.FreeTier = False,
+    months: choices.Months = 1.0,
     out: choices.Out = Path("runs/latest"),
 ) -> None:
     """Runs the system on input files, in virtual time, and tells what came of each."""
@@ -47,4 +50,7 @@ def run(
         compute=choices.compute(compute),
         latencies=latencies,
         cpu_factor=cpu_factor,
+        prices=prices,
+        free_tier=free_tier,
+        months=months,
     )

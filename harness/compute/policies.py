@@ -21,7 +21,7 @@ import msgspec
 import numpy as np
 
 from harness.cloud.deployment import CREDENTIALS
-from harness.cloud.template import Function
+from harness.cloud.system import Function
 from harness.compute.ledger import Entry, Ledger, fingerprint
 from harness.compute.sandbox import CodeBase
 from harness.config import RecordedFunction

@@ -13,7 +13,9 @@ import msgspec
 
 from harness.cloud import deployment as clouds
 from harness.cloud.addresses import bucket_and_key
+from harness.cloud.deployment import Holding
 from harness.cloud.latency import Distribution, Latencies
+from harness.cloud.system import System
 from harness.cloud.template import Template
 from harness.cloud.wire import Exchange, Wire
 from harness.compute.policies import Policy
@@ -53,8 +55,8 @@ class Emulation(msgspec.Struct, frozen=True):
     """What came of it. `results`: S3 key -> object; `ended`: virtual seconds until the last work was done;
     `finished`: whether all was.
 
-    gone: messages that were never processed; changes: the records of the tables' streams; opportunities: of
-    each fault of the scenario.
+    system, holdings: what was deployed, and what lay in it at the end. gone: messages that were never
+    processed; changes: the records of the tables' streams; opportunities: of each fault of the scenario.
     given_up: results as they were before the redrive, if there was one; redriven: messages that it moved.
     """
 
@@ -69,6 +71,8 @@ class Emulation(msgspec.Struct, frozen=True):
     redriven: int
     ended: float
     finished: bool
+    system: System
+    holdings: tuple[Holding, ...] = ()
     interrupted: bool = False
 
 
@@ -214,6 +218,8 @@ class _World:
             redriven=self._redriven,
             ended=self._last_work,
             finished=self._finished,
+            system=self._cloud.system,
+            holdings=tuple(self._cloud.holdings()),
             interrupted=self._interrupted,
         )
 

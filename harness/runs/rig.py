@@ -13,6 +13,8 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from harness.bill import prices
+from harness.bill.prices import Prices
 from harness.cloud import template
 from harness.cloud.latency import Distribution
 from harness.compute import recording
@@ -53,7 +55,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What a user chooses. `parameters` are the template's; `ledger` is where recorded compute is kept;
     `cpu_factor`: how many times longer a Lambda vCPU takes than this machine's core; `faults`: what breaks;
     `aftermath`: virtual seconds that the run goes on at least, for what happens long after all is done;
-    `redrive`: at the end what was given up is given back, with nothing broken any more.
+    `redrive`: at the end what was given up is given back, with nothing broken any more. prices, free_tier:
+    what the bill is made with; months: how long what is stored stays there.
     """
 
     template: Path
@@ -66,6 +69,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     faults: Scenario = CALM
     aftermath: float = 0.0
     redrive: bool = False
+    prices: Prices = msgspec.field(default_factory=prices.load)
+    free_tier: bool = False
+    months: float = 1.0
 
 
 class Rig:

@@ -4,6 +4,7 @@ With recorded compute the run is rehearsed until the ledger holds all it needs; 
 nothing and is the same every time.
 """
 
+import datetime
 import hashlib
 import time
 from collections.abc import Sequence
@@ -12,7 +13,11 @@ from typing import Any
 
 import msgspec
 
+from harness.bill import bill as bills
+from harness.bill import focus, meter
+from harness.cloud.deployment import ACCOUNT
 from harness.config import Config, ResultFields
+from harness.engine.clock import EPOCH
 from harness.runs import summary
 from harness.runs.emulation import Emulation
 from harness.runs.inputs import InputFile
@@ -22,7 +27,7 @@ from harness.runs.rig import Options, Progress, Rig
 
 LONGEST_NAME_BYTES = 255
 """Of a file, on the usual file systems."""
-KIND = Kind("run", ("summary.json", "files.json", "trace.jsonl", "report.html"), "results")
+KIND = Kind("run", ("summary.json", "files.json", "trace.jsonl", "bill.csv", "report.html"), "results")
 
 
 class FileLine(msgspec.Struct, frozen=True, rename="camel"):
@@ -41,12 +46,13 @@ class FileLine(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Run(msgspec.Struct, frozen=True):
-    """A finished run: its summary, a line for each file, and the results by the name of their input."""
+    """A finished run: its summary, a line for each file, the results by the name of their input, its bill."""
 
     summary: dict[str, Any]
     files: list[FileLine]
     results: dict[str, dict[str, Any]]
     emulation: Emulation
+    bill: bills.Bill
 
 
 def run(config: Config, inputs: Sequence[InputFile], options: Options, progress: Progress) -> Run:
@@ -59,6 +65,13 @@ def run(config: Config, inputs: Sequence[InputFile], options: Options, progress:
     if emulation.interrupted:  # it breaks most of them, and means nothing
         violations = []
     fields = rig.fields
+    usage = meter.Usage(
+        events=emulation.recorder.events,
+        system=emulation.system,
+        holdings=emulation.holdings,
+        months=options.months,
+    )
+    charged = bills.bill(meter.quantities(usage), options.prices, options.free_tier)
     before = by_upload(emulation.given_up, fields) if emulation.given_up is not None else None
     numbers = summary.summarize(
         emulation,
@@ -76,6 +89,7 @@ def run(config: Config, inputs: Sequence[InputFile], options: Options, progress:
         checked=checked,
         violations=violations,
         before_redrive=before,
+        bill=charged,
         real_seconds=time.monotonic() - began,
     )
     found = [
@@ -85,7 +99,7 @@ def run(config: Config, inputs: Sequence[InputFile], options: Options, progress:
     ]
     lines = [_file_line(name, key, result, fields) for name, key, result in found]
     named = {name: result.whole for name, _, result in found}
-    return Run(numbers, lines, named, emulation)
+    return Run(numbers, lines, named, emulation, charged)
 
 
 def write(finished: Run, out: Path) -> None:
@@ -93,6 +107,9 @@ def write(finished: Run, out: Path) -> None:
     (out / "summary.json").write_bytes(msgspec.json.format(msgspec.json.encode(finished.summary), indent=2))
     (out / "files.json").write_bytes(msgspec.json.format(msgspec.json.encode(finished.files), indent=1))
     finished.emulation.recorder.write(out / "trace.jsonl")
+    with (out / "bill.csv").open("w", encoding="utf-8", newline="") as file:
+        ended = EPOCH + datetime.timedelta(seconds=finished.summary["virtualSeconds"])
+        focus.write(file, finished.bill, ACCOUNT, EPOCH, ended)
     for name, result in finished.results.items():
         path = out / "results" / result_path(name)
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from harness.bill import meter
+from harness.bill.bill import Bill
 from harness.config import ResultFields, Words
-from harness.recorder import AnyEvent, Call, Compute, Invocation, Message, Result, Stroke, Throttle, Upload
+from harness.recorder import AnyEvent, Compute, Invocation, Message, Result, Stroke, Throttle, Upload
 from harness.runs.emulation import Emulation
 from harness.runs.invariants import Violation
 from harness.runs.results import Results
@@ -33,6 +33,7 @@ def summarize(
     faults: str,
     checked: Sequence[str],
     violations: Sequence[Violation],
+    bill: Bill,
     real_seconds: float,
     before_redrive: Results | None = None,
 ) -> Numbers:
@@ -88,13 +89,7 @@ def summarize(
         },
         f"{one_input}Latency": _quantiles(list(input_latencies(emulation, results).values())),
         work_key(words): _work(events, one_unit, all_units),
-        "billedRequests": {
-            "sqs": sum(
-                meter.sqs_requests(call)
-                for call in events
-                if isinstance(call, Call) and call.service == "sqs"
-            )
-        },
+        "bill": msgspec.to_builtins(bill),
         "invocations": _invocations(events),
         "queues": _queues(events),
         "invariants": {

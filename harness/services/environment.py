@@ -16,7 +16,7 @@ import msgspec
 
 import harness
 from harness.cloud.deployment import ACCOUNT, CREDENTIALS
-from harness.cloud.template import Function
+from harness.cloud.system import Function
 from harness.compute.policies import Policy, argument, cpu_clock, vcpu_share
 from harness.compute.sandbox import CodeBase, Sandbox
 from harness.config import RecordedFunction

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from harness.cloud.template import Function
+from harness.cloud.system import Function
 from harness.engine.kernel import Kernel, Process
 from harness.recorder import Invocation, Throttle
 from harness.services.environment import Context, Environment, Host

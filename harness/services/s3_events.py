@@ -12,7 +12,7 @@ from urllib.parse import quote_plus
 
 from harness.cloud.addresses import bucket_and_key
 from harness.cloud.deployment import ACCOUNT
-from harness.cloud.template import Notification
+from harness.cloud.system import Notification
 from harness.cloud.wire import Exchange
 from harness.region import REGION
 from harness.services.stage import Stage

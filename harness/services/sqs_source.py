@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from harness.cloud.template import Function, SqsSource, require
+from harness.cloud.system import Function, SqsSource, require
 from harness.engine.kernel import Signal
 from harness.errors import UsageError
 from harness.region import REGION

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from harness.cloud.template import Function, StreamSource, require
+from harness.cloud.system import Function, StreamSource, require
 from harness.cloud.wire import Exchange
 from harness.engine.kernel import Kernel, Signal
 from harness.services import filters
