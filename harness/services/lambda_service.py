@@ -210,7 +210,7 @@ class LambdaService:
                 start=started,
                 init_seconds=phases.init_seconds,
                 duration_seconds=duration,
-                billed_ms=_whole_ms(duration) + _whole_ms(phases.init_seconds),
+                billed_ms=billed_ms(phases.init_seconds, duration),
                 memory_mb=environment.function.memory_mb,
                 cold=cold,
                 outcome=outcome,
@@ -254,5 +254,6 @@ def _failed_records(response: Any) -> int:
     return len(failures) if isinstance(failures, list) else 0
 
 
-def _whole_ms(seconds: float) -> int:
-    return math.ceil(round(seconds * 1000, 6))
+def billed_ms(init_seconds: float, duration_seconds: float) -> int:
+    """Billed duration: init and handler together, rounded up to the millisecond."""
+    return math.ceil(round((init_seconds + duration_seconds) * 1000, 6))

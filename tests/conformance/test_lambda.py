@@ -138,6 +138,18 @@ def test_init_is_billed(tunnel: Tunnel) -> None:
     assert (invocation.init_seconds, invocation.billed_ms) == (0.5, 600)
 
 
+@row(
+    "recorded against Lambda: When is the Lambda init phase free, and when is it billed? (bitesizedserverless.com)"
+)
+@pytest.mark.parametrize(
+    ("init", "duration", "billed"),
+    [(1.29383, 1.04963, 2344), (1.30768, 1.05815, 2366), (1.25824, 1.00225, 2261)],
+)
+def test_init_and_duration_are_rounded_up_together(init: float, duration: float, billed: int) -> None:
+    """Init and duration are added up before they are rounded up to the millisecond."""
+    assert lambda_service.billed_ms(init, duration) == billed
+
+
 @row("Lambda pricing page")
 def test_duration_is_billed_by_the_millisecond_rounded_up(tunnel: Tunnel) -> None:
     """Duration is rounded up to the next millisecond."""
