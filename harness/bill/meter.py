@@ -50,6 +50,11 @@ def quantities(usage: Usage) -> list[Quantity]:
     ]
 
 
+def of_calls(usage: Usage) -> list[Quantity]:
+    """What the calls alone use: requests, and units of tables."""
+    return [*_queues(usage), *_units(usage), *_requests(usage)]
+
+
 def sqs_requests(call: Call) -> int:
     """Billed requests of one SQS call: its messages' bytes in chunks, and one at least."""
     return max(1, ceil(sum(call.items) / SQS_CHUNK_BYTES))
@@ -96,15 +101,7 @@ def _queues(usage: Usage) -> Iterator[Quantity]:
 
 
 def _tables(usage: Usage) -> Iterator[Quantity]:
-    names = {name: logical_id for logical_id, name in usage.system.tables.items()}
-    units: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
-    for call in _calls(usage, "dynamodb"):
-        used = units[names.get(call.target, call.target)]
-        used[0] += call.write_units
-        used[1] += call.read_units
-    for table, (writes, reads) in sorted(units.items()):
-        yield Quantity("dynamodb.writes", "write request units", table, writes)
-        yield Quantity("dynamodb.reads", "read request units", table, reads)
+    yield from _units(usage)
     for held in usage.holdings:
         if held.kind == "table":
             stored = (held.size_bytes + held.count * ITEM_OVERHEAD_BYTES) / GB * usage.months
@@ -114,7 +111,29 @@ def _tables(usage: Usage) -> Iterator[Quantity]:
                 yield Quantity("dynamodb.pitr", item, held.resource, stored)
 
 
+def _units(usage: Usage) -> Iterator[Quantity]:
+    names = {name: logical_id for logical_id, name in usage.system.tables.items()}
+    units: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
+    for call in _calls(usage, "dynamodb"):
+        used = units[names.get(call.target, call.target)]
+        used[0] += call.write_units
+        used[1] += call.read_units
+    for table, (writes, reads) in sorted(units.items()):
+        yield Quantity("dynamodb.writes", "write request units", table, writes)
+        yield Quantity("dynamodb.reads", "read request units", table, reads)
+
+
 def _buckets(usage: Usage) -> Iterator[Quantity]:
+    yield from _requests(usage)
+    for held in usage.holdings:
+        if held.kind == "bucket":
+            what = f"storage {held.storage_class}{', earlier versions' if held.is_earlier else ''}"
+            size = held.size_bytes / GB * usage.months
+            price = f"s3.storage.{held.storage_class}"
+            yield Quantity(price, _for(usage.months, what), held.resource, size)
+
+
+def _requests(usage: Usage) -> Iterator[Quantity]:
     names = {name: logical_id for logical_id, name in usage.system.buckets.items()}
     counts: Counter[tuple[str, str]] = Counter()
     for call in _calls(usage, "s3"):
@@ -124,12 +143,6 @@ def _buckets(usage: Usage) -> Iterator[Quantity]:
         if not operation.startswith(S3_FREE):
             price = "write" if operation.startswith(S3_WRITES) else "read"
             yield Quantity(f"s3.requests.{price}", f"{operation} requests", bucket, count)
-    for held in usage.holdings:
-        if held.kind == "bucket":
-            what = f"storage {held.storage_class}{', earlier versions' if held.is_earlier else ''}"
-            size = held.size_bytes / GB * usage.months
-            price = f"s3.storage.{held.storage_class}"
-            yield Quantity(price, _for(usage.months, what), held.resource, size)
 
 
 def _logs(usage: Usage) -> Iterator[Quantity]:

@@ -126,13 +126,21 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
     suffix: str
 
 
+class Redelivery(msgspec.Struct, frozen=True):
+    """When a message that was not deleted comes back, and how often it is delivered; 0 for no limit."""
+
+    visibility_seconds: int = 30
+    receives: int = 0
+
+
 class System(msgspec.Struct, frozen=True, kw_only=True):
     """What the harness emulates, by logical id where not said otherwise. `buckets` and `queues` map to names
     and ARNs.
 
     expiring: name of a table -> the attribute that holds its items' time to live. recoverable: tables with
     point-in-time recovery; fifo: queues that are; keys: what is encrypted with a key of KMS -> seconds for
-    which the service keeps that key for a caller, 0 where each request asks for it.
+    which the service keeps that key for a caller, 0 where each request asks for it. dead_letters: ARNs of
+    queues that receive what others, or a stream's mapping, give up; redelivery: of each queue, by its ARN.
     """
 
     functions: dict[str, Function]
@@ -146,6 +154,8 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
     recoverable: frozenset[str] = frozenset()
     fifo: frozenset[str] = frozenset()
     keys: dict[str, float] = {}
+    dead_letters: frozenset[str] = frozenset()
+    redelivery: dict[str, Redelivery] = {}
 
 
 def describe(
@@ -184,14 +194,15 @@ def describe(
         for logical_id, resource in of_type(resolved, "AWS::Lambda::EventSourceMapping")
         if "EventSourceArn" in resource["Properties"]
     ]
+    streams = tuple(
+        _stream_source(*mapping) for mapping in mappings if "/stream/" in mapping[1]["EventSourceArn"]
+    )
     return System(
         functions=functions,
         sqs_sources=tuple(
             _sqs_source(*mapping) for mapping in mappings if ":sqs:" in mapping[1]["EventSourceArn"]
         ),
-        stream_sources=tuple(
-            _stream_source(*mapping) for mapping in mappings if "/stream/" in mapping[1]["EventSourceArn"]
-        ),
+        stream_sources=streams,
         notifications=tuple(
             notification
             for logical_id, resource in of_type(resolved, "AWS::S3::Bucket")
@@ -221,7 +232,25 @@ def describe(
             if _is_on(resource.get("Properties"), "FifoQueue")
         ),
         keys=dict(_keys(resolved)),
+        redelivery={
+            arns[logical_id]: _redelivery(resource.get("Properties") or {})
+            for logical_id, resource in of_type(resolved, "AWS::SQS::Queue")
+        },
+        dead_letters=frozenset(_dead_letters(resolved, streams)),
     )
+
+
+def _redelivery(properties: Resource) -> Redelivery:
+    policy = properties.get("RedrivePolicy") or {}
+    return Redelivery(int(properties.get("VisibilityTimeout", 30)), int(policy.get("maxReceiveCount", 0)))
+
+
+def _dead_letters(resolved: dict[str, Resource], streams: tuple[StreamSource, ...]) -> Iterator[str]:
+    for _, resource in of_type(resolved, "AWS::SQS::Queue"):
+        policy = (resource.get("Properties") or {}).get("RedrivePolicy") or {}
+        if policy:
+            yield str(policy.get("deadLetterTargetArn", ""))
+    yield from (source.on_failure for source in streams if source.on_failure)
 
 
 def _is_on(properties: Resource | None, name: str) -> bool:

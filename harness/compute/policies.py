@@ -27,9 +27,6 @@ from harness.compute.sandbox import CodeBase
 from harness.config import RecordedFunction
 from harness.errors import UsageError
 
-MB_PER_VCPU = 1769
-"""AWS Lambda developer guide, "Configure Lambda function memory": at 1,769 MB a function has one vCPU."""
-
 MODELLED_SEGMENT_SECONDS = 0.002
 MODELLED_INIT_SECONDS = 0.55
 """Of this repository's handlers, measured on a 2020s server core; for modelled runs, which must be the same
@@ -46,11 +43,6 @@ def cpu_clock() -> float:
     """CPU seconds of this process and of its finished children."""
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     return time.process_time() + children.ru_utime + children.ru_stime
-
-
-def vcpu_share(memory_mb: int) -> float:
-    """The part of a vCPU that one thread of a function with this memory (MB) gets."""
-    return min(1.0, memory_mb / MB_PER_VCPU)
 
 
 class Outcome(msgspec.Struct, frozen=True):

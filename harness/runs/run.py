@@ -18,7 +18,8 @@ from harness.bill import focus, meter
 from harness.cloud.deployment import ACCOUNT
 from harness.config import Config, ResultFields
 from harness.engine.clock import EPOCH
-from harness.runs import summary
+from harness.fleet.calibration import Calibration
+from harness.runs import calibrating, summary
 from harness.runs.emulation import Emulation
 from harness.runs.inputs import InputFile
 from harness.runs.out_folder import Kind
@@ -27,7 +28,11 @@ from harness.runs.rig import Options, Progress, Rig
 
 LONGEST_NAME_BYTES = 255
 """Of a file, on the usual file systems."""
-KIND = Kind("run", ("summary.json", "files.json", "trace.jsonl", "bill.csv", "report.html"), "results")
+KIND = Kind(
+    "run",
+    ("summary.json", "files.json", "trace.jsonl", "bill.csv", "calibration.json", "report.html"),
+    "results",
+)
 
 
 class FileLine(msgspec.Struct, frozen=True, rename="camel"):
@@ -46,13 +51,16 @@ class FileLine(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Run(msgspec.Struct, frozen=True):
-    """A finished run: its summary, a line for each file, the results by the name of their input, its bill."""
+    """A finished run: its summary, a line for each file, the results by the name of their input, its
+    bill, and its calibration or why there is none.
+    """
 
     summary: dict[str, Any]
     files: list[FileLine]
     results: dict[str, dict[str, Any]]
     emulation: Emulation
     bill: bills.Bill
+    calibration: Calibration | str
 
 
 def run(config: Config, inputs: Sequence[InputFile], options: Options, progress: Progress) -> Run:
@@ -99,7 +107,8 @@ def run(config: Config, inputs: Sequence[InputFile], options: Options, progress:
     ]
     lines = [_file_line(name, key, result, fields) for name, key, result in found]
     named = {name: result.whole for name, _, result in found}
-    return Run(numbers, lines, named, emulation, charged)
+    calibrated = calibrating.of(config, options, rig.template.parameters, emulation, results)
+    return Run(numbers, lines, named, emulation, charged, calibrated)
 
 
 def write(finished: Run, out: Path) -> None:
@@ -107,6 +116,8 @@ def write(finished: Run, out: Path) -> None:
     (out / "summary.json").write_bytes(msgspec.json.format(msgspec.json.encode(finished.summary), indent=2))
     (out / "files.json").write_bytes(msgspec.json.format(msgspec.json.encode(finished.files), indent=1))
     finished.emulation.recorder.write(out / "trace.jsonl")
+    if not isinstance(finished.calibration, str):
+        (out / "calibration.json").write_bytes(msgspec.json.encode(finished.calibration))
     with (out / "bill.csv").open("w", encoding="utf-8", newline="") as file:
         ended = EPOCH + datetime.timedelta(seconds=finished.summary["virtualSeconds"])
         focus.write(file, finished.bill, ACCOUNT, EPOCH, ended)

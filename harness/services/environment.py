@@ -16,8 +16,9 @@ import msgspec
 
 import harness
 from harness.cloud.deployment import ACCOUNT, CREDENTIALS
+from harness.cloud.limits import vcpu_share
 from harness.cloud.system import Function
-from harness.compute.policies import Policy, argument, cpu_clock, vcpu_share
+from harness.compute.policies import Policy, argument, cpu_clock
 from harness.compute.sandbox import CodeBase, Sandbox
 from harness.config import RecordedFunction
 from harness.recorder import Compute, Log, Recorder

@@ -10,25 +10,18 @@ from typing import Any
 
 import msgspec
 
+from harness.cloud.limits import (
+    ACCOUNT_CONCURRENCY,
+    IDLE_SECONDS,
+    NEW_ENVIRONMENTS,
+    NEW_ENVIRONMENTS_SECONDS,
+    PAYLOAD_BYTES,
+)
 from harness.cloud.system import Function
 from harness.engine.kernel import Kernel, Process
 from harness.recorder import Invocation, Throttle
 from harness.services.environment import Context, Environment, Host
 
-ACCOUNT_CONCURRENCY = 1_000
-"""Concurrent executions of an account in a region, by default (AWS Lambda developer guide, "Lambda quotas").
-"""
-IDLE_SECONDS = 420.0
-"""An idle environment is reclaimed after this. AWS documents only that it happens; measurements agree on 5 to
-10 minutes.
-"""
-SCALING_BURST, SCALING_PERIOD_SECONDS = 1_000, 10.0
-"""New environments of a function: 1,000 every 10 seconds, refilled continuously ("Lambda function scaling
-behavior").
-"""
-
-PAYLOAD_BYTES = 6 * 2**20
-"""Of a synchronous request and of its response, at most ("Lambda quotas")."""
 ENVELOPE_BYTES = len('{"Records": []}')
 
 
@@ -123,8 +116,10 @@ class LambdaService:
         return Environment(self._host, function, number), True
 
     def _may_scale(self, function: Function) -> bool:
-        left, since = self._allowance.get(function.logical_id, (float(SCALING_BURST), self._kernel.now))
-        left = min(SCALING_BURST, left + (self._kernel.now - since) * SCALING_BURST / SCALING_PERIOD_SECONDS)
+        left, since = self._allowance.get(function.logical_id, (float(NEW_ENVIRONMENTS), self._kernel.now))
+        left = min(
+            NEW_ENVIRONMENTS, left + (self._kernel.now - since) * NEW_ENVIRONMENTS / NEW_ENVIRONMENTS_SECONDS
+        )
         allowed = left >= 1
         self._allowance[function.logical_id] = (left - allowed, self._kernel.now)
         return allowed

@@ -7,8 +7,8 @@ dead-letter queue redrive").
 from typing import Any
 
 from harness.cloud.deployment import Cloud
+from harness.cloud.limits import RECEIVE_LIMIT
 from harness.services.queues import Queue, Queues
-from harness.services.sqs_source import RECEIVE_LIMIT
 
 
 def redrive(cloud: Cloud, queues: Queues) -> int:

@@ -11,35 +11,31 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from harness.cloud.limits import (
+    IDLE_LANES,
+    LANES_PER_MINUTE,
+    LONG_POLL_SECONDS,
+    MAXIMUM_LANES,
+    PAYLOAD_BYTES,
+    PROVISIONED_LANES_PER_MINUTE,
+    PROVISIONED_LANES_PER_POLLER,
+    RECEIVE_LIMIT,
+    SCALING_PERIOD_SECONDS,
+    STARTING_LANES,
+)
 from harness.cloud.system import Function, SqsSource, require
 from harness.engine.kernel import Signal
 from harness.errors import UsageError
 from harness.region import REGION
 from harness.services import filters
-from harness.services.lambda_service import ENVELOPE_BYTES, PAYLOAD_BYTES, LambdaService, Throttled
+from harness.services.lambda_service import ENVELOPE_BYTES, LambdaService, Throttled
 from harness.services.queues import Queues
 from harness.services.stage import Stage
 
-STARTING_LANES, IDLE_LANES = 5, 2
-LANES_PER_MINUTE = 300
-MAXIMUM_LANES = 1_250
-"""Concurrent invocations of a mapping: 5 at first, up to 300 more a minute, 1,250 at most, as few as 2 when
-idle (the same page).
-"""
-PROVISIONED_LANES_PER_POLLER = 10
-PROVISIONED_LANES_PER_MINUTE = 1_000
-"""An event poller of provisioned mode runs up to 10 invocations at once; concurrency grows by 1,000 a minute
-(the same page).
-"""
 BACK_OFF = 0.5
 """Of a mapping's concurrency is left when the function fails; AWS documents that it is reduced, not by how
 much.
 """
-SCALING_PERIOD_SECONDS = 1.0
-"""The minute's growth is spread evenly: AWS documents the rate, not the step."""
-LONG_POLL_SECONDS = 20.0
-RECEIVE_LIMIT = 10
-"""Messages of one ReceiveMessage, entries of one DeleteMessageBatch (SQS quotas)."""
 REQUIRED = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 """What a function's role must allow on a queue for a mapping ("Creating and configuring an Amazon SQS event
 source mapping").
@@ -113,6 +109,18 @@ class SqsMapping:
                 self._add_lane()
 
     def _lane(self) -> None:
+        self._at_work()
+        try:
+            self._serve()
+        finally:
+            self._busy -= 1
+
+    def _at_work(self) -> None:
+        self._busy += 1
+        if self._busy == self._lanes:
+            self._saturated.fire()
+
+    def _serve(self) -> None:
         while True:
             messages = self._receive()
             if not messages:
@@ -123,13 +131,7 @@ class SqsMapping:
                 self._lanes -= 1
                 return
             if messages:
-                self._busy += 1
-                if self._busy == self._lanes:
-                    self._saturated.fire()
-                try:
-                    self._handle(messages)
-                finally:
-                    self._busy -= 1
+                self._handle(messages)
                 if self._lanes > self._wanted:  # the function failed, and the mapping has backed off
                     self._lanes -= 1
                     return
@@ -142,14 +144,10 @@ class SqsMapping:
         if not messages or not self._source.window_seconds:
             return messages
         closing = self._kernel.now + self._source.window_seconds
-        self._busy += 1
-        try:
-            while len(messages) < self._source.batch_size and self._kernel.now < closing:
-                if sum(len(message["Body"]) for message in messages) >= PAYLOAD_BYTES:
-                    break
-                messages += self._poll(closing - self._kernel.now, self._source.batch_size - len(messages))
-        finally:
-            self._busy -= 1
+        while len(messages) < self._source.batch_size and self._kernel.now < closing:
+            if sum(len(message["Body"]) for message in messages) >= PAYLOAD_BYTES:
+                break
+            messages += self._poll(closing - self._kernel.now, self._source.batch_size - len(messages))
         return messages
 
     def _poll(self, patience_seconds: float, wanted: int | None = None) -> list[dict[str, Any]]:
@@ -163,7 +161,10 @@ class SqsMapping:
             pause = ends - self._kernel.now
             if due is not None:
                 pause = min(pause, max(0.001, due - time.time()))
-            self._kernel.wait(self._queue.arrival, pause)
+            if wanted is None:
+                self._rest(pause)
+            else:  # it has messages in hand
+                self._kernel.wait(self._queue.arrival, pause)
         if not self._queue.has_visible():
             # The poll is counted and took its time, but moto need not be asked.
             self._queues.received_nothing(self._queue, self._source.logical_id, answers_after)
@@ -175,6 +176,14 @@ class SqsMapping:
             MessageAttributeNames=["All"],
         )
         return list(response.get("Messages", []))
+
+    def _rest(self, seconds: float) -> None:
+        """Waits for a message with none in hand: only then is a lane not at work."""
+        self._busy -= 1
+        try:
+            self._kernel.wait(self._queue.arrival, seconds)
+        finally:
+            self._at_work()
 
     def _handle(self, messages: list[dict[str, Any]]) -> None:
         records = {message["MessageId"]: self._record(message) for message in messages}

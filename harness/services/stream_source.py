@@ -16,16 +16,15 @@ from typing import Any
 
 import msgspec
 
+from harness.cloud.limits import PAYLOAD_BYTES, STREAM_POLL_SECONDS
 from harness.cloud.system import Function, StreamSource, require
 from harness.cloud.wire import Exchange
 from harness.engine.kernel import Kernel, Signal
 from harness.services import filters
-from harness.services.lambda_service import ENVELOPE_BYTES, PAYLOAD_BYTES, LambdaService, Throttled
+from harness.services.lambda_service import ENVELOPE_BYTES, LambdaService, Throttled
 from harness.services.queues import Queues
 from harness.services.stage import Stage
 
-POLL_SECONDS = 0.25
-"""Each shard is polled about four times a second ("Using Lambda with Amazon DynamoDB")."""
 BACKOFF_SECONDS, BACKOFF_LIMIT_SECONDS = 1.0, 60.0
 """Between retries of a failed batch; AWS documents that there is a backoff, not its length."""
 TRIM_SECONDS = 24 * 3600.0
@@ -91,8 +90,8 @@ class StreamMapping:
         while True:
             if self._cursor == len(self._shard.items):
                 self._kernel.wait(self._written)
-            polls = self._kernel.now // POLL_SECONDS + 1
-            self._kernel.sleep(polls * POLL_SECONDS - self._kernel.now)
+            polls = self._kernel.now // STREAM_POLL_SECONDS + 1
+            self._kernel.sleep(polls * STREAM_POLL_SECONDS - self._kernel.now)
             items = self._shard.items
             for entry in items[self._cursor :]:
                 record = _event_record(entry.to_json(), self._source.stream_arn)

@@ -255,8 +255,8 @@ def test_new_environments_come_at_a_thousand_in_ten_seconds(
     """A function gets up to 1,000 new environments every 10 seconds, refilled continuously; beyond that it is
     throttled.
     """
-    assert (lambda_service.SCALING_BURST, lambda_service.SCALING_PERIOD_SECONDS) == (1_000, 10.0)
-    monkeypatch.setattr(lambda_service, "SCALING_BURST", 10)  # the same with fewer environments
+    assert (lambda_service.NEW_ENVIRONMENTS, lambda_service.NEW_ENVIRONMENTS_SECONDS) == (1_000, 10.0)
+    monkeypatch.setattr(lambda_service, "NEW_ENVIRONMENTS", 10)  # the same with fewer environments
     mapping = "BatchSize: 1, ProvisionedPollerConfig: {MinimumPollers: 3, MaximumPollers: 3}"
     tunnel.run(queue(visibility=3600, mapping=mapping), SLOW, send(*map(str, range(30))))
     starts = sorted(one.start for one in tunnel.invocations if one.cold)

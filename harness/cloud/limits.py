@@ -1,0 +1,45 @@
+"""AWS's limits and rates that both the emulation and the fleet go by: each with its source, none a choice of
+ours unless it says so.
+"""
+
+ACCOUNT_CONCURRENCY = 1_000
+"""Concurrent executions of an account in a region, by default (AWS Lambda developer guide, "Lambda quotas").
+"""
+IDLE_SECONDS = 420.0
+"""An idle environment is reclaimed after this. AWS documents only that it happens; measurements agree on 5 to
+10 minutes.
+"""
+NEW_ENVIRONMENTS, NEW_ENVIRONMENTS_SECONDS = 1_000, 10.0
+"""New environments of a function: 1,000 every 10 seconds, refilled continuously ("Lambda function scaling
+behavior").
+"""
+
+PAYLOAD_BYTES = 6 * 2**20
+"""Of a synchronous request and of its response, at most ("Lambda quotas")."""
+
+MB_PER_VCPU = 1769
+"""AWS Lambda developer guide, "Configure Lambda function memory": at 1,769 MB a function has one vCPU."""
+
+STARTING_LANES, IDLE_LANES = 5, 2
+LANES_PER_MINUTE = 300
+MAXIMUM_LANES = 1_250
+"""Concurrent invocations of a mapping: 5 at first, up to 300 more a minute, 1,250 at most, as few as 2 when
+idle (AWS Lambda developer guide, "Configuring scaling behavior for SQS event source mappings").
+"""
+PROVISIONED_LANES_PER_POLLER = 10
+PROVISIONED_LANES_PER_MINUTE = 1_000
+"""An event poller of provisioned mode runs up to 10 invocations at once; concurrency grows by 1,000 a minute
+(the same page).
+"""
+SCALING_PERIOD_SECONDS = 1.0
+"""The minute's growth is spread evenly: AWS documents the rate, not the step."""
+LONG_POLL_SECONDS = 20.0
+RECEIVE_LIMIT = 10
+"""Messages of one ReceiveMessage, entries of one DeleteMessageBatch (SQS quotas)."""
+STREAM_POLL_SECONDS = 0.25
+"""Each shard is polled about four times a second ("Using Lambda with Amazon DynamoDB")."""
+
+
+def vcpu_share(memory_mb: int) -> float:
+    """The part of a vCPU that one thread of a function with this memory (MB) gets."""
+    return min(1.0, memory_mb / MB_PER_VCPU)

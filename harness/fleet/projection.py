@@ -1,0 +1,445 @@
+"""A fleet's way through the stages, and what it uses of all that is billed.
+
+The stages are simulated one after the other, each exactly (see `lanes`): that holds while no limit is shared,
+so a system whose mappings together may need more than the account's concurrency is refused by name.
+"""
+
+from collections.abc import Iterator, Mapping
+from math import ceil, exp
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.bill import meter
+from harness.bill.bill import Quantity
+from harness.cloud.latency import Distribution
+from harness.cloud.limits import (
+    ACCOUNT_CONCURRENCY,
+    IDLE_LANES,
+    IDLE_SECONDS,
+    LANES_PER_MINUTE,
+    LONG_POLL_SECONDS,
+    MAXIMUM_LANES,
+    PROVISIONED_LANES_PER_MINUTE,
+    PROVISIONED_LANES_PER_POLLER,
+    RECEIVE_LIMIT,
+    SCALING_PERIOD_SECONDS,
+    STARTING_LANES,
+    STREAM_POLL_SECONDS,
+    vcpu_share,
+)
+from harness.cloud.system import Function, SqsSource, System
+from harness.errors import UsageError
+from harness.fleet import lanes
+from harness.fleet.calibration import Calibration, Chain, Stage, chain
+from harness.fleet.workload import Workload
+
+Floats = NDArray[np.float64]
+DEFAULT_RECEIVES = 100
+"""Deliveries of a message in a queue that gives none up, for the model's sake."""
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What a projection goes by beside its workload and calibration.
+
+    shards: of the table's stream; failure_rate: of the invocations of each function; months: how long what is
+    stored stays in buckets, table_months: in tables.
+    """
+
+    system: System
+    batch_pages: int
+    latencies: Mapping[str, Distribution]
+    cpu_factor: float = 1.0
+    shards: int = 1
+    failure_rate: float = 0.0
+    seed: int = 0
+    months: float = 1.0
+    table_months: float = 1.0
+    account_concurrency: int = ACCOUNT_CONCURRENCY
+
+
+class StageNumbers(msgspec.Struct, frozen=True, rename="camel"):
+    """What became of one stage. utilisation: of its lanes, from its first message to its last end."""
+
+    function: str
+    messages: int
+    invocations: int
+    cold_starts: int
+    failed: int
+    timed_out: int
+    given_up: int
+    lanes: int
+    utilisation: float
+    billed_ms: int
+    began_seconds: float
+    ended_seconds: float
+    mean_wait_seconds: float
+
+
+class Flow(msgspec.Struct, frozen=True):
+    """latencies: seconds from upload to result, of each file that has one; running, waiting: by function, at
+    `times`.
+    """
+
+    stages: tuple[StageNumbers, ...]
+    batches: int
+    makespan: float
+    latencies: Floats
+    times: Floats
+    running: dict[str, NDArray[np.int64]]
+    waiting: dict[str, NDArray[np.int64]]
+
+
+POINTS = 240
+"""Moments at which concurrency and depth are told."""
+
+
+class _Lanes(msgspec.Struct, frozen=True):
+    at_start: int
+    most: int
+    growth: int
+    at_rest: int
+
+
+def lanes_of(source: SqsSource) -> _Lanes:
+    """Concurrency of a queue's mapping: at first, at most, added a second, and at rest."""
+    if source.provisioned_pollers:
+        fewest, most = (pollers * PROVISIONED_LANES_PER_POLLER for pollers in source.provisioned_pollers)
+        return _Lanes(fewest, most, int(PROVISIONED_LANES_PER_MINUTE * SCALING_PERIOD_SECONDS / 60), fewest)
+    most = min(source.maximum_concurrency or MAXIMUM_LANES, MAXIMUM_LANES)
+    at_start = min(STARTING_LANES, most)
+    growth = int(LANES_PER_MINUTE * SCALING_PERIOD_SECONDS / 60)
+    return _Lanes(at_start, most, growth, at_start if source.maximum_concurrency else IDLE_LANES)
+
+
+def check(plan: Plan) -> Chain:
+    """The stages. Raises `UsageError` for what the fleet does not model."""
+    found = chain(plan.system)
+    for source in (found.files, found.batches):
+        if source.batch_size != 1:
+            raise UsageError(
+                f"{source.logical_id} takes {source.batch_size} messages an invocation; the fleet models one"
+            )
+    stream_lanes = plan.shards * found.closing.lanes
+    wanted = lanes_of(found.files).most + lanes_of(found.batches).most + stream_lanes
+    if wanted > plan.account_concurrency:
+        raise UsageError(
+            f"the mappings may need {wanted} invocations at once and the account has "
+            f"{plan.account_concurrency}: "
+            f"the fleet models stages that share no limit; lower a MaximumConcurrency"
+        )
+    return found
+
+
+def simulate(plan: Plan, work: Workload, calibration: Calibration) -> Flow:
+    """Every file through every stage. Times are virtual seconds. Raises `UsageError`."""
+    found = check(plan)
+    draw = _Draws(plan)
+    first, second, third = calibration.stages
+    files = len(work.pages)
+    batches_of = -(-work.pages // plan.batch_pages)
+
+    uploaded = work.uploaded
+    visible = uploaded + draw("event", "s3", files) + draw("sqs", "SendMessage", files)
+    # S3 also tells the queue once that it was told to tell it: a message of no file ("s3:TestEvent").
+    tests = sum(
+        notification.queue_arn == found.files.queue_arn for notification in plan.system.notifications[:1]
+    )
+    visible = np.concatenate([visible, draw("event", "s3", tests)])
+    pages = np.concatenate([work.pages, np.zeros(tests, dtype=np.int32)])
+    order = np.argsort(visible)
+    seconds = draw.handler(first, np.ones(files + tests), pages[order])
+    started, ended, opening = _queue(plan, draw, found.files, first, visible[order], seconds)
+    told = np.empty(files + tests)
+    told[order] = ended - min(first.told_before_end, float(seconds.min()))
+    told = told[:files]
+
+    count = int(batches_of.sum())
+    file_of, size_of = lanes.expand(work.pages, plan.batch_pages, count)
+    cpu = lanes.draw_pages(file_of, size_of, work.source, *_pages(calibration), work.in_order, plan.seed + 1)
+    arrivals = told[file_of]
+    order = np.argsort(arrivals, kind="stable")
+    arrivals = arrivals[order]
+    function = plan.system.functions[second.function]
+    seconds = draw.handler(second, np.ones(count), size_of[order]) + cpu[order] / _speed(plan, function)
+    lost = ~np.isfinite(arrivals)
+    started_2, ended_2, reading = _queue(plan, draw, found.batches, second, arrivals[~lost], seconds[~lost])
+    depth = (arrivals[~lost], started_2, ended_2)
+    every = np.full(count, np.inf)
+    every[order[~lost]] = ended_2 - min(second.told_before_end, float(seconds.min()))
+    counted = lanes.latest(file_of, every, files)
+
+    alive = np.isfinite(counted) & (counted > 0)
+    order = np.flatnonzero(alive)[np.argsort(counted[alive])]
+    done, closing, closing_times = _stream(plan, draw, found, third, counted[order], work.pages[order])
+    result = done - third.told_before_end
+    makespan = float(max(done.max(initial=0.0), ended_2[np.isfinite(ended_2)].max(initial=0.0)))
+    times = np.linspace(0.0, makespan, POINTS)
+    spans = {
+        first.function: (visible, started, ended),
+        second.function: depth,
+        third.function: closing_times,
+    }
+    return Flow(
+        stages=(opening, reading, closing),
+        batches=count,
+        makespan=makespan,
+        latencies=result - uploaded[order],
+        times=times,
+        running={name: _between(times, begun, over) for name, (_, begun, over) in spans.items()},
+        waiting={name: _between(times, came, begun) for name, (came, begun, _) in spans.items()},
+    )
+
+
+def _between(times: Floats, begun: Floats, over: Floats) -> NDArray[np.int64]:
+    """How many have begun and are not over, at each time."""
+    step = float(times[1] - times[0]) if len(times) > 1 and times[-1] else 1.0
+    begun_by, over_by = (lanes.count_until(one, step, len(times)) for one in (begun, over))
+    return np.asarray(begun_by - over_by)
+
+
+def _pages(calibration: Calibration) -> tuple[NDArray[np.int64], Floats]:
+    first = np.cumsum([0, *map(len, calibration.pages)])
+    return first, np.concatenate([np.asarray(one) for one in calibration.pages])
+
+
+def _speed(plan: Plan, function: Function) -> float:
+    return vcpu_share(function.memory_mb) / plan.cpu_factor
+
+
+class _Draws:
+    """All random numbers of a projection, from its seed."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._generator = np.random.default_rng(np.random.SeedSequence(plan.seed))
+
+    def __call__(self, service: str, operation: str, count: int) -> Floats:
+        """Seconds that so many answers of AWS take."""
+        table = self._plan.latencies
+        chosen = table.get(f"{service}.{operation}") or table.get(service) or table["default"]
+        drawn = self._generator.standard_normal(count, dtype=np.float32)
+        if chosen.sigma:
+            np.multiply(drawn, chosen.sigma, out=drawn)
+            np.exp(drawn, out=drawn)
+            return drawn.astype(np.float64) * (chosen.median_ms / 1000)
+        return np.full(count, chosen.median_ms / 1000)
+
+    def handler(self, stage: Stage, records: NDArray[Any], pages: NDArray[Any]) -> Floats:
+        """Seconds of invocations, without what is recorded by page."""
+        speed = _speed(self._plan, self._plan.system.functions[stage.function])
+        chosen = self._generator.integers(0, len(stage.cpu.residuals), len(pages))
+        left = np.asarray(stage.cpu.residuals) / speed + np.asarray(stage.wait.residuals)
+        each = stage.cpu.per_page / speed + stage.wait.per_page
+        fixed = stage.cpu.fixed / speed + stage.wait.fixed
+        one = stage.cpu.per_record / speed + stage.wait.per_record
+        seconds: Floats = np.maximum(1e-3, each * pages + one * records + fixed + left[chosen])
+        return seconds
+
+    def lanes(self, count: int, number: int) -> NDArray[np.int64]:
+        return self._generator.integers(0, number, count)
+
+    def seed(self) -> int:
+        return int(self._generator.integers(0, 2**31))
+
+
+def _queue(
+    plan: Plan, draw: _Draws, source: SqsSource, stage: Stage, arrivals: Floats, seconds: Floats
+) -> tuple[Floats, Floats, StageNumbers]:
+    function, count = plan.system.functions[stage.function], len(arrivals)
+    mapping, redelivery = lanes_of(source), plan.system.redelivery[source.queue_arn]
+    receive = draw("sqs", "ReceiveMessage", count)
+    started, ended, billed, numbers = lanes.queue_stage(
+        arrivals,
+        receive + draw("event", "invoke", count),
+        seconds,
+        draw("sqs", "DeleteMessageBatch", count),
+        draw("lambda", "environment", count),
+        stage.init_cpu / _speed(plan, function),
+        mapping.at_start,
+        mapping.most,
+        mapping.growth,
+        SCALING_PERIOD_SECONDS,
+        IDLE_SECONDS,
+        plan.failure_rate,
+        float(redelivery.visibility_seconds),
+        min(redelivery.receives or DEFAULT_RECEIVES, DEFAULT_RECEIVES),
+        float(function.timeout_seconds),
+        draw.seed(),
+    )
+    return started, ended, _numbers(stage, arrivals, started, numbers, int(billed.sum()))
+
+
+def _stream(
+    plan: Plan, draw: _Draws, found: Chain, stage: Stage, arrivals: Floats, pages: NDArray[Any]
+) -> tuple[Floats, StageNumbers, tuple[Floats, Floats, Floats]]:
+    function, count = plan.system.functions[stage.function], len(arrivals)
+    speed, number = _speed(plan, function), plan.shards * found.closing.lanes
+    without = msgspec.structs.replace
+    base = draw.handler(
+        without(stage, cpu=without(stage.cpu, per_record=0.0), wait=without(stage.wait, per_record=0.0)),
+        np.ones(count),
+        np.zeros(count),
+    )
+    one = stage.cpu.per_record / speed + stage.wait.per_record
+    each = one + (stage.cpu.per_page / speed + stage.wait.per_page) * pages
+    done, starts, stops, numbers = lanes.stream_stage(
+        arrivals,
+        draw.lanes(count, number),
+        number,
+        STREAM_POLL_SECONDS,
+        found.closing.batch_size,
+        draw("event", "invoke", count),
+        base,
+        each,
+        draw("lambda", "environment", count),
+        stage.init_cpu / speed,
+        IDLE_SECONDS,
+    )
+    told = _numbers(stage, arrivals, done - each, numbers, int(numbers[8]))
+    return done, told, (arrivals, starts, stops)
+
+
+def _numbers(stage: Stage, arrivals: Floats, started: Floats, numbers: Floats, billed: int) -> StageNumbers:
+    invocations, colds, failed, timed_out, given_up, most, lane_seconds, last = numbers[:8]
+    began = float(arrivals[0]) if len(arrivals) else 0.0
+    span = max(1e-9, float(last) - began)
+    return StageNumbers(
+        function=stage.function,
+        messages=len(arrivals),
+        invocations=int(invocations),
+        cold_starts=int(colds),
+        failed=int(failed),
+        timed_out=int(timed_out),
+        given_up=int(given_up),
+        lanes=int(most),
+        utilisation=float(lane_seconds) / (span * most) if most else 0.0,
+        billed_ms=billed,
+        began_seconds=began,
+        ended_seconds=float(last),
+        mean_wait_seconds=float((started - arrivals).mean()) if len(arrivals) else 0.0,
+    )
+
+
+def quantities(plan: Plan, work: Workload, calibration: Calibration, flow: Flow) -> list[Quantity]:
+    """What all of it uses of what is billed."""
+    return [
+        *_compute(plan, flow),
+        *_requests(plan, work, calibration, flow),
+        *_storage(plan, work, calibration, flow),
+        *_logs(plan, work, calibration, flow),
+        *_keys(plan, flow),
+    ]
+
+
+def _compute(plan: Plan, flow: Flow) -> Iterator[Quantity]:
+    for stage in flow.stages:
+        function = plan.system.functions[stage.function]
+        seconds, kind = stage.billed_ms / 1000, function.architecture
+        yield Quantity("lambda.requests", "requests", stage.function, stage.invocations)
+        yield Quantity(
+            f"lambda.duration.{kind}", f"duration {kind}", stage.function, seconds * function.memory_mb / 1024
+        )
+        extra = max(0, function.storage_mb - meter.FREE_STORAGE_MB) / 1024
+        yield Quantity("lambda.storage", "ephemeral storage", stage.function, seconds * extra)
+
+
+def _requests(plan: Plan, work: Workload, calibration: Calibration, flow: Flow) -> list[Quantity]:
+    """Of queues, tables and buckets: what functions ask for, mappings, uploads and S3's own messages."""
+    found = chain(plan.system)
+    names = {arn: logical_id for logical_id, arn in plan.system.queues.items()}
+    of_files, of_batches = names[found.files.queue_arn], names[found.batches.queue_arn]
+    pages, files, batches = float(work.pages.sum()), len(work.pages), flow.batches
+    used: dict[tuple[str, str, str], float] = {}
+
+    def add(price: str, item: str, resource: str, quantity: float) -> None:
+        used[price, item, resource] = used.get((price, item, resource), 0.0) + quantity
+
+    for stage, numbers in zip(calibration.stages, flow.stages, strict=True):
+        again = numbers.invocations / max(1, numbers.invocations - numbers.failed)
+        if stage is calibration.stages[2]:
+            again = 1.0
+        for use in stage.calls:
+            if (
+                use.resource == of_batches
+                and use.item == "SendMessage requests"
+                and stage is calibration.stages[0]
+            ):
+                continue  # counted from the batches below
+            records = numbers.messages - (numbers.messages - files) * (stage is calibration.stages[0])
+            quantity = use.line.at(records, pages, numbers.invocations / again) * again
+            add(use.price, use.item, use.resource, quantity)
+    bucket, standard = next(iter(plan.system.buckets)), "sqs.requests.standard"
+    add("s3.requests.write", "PutObject requests", bucket, files)
+    add(standard, "SendMessage requests", of_files, flow.stages[0].messages)
+    batches_of = -(-work.pages // plan.batch_pages)
+    add(standard, "SendMessage requests", of_batches, _sends(calibration, work.pages, batches_of))
+    size = calibration.batch_bytes.at(0, pages / max(1, batches), 1) + calibration.batch_bytes.per_record
+    for source, numbers in ((found.files, flow.stages[0]), (found.batches, flow.stages[1])):
+        chunks = max(1, ceil(size / meter.SQS_CHUNK_BYTES)) if source is found.batches else 1
+        add(standard, "ReceiveMessage requests", names[source.queue_arn], numbers.invocations * chunks)
+        add(standard, "DeleteMessage requests", names[source.queue_arn], numbers.invocations - numbers.failed)
+    for source in plan.system.sqs_sources:
+        mapping = lanes_of(source)
+        idle = {found.files.logical_id: flow.stages[0], found.batches.logical_id: flow.stages[1]}
+        busy = idle[source.logical_id].ended_seconds if source.logical_id in idle else 0.0
+        polls = (flow.makespan - busy) // LONG_POLL_SECONDS * mapping.at_rest
+        add(standard, "empty ReceiveMessage requests", names[source.queue_arn], max(0.0, polls))
+    return [Quantity(*key, quantity) for key, quantity in sorted(used.items())]
+
+
+def _sends(calibration: Calibration, pages: NDArray[Any], batches: NDArray[Any]) -> float:
+    """Requests that send the batches of each file: ten at a time, in chunks of 64 KB."""
+    line = calibration.batch_bytes
+    sizes = line.per_page * pages + (line.per_record + line.fixed) * batches
+    requests = -(-batches // RECEIVE_LIMIT)
+    return float(np.maximum(requests, np.ceil(sizes / meter.SQS_CHUNK_BYTES)).sum())
+
+
+def _storage(plan: Plan, work: Workload, calibration: Calibration, flow: Flow) -> Iterator[Quantity]:
+    pages, files = float(work.pages.sum()), len(work.pages)
+    for stored in calibration.stored:
+        size = stored.size_bytes.at(flow.batches, pages, files)
+        count = stored.count.at(flow.batches, pages, files)
+        if stored.kind == "table":
+            held = (size + count * meter.ITEM_OVERHEAD_BYTES) / meter.GB * plan.table_months
+            yield Quantity("dynamodb.storage", _months("storage", plan.table_months), stored.resource, held)
+            if stored.resource in plan.system.recoverable:
+                item = _months("point-in-time recovery", plan.table_months)
+                yield Quantity("dynamodb.pitr", item, stored.resource, held)
+        else:
+            held = (size + work.total_bytes) / meter.GB * plan.months
+            item = _months("storage STANDARD", plan.months)
+            yield Quantity("s3.storage.STANDARD", item, stored.resource, held)
+
+
+def _months(what: str, months: float) -> str:
+    return f"{what}, {months:g} month{'s' if months != 1 else ''}"
+
+
+def _logs(plan: Plan, work: Workload, calibration: Calibration, flow: Flow) -> Iterator[Quantity]:
+    pages = float(work.pages.sum())
+    for stage, numbers in zip(calibration.stages, flow.stages, strict=True):
+        size = stage.log_bytes.at(numbers.messages, pages, numbers.invocations)
+        size += stage.cold_log_bytes * numbers.cold_starts
+        days = plan.system.functions[stage.function].logs.retention_days
+        months = min(plan.months, days / meter.DAYS_A_MONTH) if days else plan.months
+        yield Quantity("logs.ingested", "ingested", stage.function, size / meter.GB)
+        kept = size / meter.GB * meter.STORED_LOG_SHARE * months
+        yield Quantity("logs.stored", "stored", stage.function, kept)
+
+
+def _keys(plan: Plan, flow: Flow) -> Iterator[Quantity]:
+    for resource in plan.system.tables:
+        if kept := plan.system.keys.get(resource):
+            asked = sum(
+                ceil(max(1e-9, stage.ended_seconds - stage.began_seconds) / kept) for stage in flow.stages
+            )
+            yield Quantity("kms.requests", "requests for its key", resource, asked)
+
+
+def seconds_of(distribution: Distribution) -> float:
+    """The mean of a latency."""
+    return distribution.median_ms / 1000 * exp(distribution.sigma**2 / 2)

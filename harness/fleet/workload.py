@@ -1,0 +1,100 @@
+"""How many files there are, how many pages each has, when they come."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.errors import UsageError
+
+MOST_PAGES = 65_535
+"""Of a TIFF file: its page number is of two bytes (TIFF 6.0, tag PageNumber)."""
+
+
+class Workload(msgspec.Struct, frozen=True, kw_only=True):
+    """pages: of each file; uploaded: when each comes, virtual seconds; total_bytes: of all files; source: the
+    calibrated file whose pages each file's are like; in_order: they are those very pages.
+    """
+
+    pages: NDArray[np.int32]
+    uploaded: NDArray[np.float64]
+    total_bytes: float
+    source: NDArray[np.int64]
+    in_order: bool = False
+
+
+def drawn(
+    files: int, pages: str, calibrated: int, bytes_a_file: float, rate: float | None, seed: int
+) -> Workload:
+    """A workload of so many files by the text of a distribution; `rate`: files a second, None for all at
+    once. Raises `UsageError` for a text that is no distribution.
+    """
+    generator = np.random.default_rng(np.random.SeedSequence([seed, 1]))
+    counts = counts_of(pages, files, generator)
+    uploaded = np.zeros(files) if rate is None else np.arange(files) / rate
+    return Workload(
+        pages=counts,
+        uploaded=uploaded,
+        total_bytes=bytes_a_file * files,
+        source=generator.integers(0, calibrated, files),
+    )
+
+
+def counts_of(text: str, files: int, generator: np.random.Generator) -> NDArray[np.int32]:
+    """Pages of each file: a number, "lognormal:MEDIAN,SIGMA", or a CSV file of pages,files. Raises
+    `UsageError`.
+    """
+    if text.startswith("lognormal:"):
+        try:
+            median, sigma = map(float, text.removeprefix("lognormal:").split(","))
+        except ValueError:
+            raise UsageError(f"--pages-per-file {text}: after lognormal: come MEDIAN,SIGMA") from None
+        if not (0 < median <= MOST_PAGES and 0 <= sigma <= 5):
+            raise UsageError(
+                f"--pages-per-file {text}: the median lies from 1 to {MOST_PAGES}, sigma from 0 to 5"
+            )
+        many = np.exp(np.log(median) + sigma * generator.standard_normal(files))
+        counts: NDArray[np.int32] = np.clip(np.rint(many), 1, MOST_PAGES).astype(np.int32)
+        return counts
+    if text.endswith(".csv"):
+        values, weights = _histogram(Path(text))
+        chosen: NDArray[np.int32] = generator.choice(values, files, p=weights).astype(np.int32)
+        return chosen
+    try:
+        number = float(text)
+    except ValueError:
+        raise UsageError(
+            f"--pages-per-file {text} is neither a number, nor lognormal:MEDIAN,SIGMA, nor a .csv of pages,files"
+        ) from None
+    if not 1 <= number <= MOST_PAGES:
+        raise UsageError(f"--pages-per-file {text}: a TIFF has from 1 to {MOST_PAGES} pages")
+    low = int(number)
+    return (low + (generator.random(files) < number - low)).astype(np.int32)
+
+
+def _histogram(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
+    try:
+        rows: Sequence[Sequence[str]] = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read {path}: {error}") from error
+    if rows and not rows[0][0].strip().isdigit():
+        rows = rows[1:]
+    values, weights = [], []
+    for number, row in enumerate(rows, start=1):
+        try:
+            pages, files = int(row[0]), float(row[1])
+        except (ValueError, IndexError):
+            raise UsageError(f"{path}, row {number}: it must be pages,files: {','.join(row)}") from None
+        if not 1 <= pages <= MOST_PAGES or files < 0:
+            raise UsageError(
+                f"{path}, row {number}: a TIFF has from 1 to {MOST_PAGES} pages, files 0 or more"
+            )
+        values.append(pages)
+        weights.append(files)
+    if not values or not sum(weights):
+        raise UsageError(f"{path} has no files in it")
+    return np.array(values), np.array(weights) / sum(weights)
