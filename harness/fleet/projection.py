@@ -34,6 +34,7 @@ from harness.cloud.system import Function, SqsSource, System
 from harness.errors import UsageError
 from harness.fleet import lanes
 from harness.fleet.calibration import Calibration, Chain, Stage, chain
+from harness.fleet.ordering import order_of
 from harness.fleet.workload import Workload
 
 Floats = NDArray[np.float64]
@@ -45,7 +46,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What a projection goes by beside its workload and calibration.
 
     shards: of the table's stream; failure_rate: of the invocations of each function; months: how long what is
-    stored stays in buckets, table_months: in tables.
+    stored stays in buckets, table_months: in tables. grown: mappings have all their lanes from the beginning.
     """
 
     system: System
@@ -58,6 +59,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     months: float = 1.0
     table_months: float = 1.0
     account_concurrency: int = ACCOUNT_CONCURRENCY
+    grown: bool = False
 
 
 class StageNumbers(msgspec.Struct, frozen=True, rename="camel"):
@@ -138,59 +140,58 @@ def simulate(plan: Plan, work: Workload, calibration: Calibration) -> Flow:
     found = check(plan)
     draw = _Draws(plan)
     first, second, third = calibration.stages
-    files = len(work.pages)
-    batches_of = -(-work.pages // plan.batch_pages)
+    uploaded, visible, pages, source = _told(plan, draw, found, work)
 
-    uploaded = work.uploaded
-    visible = uploaded + draw("event", "s3", files) + draw("sqs", "SendMessage", files)
-    # S3 also tells the queue once that it was told to tell it: a message of no file ("s3:TestEvent").
-    tests = sum(
-        notification.queue_arn == found.files.queue_arn for notification in plan.system.notifications[:1]
-    )
-    visible = np.concatenate([visible, draw("event", "s3", tests)])
-    pages = np.concatenate([work.pages, np.zeros(tests, dtype=np.int32)])
-    order = np.argsort(visible)
-    seconds = draw.handler(first, np.ones(files + tests), pages[order])
-    started, ended, opening = _queue(plan, draw, found.files, first, visible[order], seconds)
-    told = np.empty(files + tests)
-    told[order] = ended - min(first.told_before_end, float(seconds.min()))
-    told = told[:files]
+    seconds = draw.handler(first, np.ones(len(pages)), pages)
+    started, ended, opening = _queue(plan, draw, found.files, first, visible, seconds)
+    spans = {first.function: (visible, started, ended)}
+    told = ended - min(first.told_before_end, float(seconds.min()))
 
-    count = int(batches_of.sum())
-    file_of, size_of = lanes.expand(work.pages, plan.batch_pages, count)
-    cpu = lanes.draw_pages(file_of, size_of, work.source, *_pages(calibration), work.in_order, plan.seed + 1)
+    count = int((-(-pages // plan.batch_pages)).sum())
+    file_of, size_of = lanes.expand(pages, plan.batch_pages, count)
+    cpu = lanes.draw_pages(file_of, size_of, source, *_pages(calibration), work.in_order, plan.seed + 1)
     arrivals = told[file_of]
-    order = np.argsort(arrivals, kind="stable")
+    order = order_of(arrivals)[: np.isfinite(arrivals).sum()]
     arrivals = arrivals[order]
-    function = plan.system.functions[second.function]
-    seconds = draw.handler(second, np.ones(count), size_of[order]) + cpu[order] / _speed(plan, function)
-    lost = ~np.isfinite(arrivals)
-    started_2, ended_2, reading = _queue(plan, draw, found.batches, second, arrivals[~lost], seconds[~lost])
-    depth = (arrivals[~lost], started_2, ended_2)
-    every = np.full(count, np.inf)
-    every[order[~lost]] = ended_2 - min(second.told_before_end, float(seconds.min()))
-    counted = lanes.latest(file_of, every, files)
+    seconds = draw.handler(second, np.ones(len(order)), size_of[order])
+    seconds += cpu[order] / _speed(plan, plan.system.functions[second.function])
+    started, ended, reading = _queue(plan, draw, found.batches, second, arrivals, seconds)
+    spans[second.function] = arrivals, started, ended
+    counted_out = np.full(count, np.inf)
+    counted_out[order] = ended - min(second.told_before_end, float(seconds.min()))
+    arrivals = lanes.latest(file_of, counted_out, len(pages))
+    makespan = float(ended[np.isfinite(ended)].max(initial=0.0))
 
-    alive = np.isfinite(counted) & (counted > 0)
-    order = np.flatnonzero(alive)[np.argsort(counted[alive])]
-    done, closing, closing_times = _stream(plan, draw, found, third, counted[order], work.pages[order])
-    result = done - third.told_before_end
-    makespan = float(max(done.max(initial=0.0), ended_2[np.isfinite(ended_2)].max(initial=0.0)))
+    arrivals[pages == 0] = np.inf
+    order = order_of(arrivals)[: np.isfinite(arrivals).sum()]
+    done, closing, spans[third.function] = _stream(plan, draw, found, third, arrivals[order], pages[order])
+    makespan = max(makespan, float(done.max(initial=0.0)))
     times = np.linspace(0.0, makespan, POINTS)
-    spans = {
-        first.function: (visible, started, ended),
-        second.function: depth,
-        third.function: closing_times,
-    }
     return Flow(
         stages=(opening, reading, closing),
         batches=count,
         makespan=makespan,
-        latencies=result - uploaded[order],
+        latencies=done - third.told_before_end - uploaded[order],
         times=times,
         running={name: _between(times, begun, over) for name, (_, begun, over) in spans.items()},
         waiting={name: _between(times, came, begun) for name, (came, begun, _) in spans.items()},
     )
+
+
+def _told(
+    plan: Plan, draw: "_Draws", found: Chain, work: Workload
+) -> tuple[Floats, Floats, NDArray[np.int32], NDArray[np.int64]]:
+    """(uploaded, visible in the queue, pages, source) of each file, in the order in which the queue hears of
+    it; and of one message more, of no pages, by which S3 tries out that it may tell it ("s3:TestEvent").
+    """
+    tests = int(any(one.queue_arn == found.files.queue_arn for one in plan.system.notifications))
+    files = len(work.pages) + tests
+    uploaded = np.concatenate([work.uploaded, np.zeros(tests)])
+    visible = uploaded + draw("event", "s3", files) + draw("sqs", "SendMessage", files)
+    order = order_of(visible)
+    pages = np.concatenate([work.pages, np.zeros(tests, dtype=np.int32)])
+    source = np.concatenate([work.source, np.zeros(tests, dtype=np.int64)])
+    return uploaded[order], visible[order], pages[order], source[order]
 
 
 def _between(times: Floats, begun: Floats, over: Floats) -> NDArray[np.int64]:
@@ -258,7 +259,7 @@ def _queue(
         draw("sqs", "DeleteMessageBatch", count),
         draw("lambda", "environment", count),
         stage.init_cpu / _speed(plan, function),
-        mapping.at_start,
+        mapping.most if plan.grown else mapping.at_start,
         mapping.most,
         mapping.growth,
         SCALING_PERIOD_SECONDS,

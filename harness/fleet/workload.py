@@ -68,7 +68,7 @@ def counts_of(text: str, files: int, generator: np.random.Generator) -> NDArray[
         number = float(text)
     except ValueError:
         raise UsageError(
-            f"--pages-per-file {text} is neither a number, nor lognormal:MEDIAN,SIGMA, nor a .csv of pages,files"
+            f"--pages-per-file {text} is neither a number nor lognormal:MEDIAN,SIGMA nor a .csv file"
         ) from None
     if not 1 <= number <= MOST_PAGES:
         raise UsageError(f"--pages-per-file {text}: a TIFF has from 1 to {MOST_PAGES} pages")

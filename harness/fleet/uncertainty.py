@@ -1,0 +1,226 @@
+"""How sure a projection is: intervals, which inputs matter most, and where an estimate would hold.
+
+All of it is done with a smaller fleet whose mappings have grown already, and only ratios between two such
+fleets are used; how far one of them is from the whole fleet is measured and told.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from math import exp, log
+
+import msgspec
+import numpy as np
+
+from harness.bill.bill import Bill, Quantity, bill
+from harness.bill.prices import Prices
+from harness.cloud.latency import Distribution
+from harness.fleet.calibration import Calibration, Stage
+from harness.fleet.fitting import Line
+from harness.fleet.projection import Plan, quantities, simulate
+from harness.fleet.workload import Workload
+
+SCALED_FILES = 20_000
+REPLICATES = 60
+LOW, HIGH = 0.05, 0.95
+
+
+class Range(msgspec.Struct, frozen=True, rename="camel"):
+    """What an input is taken to lie in, as factors of its value, and why."""
+
+    name: str
+    low: float
+    high: float
+    why: str
+
+
+RANGES = (
+    Range("CPU factor", 0.8, 1.25, "a Lambda vCPU against a core of this machine, not calibrated"),
+    Range("pages per file", 0.9, 1.1, "as given, unless an inventory is"),
+    Range("latencies", 0.5, 2.0, "AWS's answers, of which no promise exists"),
+)
+
+
+class Case(msgspec.Struct, frozen=True):
+    """A small fleet: dollars of the whole fleet by (resource, item), and seconds."""
+
+    lines: dict[tuple[str, str], float]
+    makespan: float
+
+    @property
+    def total(self) -> float:
+        return sum(self.lines.values())
+
+
+class Swing(msgspec.Struct, frozen=True, rename="camel"):
+    """What the bill and the makespan become when one input lies at either end of its range, as factors."""
+
+    name: str
+    low: float
+    high: float
+    bill_low: float
+    bill_high: float
+    makespan_low: float
+    makespan_high: float
+
+
+class Intervals(msgspec.Struct, frozen=True):
+    """Factors (5 %, 95 %) of the bill's lines, of its total by service and in all, and of the makespan."""
+
+    lines: dict[tuple[str, str], tuple[float, float]]
+    services: dict[str, tuple[float, float]]
+    total: tuple[float, float]
+    makespan: tuple[float, float]
+
+
+class Small:
+    """Makes small fleets like a large one of `files` files."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        calibration: Calibration,
+        prices: Prices,
+        free_tier: bool,
+        files: int,
+        workload: Callable[[int], Workload],
+    ) -> None:
+        self._plan = msgspec.structs.replace(plan, grown=True)
+        self._calibration, self._prices, self._free_tier = calibration, prices, free_tier
+        self._files = files
+        self._work = workload(min(files, SCALED_FILES))
+        self.services: dict[tuple[str, str], str] = {}
+
+    def case(
+        self,
+        factors: Mapping[str, float] | None = None,
+        resample: np.random.Generator | None = None,
+        plan: Plan | None = None,
+        pages: int | None = None,
+    ) -> Case:
+        """A fleet whose inputs are multiplied by these factors; `resample` draws other calibrated files."""
+        plan, factors = plan or self._plan, factors or {}
+        latency = factors.get("latencies", 1.0)
+        plan = msgspec.structs.replace(
+            plan,
+            grown=True,
+            cpu_factor=plan.cpu_factor * factors.get("CPU factor", 1.0),
+            latencies={name: _slower(one, latency) for name, one in plan.latencies.items()},
+        )
+        work = _with_pages(self._work, factors.get("pages per file", 1.0), pages)
+        calibration = self._calibration
+        if resample is not None:
+            chosen = resample.integers(0, len(calibration.pages), len(calibration.pages))
+            calibration = msgspec.structs.replace(
+                calibration,
+                pages=tuple(calibration.pages[one] for one in chosen),
+                sizes=tuple(calibration.sizes[one] for one in chosen),
+            )
+        calibration = msgspec.structs.replace(
+            calibration, stages=tuple(_waiting(stage, latency) for stage in calibration.stages)
+        )
+        flow = simulate(plan, work, calibration)
+        share = self._files / len(work.pages)
+        made = self._bill(quantities(plan, work, calibration, flow), share)
+        lines: dict[tuple[str, str], float] = defaultdict(float)
+        for line in made.lines:
+            lines[line.resource, line.item] += line.dollars
+            self.services[line.resource, line.item] = line.service
+        return Case(dict(lines), flow.makespan * share)
+
+    def _bill(self, used: Sequence[Quantity], share: float) -> Bill:
+        whole = [msgspec.structs.replace(one, quantity=one.quantity * share) for one in used]
+        return bill(whole, self._prices, self._free_tier)
+
+
+def intervals(small: Small, base: Case, seed: int, tell: Callable[[int], None]) -> Intervals:
+    """Bootstrap over the calibrated files, with every input drawn from its range."""
+    generator = np.random.default_rng(np.random.SeedSequence([seed, 2]))
+    cases = []
+    for number in range(REPLICATES):
+        factors = {one.name: exp(generator.uniform(log(one.low), log(one.high))) for one in RANGES}
+        cases.append(small.case(factors, resample=generator))
+        tell(number + 1)
+    services: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for key, service in small.services.items():
+        services[service].append(key)
+
+    def share(keys: Sequence[tuple[str, str]]) -> tuple[float, float]:
+        usual = sum(base.lines.get(key, 0.0) for key in keys)
+        return _ends([sum(case.lines.get(key, 0.0) for key in keys) for case in cases], usual)
+
+    return Intervals(
+        lines={key: share([key]) for key in base.lines},
+        services={service: share(keys) for service, keys in services.items()},
+        total=share(list(base.lines)),
+        makespan=_ends([case.makespan for case in cases], base.makespan),
+    )
+
+
+def _ends(values: Sequence[float], usual: float) -> tuple[float, float]:
+    if not usual:
+        return 1.0, 1.0
+    low, high = np.quantile(np.array(values) / usual, (LOW, HIGH))
+    return float(low), float(high)
+
+
+def tornado(small: Small, base: Case) -> list[Swing]:
+    """What each input alone does, the most first."""
+    swings = []
+    for one in RANGES:
+        low, high = small.case({one.name: one.low}), small.case({one.name: one.high})
+        swings.append(
+            Swing(
+                one.name,
+                one.low,
+                one.high,
+                low.total / base.total,
+                high.total / base.total,
+                low.makespan / base.makespan,
+                high.makespan / base.makespan,
+            )
+        )
+    return sorted(swings, key=lambda swing: -abs(swing.bill_high - swing.bill_low))
+
+
+def break_even(
+    small: Small, calibration: Calibration, dollars: float, pages: Sequence[int]
+) -> list[tuple[int, float]]:
+    """(pages per file, CPU seconds a page at which the fleet costs so many dollars; 0 where none does)."""
+    seconds = float(np.mean(np.concatenate([np.asarray(one) for one in calibration.pages])))
+    found = []
+    for count in pages:
+        half, whole = (small.case({"CPU factor": factor}, pages=count).total for factor in (0.5, 1.0))
+        slope = (whole - half) / 0.5
+        found.append((count, max(0.0, seconds * (1.0 + (dollars - whole) / slope)) if slope else 0.0))
+    return found
+
+
+def _slower(one: Distribution, factor: float) -> Distribution:
+    return msgspec.structs.replace(one, median_ms=one.median_ms * factor)
+
+
+def _waiting(stage: Stage, factor: float) -> Stage:
+    wait = stage.wait
+    return msgspec.structs.replace(
+        stage,
+        wait=Line(
+            wait.per_record * factor,
+            wait.per_page * factor,
+            wait.fixed * factor,
+            tuple(one * factor for one in wait.residuals),
+        ),
+    )
+
+
+def _with_pages(work: Workload, factor: float, pages: int | None) -> Workload:
+    """The files with more or fewer pages, or so many each; fractions are spread evenly over the files. Bytes
+    stay what they are.
+    """
+    if pages is not None:
+        return msgspec.structs.replace(work, pages=np.full(len(work.pages), pages, dtype=np.int32))
+    if factor == 1.0:
+        return work
+    wanted = work.pages * factor
+    steps = (np.arange(len(wanted)) * 0.6180339887498949) % 1.0
+    counts = np.floor(wanted + steps).astype(np.int32)
+    return msgspec.structs.replace(work, pages=np.maximum(1, counts))
