@@ -3,10 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: run test bench lint format lock sample clean
+.PHONY: run test cost bench lint format lock sample clean
 
 run: $(READY)
 	$(BIN)/harness run --sample --out runs/latest
+
+# What 8 million files cost and how long they take, by the sample's calibration.
+cost: $(READY)
+	$(BIN)/harness project --out runs/projection
 
 test: $(READY) lint
 	$(BIN)/pytest -n auto --dist worksteal

@@ -124,6 +124,14 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 7
 
 
+class Estimate(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody expects the whole to cost: dollars (from, to) by AWS's name of a service, and in all."""
+
+    files: int
+    services: dict[str, tuple[float, float]] = {}
+    total: tuple[float, float] | None = None
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """See the comments in pyproject.toml. `inputs` and `results` are "<logical id of a bucket>/<prefix>" or
     that of a queue.
@@ -145,6 +153,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     words: Words = Words()
     result: ResultFields = ResultFields()
     state: StateFields | None = None
+    estimate: Estimate | None = None
     record: tuple[RecordedFunction, ...] = ()
 
 

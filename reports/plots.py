@@ -41,7 +41,7 @@ def over_time(spans: tuple[Span, ...], depths: Steps) -> Markup:
     _steps(lower, {queue: steps for queue, steps in depths.items() if steps})
     lower.set_ylabel("messages in queue")
     lower.set_xlabel("virtual time, seconds")
-    return _svg(figure)
+    return svg(figure)
 
 
 def file_ways(ways: Sequence[FileWay]) -> Markup:
@@ -82,8 +82,8 @@ def file_ways(ways: Sequence[FileWay]) -> Markup:
     axes.legend(
         handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(handles) or 1, frameon=False
     )
-    _tidy(axes)
-    return _svg(figure)
+    tidy(axes)
+    return svg(figure)
 
 
 def page_seconds(pages: Sequence[float]) -> Markup:
@@ -93,8 +93,8 @@ def page_seconds(pages: Sequence[float]) -> Markup:
     axes.hist(pages, bins=40, color=COLORS[0])
     axes.set_xlabel("CPU seconds of a recorded call at one vCPU")
     axes.set_ylabel("calls")
-    _tidy(axes)
-    return _svg(figure)
+    tidy(axes)
+    return svg(figure)
 
 
 def strokes_by_place(places: Mapping[str, Mapping[str, int]]) -> Markup:
@@ -131,7 +131,7 @@ def strokes_by_place(places: Mapping[str, Mapping[str, int]]) -> Markup:
     axes.invert_yaxis()
     for side in axes.spines.values():
         side.set_color("#cccccc")
-    return _svg(figure)
+    return svg(figure)
 
 
 def strokes_per_emulation(trials: Mapping[int, int]) -> Markup:
@@ -145,8 +145,8 @@ def strokes_per_emulation(trials: Mapping[int, int]) -> Markup:
     axes.set_ylabel("emulations")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-    _tidy(axes)
-    return _svg(figure)
+    tidy(axes)
+    return svg(figure)
 
 
 def _steps(axes: Axes, series: Steps) -> None:
@@ -155,10 +155,10 @@ def _steps(axes: Axes, series: Steps) -> None:
         axes.step(times, values, where="post", label=name, color=color, linewidth=1.4)
     axes.set_ylim(bottom=0)
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
-    _tidy(axes)
+    tidy(axes)
 
 
-def _tidy(axes: Axes) -> None:
+def tidy(axes: Axes) -> None:
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
 
@@ -168,7 +168,7 @@ def _short(key: str) -> str:
     return name if len(name) <= 34 else f"{name[:16]}...{name[-15:]}"
 
 
-def _svg(figure: Figure) -> Markup:
+def svg(figure: Figure) -> Markup:
     buffer = io.StringIO()
     with warnings.catch_warnings():  # the browser's font has the letters that this machine's lacks
         warnings.filterwarnings("ignore", message="Glyph .* missing from")

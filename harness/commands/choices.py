@@ -20,6 +20,10 @@ Seed = Annotated[int, typer.Option(help="Decides every random draw.", min=0)]
 BatchPages = Annotated[
     int | None, typer.Option(help="Sets the parameter that [tool.harness.parameters] names for it.", min=1)
 ]
+Memory = Annotated[
+    int | None,
+    typer.Option(help="MB; sets the parameter that [tool.harness.parameters] names for it.", min=128),
+]
 Parameter = Annotated[list[str] | None, typer.Option(help="NAME=VALUE: any parameter of the template.")]
 Template = Annotated[Path | None, typer.Option(help="The SAM template to deploy.")]
 PriceTable = Annotated[

@@ -14,7 +14,7 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from harness.commands import explore, fixtures, redrive, report, run, trace
+from harness.commands import explore, fixtures, project, redrive, report, run, trace
 from harness.engine import interrupt, memory
 from harness.errors import UsageError
 
@@ -26,7 +26,15 @@ app = typer.Typer(
     no_args_is_help=True,
     help="A local wind tunnel for serverless document pipelines.",
 )
-for command in (run.run, redrive.redrive, explore.explore, fixtures.fixtures, report.report, trace.trace):
+for command in (
+    run.run,
+    project.project,
+    redrive.redrive,
+    explore.explore,
+    fixtures.fixtures,
+    report.report,
+    trace.trace,
+):
     app.command()(command)
 
 

@@ -96,6 +96,36 @@ class Screen:
             )
         self.say(f"{numbers['messages']} messages were given back")
 
+    def projection(self, numbers: Mapping[str, Any], out: Path) -> None:
+        """The estimate beside the projection, how long it takes, and what it depends on."""
+        self._out.print(_estimate(numbers))
+        hours = [numbers[key] / 3600 for key in ("makespanSeconds", "makespanLow", "makespanHigh")]
+        table = Table(box=None, show_header=False, pad_edge=False)
+        rows = {
+            "files": (
+                f"{numbers['files']:,} with {numbers['pages']:,} pages in {numbers['batches']:,} batches"
+            ),
+            "makespan": f"{hours[0]:.1f} h ({hours[1]:.1f} to {hours[2]:.1f})",
+            "concurrency": f"{numbers['peakConcurrency']:,} invocations at once",
+            "busiest": ", ".join(
+                f"{stage['function']} {stage['utilisation']:.0%} of {stage['lanes']}"
+                for stage in numbers["stages"]
+            ),
+            "pages a file": ", ".join(
+                f"{one['pagesPerFile']}: {dollars(one['dollars'])} in {one['makespanSeconds'] / 3600:.0f} h"
+                for one in numbers["pagesBeside"]
+            ),
+            "calibration": (
+                f"{numbers['calibration']['pages']} pages of {numbers['calibration']['made']}, "
+                f"{numbers['calibration']['secondsPerPage']:.2f} CPU s a page"
+            ),
+            "time": f"{numbers['realSeconds']:.1f} s, {numbers['simulationSeconds']:.1f} for the whole fleet",
+        }
+        for name, value in rows.items():
+            table.add_row(f"[bold]{name}[/bold]", value)
+        self._out.print(table)
+        self.say(f"Report: {out / 'report.html'}   Numbers: {out / 'summary.json'}")
+
     def exploration(self, numbers: Mapping[str, Any], failures: Sequence[Failure], out: Path) -> None:
         """What was tried, which faults struck, and how to see each failure again."""
         table = Table(box=None, show_header=False, pad_edge=False)
@@ -172,6 +202,23 @@ def _headline(numbers: Mapping[str, Any], words: Words) -> Table:
     for name, value in rows.items():
         if value:
             table.add_row(f"[bold]{name}[/bold]", value)
+    return table
+
+
+def _estimate(numbers: Mapping[str, Any]) -> Table:
+    """Dollars by service; the customer's beside ours where there is an estimate."""
+    table = Table(box=None, pad_edge=False)
+    for name in ("service", "estimated", "projected", "5 % to 95 %", "verdict"):
+        table.add_column(name, justify="left" if name in ("service", "verdict") else "right", no_wrap=True)
+    for row in numbers["seedEstimate"]:
+        said = f"${row['low']:,.0f} - {row['high']:,.0f}" if row["low"] is not None else ""
+        ends = f"${row['projectedLow']:,.0f} - {row['projectedHigh']:,.0f}"
+        table.add_row(row["service"], said, dollars(row["projected"]), ends, row["verdict"])
+    if not numbers["seedEstimate"]:
+        bill = numbers["bill"]
+        table.add_row(
+            "total", "", dollars(bill["total"]), f"{dollars(bill['low'])} - {dollars(bill['high'])}", ""
+        )
     return table
 
 

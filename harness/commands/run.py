@@ -13,10 +13,7 @@ def run(
     sample: choices.Sample = False,
     seed: choices.Seed = 0,
     batch_pages: choices.BatchPages = None,
-    memory: Annotated[
-        int | None,
-        typer.Option(help="MB; sets the parameter that [tool.harness.parameters] names for it.", min=128),
-    ] = None,
+    memory: choices.Memory = None,
     parameter: choices.Parameter = None,
     compute: Annotated[str, typer.Option(help="measured, recorded or modelled.")] = "recorded",
     cpu_factor: Annotated[

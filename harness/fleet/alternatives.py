@@ -122,8 +122,8 @@ def _systems(
             f"workers on ECS/Fargate {kind}",
             without + dollars,
             flow.makespan,
-            f"{tasks:,} tasks of 1 vCPU and {FARGATE_GB_PER_VCPU} GB, {FARGATE_UTILISATION:.0%} at work, only "
-            f"as long as there is work",
+            f"{tasks:,} tasks of 1 vCPU and {FARGATE_GB_PER_VCPU} GB, {FARGATE_UTILISATION:.0%} at work, "
+            f"only as long as there is work",
         )
     month = prices.of("fargate.vcpu.x86_64").cost(730) + prices.of("fargate.gb.x86_64").cost(
         730 * FARGATE_GB_PER_VCPU

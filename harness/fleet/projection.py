@@ -144,7 +144,7 @@ def simulate(plan: Plan, work: Workload, calibration: Calibration) -> Flow:
 
     seconds = draw.handler(first, np.ones(len(pages)), pages)
     started, ended, opening = _queue(plan, draw, found.files, first, visible, seconds)
-    spans = {first.function: (visible, started, ended)}
+    running, waiting = {first.function: (started, ended)}, {first.function: (visible, started)}
     told = ended - min(first.told_before_end, float(seconds.min()))
 
     count = int((-(-pages // plan.batch_pages)).sum())
@@ -156,7 +156,7 @@ def simulate(plan: Plan, work: Workload, calibration: Calibration) -> Flow:
     seconds = draw.handler(second, np.ones(len(order)), size_of[order])
     seconds += cpu[order] / _speed(plan, plan.system.functions[second.function])
     started, ended, reading = _queue(plan, draw, found.batches, second, arrivals, seconds)
-    spans[second.function] = arrivals, started, ended
+    running[second.function], waiting[second.function] = (started, ended), (arrivals, started)
     counted_out = np.full(count, np.inf)
     counted_out[order] = ended - min(second.told_before_end, float(seconds.min()))
     arrivals = lanes.latest(file_of, counted_out, len(pages))
@@ -164,7 +164,9 @@ def simulate(plan: Plan, work: Workload, calibration: Calibration) -> Flow:
 
     arrivals[pages == 0] = np.inf
     order = order_of(arrivals)[: np.isfinite(arrivals).sum()]
-    done, closing, spans[third.function] = _stream(plan, draw, found, third, arrivals[order], pages[order])
+    arrivals = arrivals[order]
+    done, begun, closing, running[third.function] = _stream(plan, draw, found, third, arrivals, pages[order])
+    waiting[third.function] = arrivals, begun
     makespan = max(makespan, float(done.max(initial=0.0)))
     times = np.linspace(0.0, makespan, POINTS)
     return Flow(
@@ -173,8 +175,8 @@ def simulate(plan: Plan, work: Workload, calibration: Calibration) -> Flow:
         makespan=makespan,
         latencies=done - third.told_before_end - uploaded[order],
         times=times,
-        running={name: _between(times, begun, over) for name, (_, begun, over) in spans.items()},
-        waiting={name: _between(times, came, begun) for name, (came, begun, _) in spans.items()},
+        running={name: _between(times, *span) for name, span in running.items()},
+        waiting={name: _between(times, *span) for name, span in waiting.items()},
     )
 
 
@@ -275,7 +277,8 @@ def _queue(
 
 def _stream(
     plan: Plan, draw: _Draws, found: Chain, stage: Stage, arrivals: Floats, pages: NDArray[Any]
-) -> tuple[Floats, StageNumbers, tuple[Floats, Floats, Floats]]:
+) -> tuple[Floats, Floats, StageNumbers, tuple[Floats, Floats]]:
+    """(when each record is done, and begun; the stage; start and end of each invocation)."""
     function, count = plan.system.functions[stage.function], len(arrivals)
     speed, number = _speed(plan, function), plan.shards * found.closing.lanes
     without = msgspec.structs.replace
@@ -299,8 +302,8 @@ def _stream(
         stage.init_cpu / speed,
         IDLE_SECONDS,
     )
-    told = _numbers(stage, arrivals, done - each, numbers, int(numbers[8]))
-    return done, told, (arrivals, starts, stops)
+    begun = done - each
+    return done, begun, _numbers(stage, arrivals, begun, numbers, int(numbers[8])), (starts, stops)
 
 
 def _numbers(stage: Stage, arrivals: Floats, started: Floats, numbers: Floats, billed: int) -> StageNumbers:
@@ -316,7 +319,7 @@ def _numbers(stage: Stage, arrivals: Floats, started: Floats, numbers: Floats, b
         timed_out=int(timed_out),
         given_up=int(given_up),
         lanes=int(most),
-        utilisation=float(lane_seconds) / (span * most) if most else 0.0,
+        utilisation=float(lane_seconds / (span * most)) if most else 0.0,
         billed_ms=billed,
         began_seconds=began,
         ended_seconds=float(last),

@@ -44,6 +44,27 @@ def drawn(
     )
 
 
+def listed(
+    pages: NDArray[np.int32],
+    sizes: NDArray[np.int64],
+    files: int,
+    calibrated: int,
+    rate: float | None,
+    seed: int,
+) -> Workload:
+    """A workload of files that are known; of fewer when so many are not wanted, drawn evenly."""
+    generator = np.random.default_rng(np.random.SeedSequence([seed, 1]))
+    if files < len(pages):
+        chosen = generator.integers(0, len(pages), files)
+        pages, sizes = pages[chosen], sizes[chosen]
+    return Workload(
+        pages=pages,
+        uploaded=np.zeros(len(pages)) if rate is None else np.arange(len(pages)) / rate,
+        total_bytes=float(sizes.sum()),
+        source=generator.integers(0, calibrated, len(pages)),
+    )
+
+
 def counts_of(text: str, files: int, generator: np.random.Generator) -> NDArray[np.int32]:
     """Pages of each file: a number, "lognormal:MEDIAN,SIGMA", or a CSV file of pages,files. Raises
     `UsageError`.

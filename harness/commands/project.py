@@ -1,0 +1,197 @@
+"""`harness project`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.commands import choices
+from harness.errors import UsageError
+
+if TYPE_CHECKING:
+    from harness.commands.console import Screen
+    from harness.config import Config
+    from harness.fleet.calibration import Calibration
+    from harness.fleet.validation import Row
+
+NEW_TABLE_SHARDS = 4
+"""A new table on demand serves 4,000 writes a second, and a partition 1,000: four partitions, as many shards
+(DynamoDB developer guide, "DynamoDB on-demand capacity mode", "Best practices for designing partition keys").
+"""
+DEFAULT_PAGES = "10"
+DAYS_A_MONTH = 30
+
+
+def project(
+    files: Annotated[int, typer.Option(help="How many files.", min=1, max=200_000_000)] = 8_000_000,
+    calibration: Annotated[
+        Path | None, typer.Option(help="Folder of a run; without one, the project's sample is run.")
+    ] = None,
+    pages_per_file: Annotated[
+        str | None, typer.Option(help="A number, lognormal:MEDIAN,SIGMA, or a .csv of pages,files.")
+    ] = None,
+    inventory: Annotated[
+        Path | None, typer.Option(help="Your files: an S3 Inventory in CSV, or a listing with sizes.")
+    ] = None,
+    bytes_per_file: Annotated[
+        float, typer.Option(help="Bytes of a file; 6 TB in 8 million files by default.", min=0)
+    ] = 750_000,
+    rate: Annotated[
+        float | None, typer.Option(help="Files uploaded a second; all at once by default.", min=1e-6)
+    ] = None,
+    validate: Annotated[Path | None, typer.Option(help="Folder of a run to compare the fleet with.")] = None,
+    failure_rate: Annotated[
+        float, typer.Option(help="Part of the invocations that fail.", min=0.0, max=0.9)
+    ] = 0.0,
+    shards: Annotated[
+        int, typer.Option(help="Shards of the table's stream, one for each partition.", min=1, max=1000)
+    ] = NEW_TABLE_SHARDS,
+    cpu_factor: Annotated[
+        float | None,
+        typer.Option(help="How many times longer a Lambda vCPU takes than the calibration's core.", min=0.01),
+    ] = None,
+    batch_pages: choices.BatchPages = None,
+    memory: choices.Memory = None,
+    parameter: choices.Parameter = None,
+    template: choices.Template = None,
+    prices: choices.PriceTable = None,
+    free_tier: choices.FreeTier = False,
+    months: choices.Months = 1.0,
+    seed: choices.Seed = 0,
+    out: choices.Out = Path("runs/projection"),
+) -> None:
+    """What millions of files cost and how long they take, with intervals, without running a handler."""
+    from harness.runs import out_folder
+
+    config = choices.config(template)
+    parameters = choices.parameters(config, {"batch-pages": batch_pages, "memory": memory}, parameter or [])
+    if inventory is not None and pages_per_file is not None:
+        raise UsageError("--inventory tells the pages of each file: leave --pages-per-file out")
+    out_folder.check(out, "projection")
+    import msgspec
+
+    from harness.bill import prices as price_tables
+    from harness.cloud import deployment
+    from harness.cloud import template as templates
+    from harness.commands.console import Screen
+    from harness.commands.reporting import reporter
+    from harness.fleet import inventory as inventories
+    from harness.fleet import study, workload
+    from harness.fleet.projection import Plan
+
+    screen, table = Screen(), price_tables.load(prices)
+    with reporter() as write_report:
+        sizes = inventories.sizes(inventory) if inventory else None
+        known = _calibration(config, template, calibration, screen)
+        checked = _validation(
+            config, template, validate or calibration, screen, required=validate is not None
+        )
+        source = template or config.root / config.template
+        loaded = templates.load(source, parameters, kept=config.root / ".harness" / "translated")
+        with deployment.deployed(loaded, 0) as cloud:
+            system = cloud.system
+        days = loaded.parameters.get(config.parameters.get("record-days", ""), "")
+        plan = Plan(
+            system=system,
+            batch_pages=_batch_pages(config, loaded.parameters),
+            latencies=known.latencies,
+            cpu_factor=known.cpu_factor if cpu_factor is None else cpu_factor,
+            shards=shards,
+            failure_rate=failure_rate,
+            seed=seed,
+            months=months,
+            table_months=min(months, float(days) / DAYS_A_MONTH) if days else months,
+        )
+        said = pages_per_file or DEFAULT_PAGES
+        counts = None if sizes is None else inventories.pages(sizes, known.bytes_a_page)
+
+        def make(number: int) -> workload.Workload:
+            if counts is not None and sizes is not None:
+                return workload.listed(counts, sizes, number, len(known.pages), rate, seed)
+            return workload.drawn(number, said, len(known.pages), bytes_per_file, rate, seed)
+
+        numbers = study.answer(
+            study.Question(
+                plan=plan,
+                calibration=known,
+                files=files if counts is None else len(counts),
+                workload=make,
+                pages_said=said if counts is None else f"of {inventory}",
+                prices=table,
+                free_tier=free_tier,
+                estimate=config.estimate,
+                validation=checked,
+            ),
+            screen.progress,
+        )
+        with out_folder.held(out, out_folder.Kind("projection", ("summary.json", "report.html"), "results")):
+            (out / "summary.json").write_bytes(msgspec.json.format(msgspec.json.encode(numbers), indent=1))
+            write_report(out)
+    screen.projection(numbers, out)
+
+
+def _batch_pages(config: "Config", parameters: dict[str, str]) -> int:
+    name = config.parameters.get("batch-pages", "")
+    if not parameters.get(name, "").isdigit():
+        raise UsageError(
+            "[tool.harness.parameters] batch-pages must name the template's parameter of that meaning"
+        )
+    return int(parameters[name])
+
+
+def _calibration(
+    config: "Config", template: Path | None, folder: Path | None, screen: "Screen"
+) -> "Calibration":
+    """Of a run's folder; else of the project's sample, which is run now."""
+    from harness.fleet import calibration as calibrations
+
+    if folder is not None:
+        return calibrations.load(folder)
+    from harness.runs import application, inputs
+    from harness.runs import run as runs
+
+    files = inputs.collect([application.sample(config)], config.input_suffixes)
+    finished = runs.run(config, files, choices.options(config, template, {}, seed=0), screen.progress)
+    if isinstance(finished.calibration, str):
+        raise UsageError(f"the sample gives no calibration: {finished.calibration}")
+    return finished.calibration
+
+
+def _validation(
+    config: "Config", template: Path | None, folder: Path | None, screen: "Screen", required: bool
+) -> "list[Row]":
+    """The fleet against an emulated run: the one that is named, or the calibration's own."""
+    if folder is None or not folder.is_dir():
+        return []
+    import json
+
+    from harness import recorder
+    from harness.bill import prices as price_tables
+    from harness.cloud import deployment
+    from harness.cloud import template as templates
+    from harness.fleet import calibration as calibrations
+    from harness.fleet import validation
+    from harness.fleet.projection import Plan
+
+    try:
+        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+        events = list(recorder.read(folder / "trace.jsonl"))
+        parameters, lines, factor = summary["parameters"], summary["bill"]["lines"], summary["cpuFactor"]
+    except (OSError, ValueError, KeyError) as error:
+        if not required:
+            return []
+        raise UsageError(f"{folder} holds no run that the fleet can be compared with: {error}") from error
+    known = calibrations.load(folder)
+    loaded = templates.load(template or config.root / config.template, parameters)
+    with deployment.deployed(loaded, 0) as cloud:
+        plan = Plan(
+            system=cloud.system,
+            batch_pages=_batch_pages(config, parameters),
+            latencies=known.latencies,
+            cpu_factor=factor,
+            shards=config.stream_shards,
+        )
+    with screen.progress("Comparing with the run", 1) as tell:
+        rows = validation.validate(plan, validation.replay(known), known, events, lines, price_tables.load())
+        tell(1)
+    return rows

@@ -1,0 +1,216 @@
+"""A whole projection: the fleet, its bill with intervals, the estimate beside it, and other ways to do it."""
+
+import resource
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+import msgspec
+import numpy as np
+
+from harness.bill.bill import Bill, Line, bill
+from harness.bill.prices import Prices
+from harness.config import Estimate
+from harness.fleet import uncertainty
+from harness.fleet.alternatives import alternatives
+from harness.fleet.calibration import Calibration, chain
+from harness.fleet.projection import Flow, Plan, quantities, simulate
+from harness.fleet.validation import Row
+from harness.fleet.workload import Workload
+
+PAGES_BESIDE = (1, 3, 10, 25)
+"""Pages a file that are shown side by side, since nobody knows how many there are."""
+BREAK_EVEN_PAGES = (1, 2, 3, 5, 8, 10, 15, 20, 25)
+KIND = "projection"
+
+
+class Progress(Protocol):
+    """Shows how far a long step is."""
+
+    def __call__(self, title: str, total: int) -> AbstractContextManager[Callable[[int], None]]: ...
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be projected. workload: makes one of so many files, all alike."""
+
+    plan: Plan
+    calibration: Calibration
+    files: int
+    workload: Callable[[int], Workload]
+    pages_said: str
+    prices: Prices
+    free_tier: bool = False
+    estimate: Estimate | None = None
+    validation: Sequence[Row] = ()
+
+
+def answer(asked: Question, progress: Progress) -> dict[str, Any]:
+    """summary.json of a projection. Raises `UsageError` for what the fleet does not model."""
+    began = time.monotonic()
+    plan, known = asked.plan, asked.calibration
+    with progress("Simulating the fleet", 1) as tell:
+        work = asked.workload(asked.files)
+        flow = simulate(plan, work, known)
+        made = bill(quantities(plan, work, known, flow), asked.prices, asked.free_tier)
+        tell(1)
+    simulated = time.monotonic() - began
+    small = uncertainty.Small(plan, known, asked.prices, asked.free_tier, asked.files, asked.workload)
+    base = small.case()
+    with progress("Drawing intervals", uncertainty.REPLICATES) as tell:
+        found = uncertainty.intervals(small, base, plan.seed, tell)
+    pages = float(work.pages.sum())
+    others = alternatives(small, base, plan, chain(plan.system), flow, made.total, pages, asked.prices)
+    dollars = asked.estimate.total[1] if asked.estimate and asked.estimate.total else made.total
+    return {
+        "kind": KIND,
+        "files": len(work.pages),
+        "pages": int(pages),
+        "pagesPerFile": asked.pages_said,
+        "batches": flow.batches,
+        "makespanSeconds": flow.makespan,
+        "makespanLow": flow.makespan * found.makespan[0],
+        "makespanHigh": flow.makespan * found.makespan[1],
+        "peakConcurrency": int(np.sum(list(flow.running.values()), axis=0).max()),
+        "fileLatency": _quantiles(flow),
+        "stages": [msgspec.to_builtins(stage) for stage in flow.stages],
+        "overTime": {
+            "seconds": flow.times.tolist(),
+            "running": {name: one.tolist() for name, one in flow.running.items()},
+            "waiting": {name: one.tolist() for name, one in flow.waiting.items()},
+        },
+        "bill": _bill(made, found),
+        "seedEstimate": _compared(asked.estimate, made, found, len(work.pages)) if asked.estimate else [],
+        "pagesBeside": [_beside(small, count, flow, base, made) for count in PAGES_BESIDE],
+        "breakEven": {
+            "dollars": dollars,
+            "points": [
+                {"pagesPerFile": count, "secondsPerPage": seconds}
+                for count, seconds in uncertainty.break_even(small, known, dollars, BREAK_EVEN_PAGES)
+            ],
+            "secondsPerPageNow": _seconds_a_page(asked),
+        },
+        "tornado": [msgspec.to_builtins(swing) for swing in uncertainty.tornado(small, base)],
+        "ranges": [msgspec.to_builtins(one) for one in uncertainty.RANGES],
+        "alternatives": [msgspec.to_builtins(one) for one in others],
+        "validation": [
+            {**msgspec.to_builtins(row), "difference": row.difference} for row in asked.validation
+        ],
+        "scaledFleet": {
+            "files": min(asked.files, uncertainty.SCALED_FILES),
+            "billError": base.total / made.total - 1,
+            "makespanError": base.makespan / flow.makespan - 1 if flow.makespan else 0.0,
+        },
+        "calibration": {
+            "made": known.made,
+            "files": len(known.pages),
+            "pages": sum(map(len, known.pages)),
+            "secondsPerPage": _seconds_a_page(asked) / plan.cpu_factor,
+            "cpuFactor": plan.cpu_factor,
+        },
+        "months": plan.months,
+        "tableMonths": plan.table_months,
+        "shards": plan.shards,
+        "method": "each stage alone, exactly: no limit is shared",
+        "simulationSeconds": simulated,
+        "realSeconds": time.monotonic() - began,
+        "peakMemoryMb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000,
+    }
+
+
+def _seconds_a_page(asked: Question) -> float:
+    pages = np.concatenate([np.asarray(one) for one in asked.calibration.pages])
+    return float(pages.mean()) * asked.plan.cpu_factor
+
+
+def _quantiles(flow: Flow) -> dict[str, float]:
+    if not len(flow.latencies):
+        return {"p50": 0.0, "p95": 0.0, "p99": 0.0}
+    values = np.quantile(flow.latencies, (0.5, 0.95, 0.99))
+    return {name: float(value) for name, value in zip(("p50", "p95", "p99"), values, strict=True)}
+
+
+def _bill(made: Bill, found: uncertainty.Intervals) -> dict[str, Any]:
+    lines = []
+    for line in made.lines:
+        low, high = found.lines.get((line.resource, line.item), (1.0, 1.0))
+        lines.append(msgspec.to_builtins(line) | {"low": line.dollars * low, "high": line.dollars * high})
+    whole: dict[str, Any] = msgspec.to_builtins(made)
+    return whole | {
+        "low": made.total * found.total[0],
+        "high": made.total * found.total[1],
+        "lines": lines,
+    }
+
+
+def _compared(
+    estimate: Estimate, made: Bill, found: uncertainty.Intervals, files: int
+) -> list[dict[str, Any]]:
+    """The estimate beside the projection, for as many files."""
+    share = files / estimate.files
+    rows = []
+    for service, (low, high) in estimate.services.items():
+        lines = [line for line in made.lines if line.service == service]
+        dollars = sum(line.dollars for line in lines)
+        ends = found.services.get(service, (1.0, 1.0))
+        rows.append(_row(service, (low * share, high * share), dollars, ends, _why(lines)))
+    rest = [line for line in made.lines if line.service not in estimate.services]
+    for service in sorted({line.service for line in rest}):
+        lines = [line for line in rest if line.service == service]
+        ends = found.services.get(service, (1.0, 1.0))
+        rows.append(_row(service, None, sum(line.dollars for line in lines), ends, _why(lines)))
+    if estimate.total:
+        ends = (estimate.total[0] * share, estimate.total[1] * share)
+        rows.append(_row("total", ends, made.total, found.total, _why(made.lines)))
+    return rows
+
+
+def _row(
+    service: str,
+    estimated: tuple[float, float] | None,
+    dollars: float,
+    ends: tuple[float, float],
+    why: str,
+) -> dict[str, Any]:
+    low, high = dollars * ends[0], dollars * ends[1]
+    if estimated is None:
+        verdict = "not in the estimate"
+    elif low > estimated[1]:
+        verdict = "above"
+    elif high < estimated[0]:
+        verdict = "below"
+    elif estimated[0] <= low and high <= estimated[1]:
+        verdict = "holds"
+    else:
+        verdict = "may hold"
+    return {
+        "service": service,
+        "low": estimated[0] if estimated else None,
+        "high": estimated[1] if estimated else None,
+        "projected": dollars,
+        "projectedLow": low,
+        "projectedHigh": high,
+        "verdict": verdict,
+        "why": why,
+    }
+
+
+def _why(lines: Sequence[Line]) -> str:
+    """The line that decides a sum."""
+    if not lines:
+        return ""
+    line = max(lines, key=lambda one: one.dollars)
+    return f"{line.resource} {line.item}: {line.quantity:,.0f} {line.unit} x ${line.unit_price:.10f}".rstrip(
+        "0"
+    )
+
+
+def _beside(
+    small: uncertainty.Small, pages: int, flow: Flow, base: uncertainty.Case, made: Bill
+) -> Mapping[str, float]:
+    case = small.case(pages=pages)
+    return {
+        "pagesPerFile": pages,
+        "dollars": case.total * made.total / base.total,
+        "makespanSeconds": case.makespan * flow.makespan / base.makespan,
+    }
