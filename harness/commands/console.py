@@ -213,7 +213,7 @@ def _estimate(numbers: Mapping[str, Any]) -> Table:
     for row in numbers["seedEstimate"]:
         said = f"${row['low']:,.0f} - {row['high']:,.0f}" if row["low"] is not None else ""
         ends = f"${row['projectedLow']:,.0f} - {row['projectedHigh']:,.0f}"
-        table.add_row(row["service"], said, dollars(row["projected"]), ends, row["verdict"])
+        table.add_row(row["service"], said, f"${row['projected']:,.2f}", ends, row["verdict"])
     if not numbers["seedEstimate"]:
         bill = numbers["bill"]
         table.add_row(

@@ -11,6 +11,9 @@ import math
 import numba
 import numpy as np
 
+SHORTEST_SECONDS = 0.001
+"""Of a handler, where what is left over of a fit would make it shorter."""
+
 jit = numba.njit(cache=True, nogil=True)
 
 
@@ -83,10 +86,23 @@ def _pop_pair(times: np.ndarray, items: np.ndarray, size: int) -> int:
 
 
 @jit
+def _pick(pool: np.ndarray, state: np.ndarray) -> float:
+    """One of the values, drawn by a xorshift generator (Marsaglia 2003); the array holds its state."""
+    drawn = state[0]
+    drawn ^= drawn << np.uint64(13)
+    drawn ^= drawn >> np.uint64(7)
+    drawn ^= drawn << np.uint64(17)
+    state[0] = drawn
+    return float(pool[int((drawn >> np.uint64(32)) * np.uint64(len(pool)) >> np.uint64(32))])
+
+
+@jit
 def queue_stage(
     arrivals: np.ndarray,
-    before: np.ndarray,
+    receive: np.ndarray,
+    invoke: np.ndarray,
     handler: np.ndarray,
+    left: np.ndarray,
     after: np.ndarray,
     cold: np.ndarray,
     init_seconds: float,
@@ -100,23 +116,25 @@ def queue_stage(
     receives: int,
     timeout: float,
     seed: int,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Messages of a queue through a mapping with one message an invocation.
 
-    arrivals: when each becomes visible, ascending. before, handler, after: seconds from a lane's taking the
-    message to its invocation, of the handler, and from its end to the lane's next message. cold: seconds that
-    a new environment takes before its init, drawn for each message; init_seconds: of that, which is billed.
-    growth lanes are added every `period` seconds, up to `most`, while all lanes are busy and messages wait.
+    arrivals: when each becomes visible, ascending. handler: seconds of each one's handler, to which one of
+    `left` is added, drawn. receive, invoke, after: seconds, drawn, from a lane's taking a message to its
+    having it, from there to the invocation, and from its end to the lane's next message. cold: seconds,
+    drawn, that a new environment takes before its init; init_seconds: of that, which is billed. growth
+    lanes are added every `period` seconds, up to `most`, while all lanes are busy and messages wait.
     failure_rate: probability that an invocation fails, at a moment of the handler that is drawn evenly; the
     message comes back `visibility` seconds after it was taken, `receives` times at most.
 
-    Returns (start of the last invocation, its end or infinity for a message that was given up, billed ms of
-    all its invocations, [invocations, cold ones, failed ones, timed out, given up, lanes at most, lane
-    seconds, seconds until the last end]).
+    Returns (start of the last invocation, its end or infinity for a message that was given up, [invocations,
+    cold ones, failed ones, timed out, given up, lanes at most, lane seconds, seconds until the last end,
+    billed ms]).
     """
-    np.random.seed(seed)
-    count = len(arrivals)
-    started, ended, billed = np.empty(count), np.empty(count), np.zeros(count, dtype=np.int64)
+    state = np.array([np.uint64(seed) * np.uint64(2) + np.uint64(88172645463325253)])
+    chances = np.linspace(0.0, 1.0, 4_097)[:-1] + 0.5 / 4_096
+    count, billed = len(arrivals), 0
+    started, ended = np.empty(count), np.empty(count)
     lanes = np.zeros(most + 1)
     busy = np.empty(2 * most + 2)  # ends of running invocations
     idle = np.empty(2 * most + 2)  # a stack of idle environments: since when each
@@ -146,7 +164,7 @@ def queue_stage(
                     wanted += 1
             check += period
         taken = max(due, lanes[0])
-        begins = taken + before[item]
+        begins = taken + _pick(receive, state) + _pick(invoke, state)
         while number_busy and busy[0] <= begins:
             idle[number_idle] = busy[0]
             number_idle += 1
@@ -157,23 +175,23 @@ def queue_stage(
         else:
             number_idle -= 1
         init = init_seconds if is_cold else 0.0
-        begun = begins + (cold[item] + init if is_cold else 0.0)
-        seconds = handler[item]
-        fails = failure_rate > 0 and np.random.random() < failure_rate
+        begun = begins + (_pick(cold, state) + init if is_cold else 0.0)
+        seconds = max(SHORTEST_SECONDS, handler[item] + _pick(left, state))
+        fails = failure_rate > 0 and _pick(chances, state) < failure_rate
         if fails:
-            seconds *= np.random.random()
+            seconds *= _pick(chances, state)
         dies = seconds > timeout
         if dies:
             seconds = timeout
         ends = begun + seconds
         invocations += 1
         colds += is_cold
-        billed[item] += math.ceil((init + seconds) * 1000 - 1e-6)
+        billed += math.ceil((init + seconds) * 1000 - 1e-6)
         if dies:
             timed_out += 1
         else:
             number_busy = _push(busy, number_busy, ends)
-        free = ends + (0.0 if fails or dies else after[item])
+        free = ends + (0.0 if fails or dies else _pick(after, state))
         number_lanes = _pop(lanes, number_lanes)
         number_lanes = _push(lanes, number_lanes, free)
         if check == math.inf and lanes[0] > taken:
@@ -200,9 +218,10 @@ def queue_stage(
                     retry_times, retry_items, number_retries, max(taken + visibility, ends), item
                 )
     numbers = np.array(
-        [invocations, colds, failed, timed_out, given_up, wanted, lane_seconds, last], dtype=np.float64
+        [invocations, colds, failed, timed_out, given_up, wanted, lane_seconds, last, billed],
+        dtype=np.float64,
     )
-    return started, ended, billed, numbers
+    return started, ended, numbers
 
 
 @jit
@@ -212,22 +231,24 @@ def stream_stage(
     lanes: int,
     poll: float,
     batch: int,
-    before: np.ndarray,
+    invoke: np.ndarray,
     base: np.ndarray,
     each: np.ndarray,
     cold: np.ndarray,
     init_seconds: float,
     idle_seconds: float,
+    seed: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Records of a stream through a mapping: in order, one batch of up to `batch` at a time in each lane.
 
     arrivals: when each record is written, ascending; it is seen at the next multiple of `poll`. An invocation
-    takes `base` of its first record and `each` of all; a record is done when its part is.
+    takes one of `base`, drawn, and `each` of its records; a record is done when its part is.
 
     Returns (when each is done, start and end of each invocation, [invocations, cold ones, 0, 0, 0, lanes,
     lane seconds, last end, billed ms]).
     """
     count = len(arrivals)
+    state = np.array([np.uint64(seed) * np.uint64(2) + np.uint64(88172645463325253)])
     done, starts, stops = np.empty(count), np.empty(count), np.empty(count)
     first = np.zeros(lanes + 1, dtype=np.int64)
     for record in range(count):
@@ -251,8 +272,7 @@ def stream_stage(
     while waiting:
         taken, lane = times[0], items[0]
         waiting = _pop_pair(times, items, waiting)
-        head = order[following[lane]]
-        begins = taken + before[head]
+        begins = taken + _pick(invoke, state)
         while number_busy and busy[0] <= begins:
             idle[number_idle] = busy[0]
             number_idle += 1
@@ -260,8 +280,8 @@ def stream_stage(
         is_cold = number_idle == 0 or begins - idle[number_idle - 1] > idle_seconds
         number_idle = 0 if is_cold else number_idle - 1
         init = init_seconds if is_cold else 0.0
-        begun = begins + (cold[head] + init if is_cold else 0.0)
-        seconds, number = base[head], 0
+        begun = begins + (_pick(cold, state) + init if is_cold else 0.0)
+        seconds, number = _pick(base, state), 0
         while following[lane] < first[lane + 1] and number < batch:
             record = order[following[lane]]
             if (math.floor(arrivals[record] / poll) + 1) * poll > taken:

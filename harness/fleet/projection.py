@@ -5,7 +5,9 @@ so a system whose mappings together may need more than the account's concurrency
 """
 
 from collections.abc import Iterator, Mapping
-from math import ceil, exp
+from functools import cache
+from math import ceil
+from statistics import NormalDist
 from typing import Any
 
 import msgspec
@@ -94,6 +96,8 @@ class Flow(msgspec.Struct, frozen=True):
     waiting: dict[str, NDArray[np.int64]]
 
 
+POOL = 4_096
+"""Values that a latency may have in the compiled stages."""
 POINTS = 240
 """Moments at which concurrency and depth are told."""
 
@@ -142,7 +146,7 @@ def simulate(plan: Plan, work: Workload, calibration: Calibration) -> Flow:
     first, second, third = calibration.stages
     uploaded, visible, pages, source = _told(plan, draw, found, work)
 
-    seconds = draw.handler(first, np.ones(len(pages)), pages)
+    seconds = _Handler.of(plan, first).seconds(pages)
     started, ended, opening = _queue(plan, draw, found.files, first, visible, seconds)
     running, waiting = {first.function: (started, ended)}, {first.function: (visible, started)}
     told = ended - min(first.told_before_end, float(seconds.min()))
@@ -153,7 +157,7 @@ def simulate(plan: Plan, work: Workload, calibration: Calibration) -> Flow:
     arrivals = told[file_of]
     order = order_of(arrivals)[: np.isfinite(arrivals).sum()]
     arrivals = arrivals[order]
-    seconds = draw.handler(second, np.ones(len(order)), size_of[order])
+    seconds = _Handler.of(plan, second).seconds(size_of[order])
     seconds += cpu[order] / _speed(plan, plan.system.functions[second.function])
     started, ended, reading = _queue(plan, draw, found.batches, second, arrivals, seconds)
     running[second.function], waiting[second.function] = (started, ended), (arrivals, started)
@@ -219,26 +223,22 @@ class _Draws:
         self._plan = plan
         self._generator = np.random.default_rng(np.random.SeedSequence(plan.seed))
 
+    def _chosen(self, service: str, operation: str) -> Distribution:
+        table = self._plan.latencies
+        return table.get(f"{service}.{operation}") or table.get(service) or table["default"]
+
     def __call__(self, service: str, operation: str, count: int) -> Floats:
         """Seconds that so many answers of AWS take."""
-        table = self._plan.latencies
-        chosen = table.get(f"{service}.{operation}") or table.get(service) or table["default"]
+        chosen = self._chosen(service, operation)
         drawn = self._generator.standard_normal(count, dtype=np.float32)
-        if chosen.sigma:
-            np.multiply(drawn, chosen.sigma, out=drawn)
-            np.exp(drawn, out=drawn)
-            return drawn.astype(np.float64) * (chosen.median_ms / 1000)
-        return np.full(count, chosen.median_ms / 1000)
+        np.multiply(drawn, chosen.sigma, out=drawn)
+        np.exp(drawn, out=drawn)
+        return drawn.astype(np.float64) * (chosen.median_ms / 1000)
 
-    def handler(self, stage: Stage, records: NDArray[Any], pages: NDArray[Any]) -> Floats:
-        """Seconds of invocations, without what is recorded by page."""
-        speed = _speed(self._plan, self._plan.system.functions[stage.function])
-        chosen = self._generator.integers(0, len(stage.cpu.residuals), len(pages))
-        left = np.asarray(stage.cpu.residuals) / speed + np.asarray(stage.wait.residuals)
-        each = stage.cpu.per_page / speed + stage.wait.per_page
-        fixed = stage.cpu.fixed / speed + stage.wait.fixed
-        one = stage.cpu.per_record / speed + stage.wait.per_record
-        seconds: Floats = np.maximum(1e-3, each * pages + one * records + fixed + left[chosen])
+    def pool(self, service: str, operation: str) -> Floats:
+        """Seconds that an answer may take, each as likely as the others."""
+        chosen = self._chosen(service, operation)
+        seconds: Floats = np.exp(chosen.sigma * _normal_quantiles()) * (chosen.median_ms / 1000)
         return seconds
 
     def lanes(self, count: int, number: int) -> NDArray[np.int64]:
@@ -248,18 +248,49 @@ class _Draws:
         return int(self._generator.integers(0, 2**31))
 
 
+@cache
+def _normal_quantiles() -> Floats:
+    """The middles of so many equal parts of the normal distribution."""
+    normal = NormalDist()
+    return np.array([normal.inv_cdf((place + 0.5) / POOL) for place in range(POOL)])
+
+
+class _Handler(msgspec.Struct, frozen=True):
+    """Seconds of a stage's handler at its function's speed: by record and page, fixed, and what is left."""
+
+    per_record: float
+    per_page: float
+    fixed: float
+    left: Floats
+
+    @classmethod
+    def of(cls, plan: Plan, stage: Stage) -> "_Handler":
+        speed = _speed(plan, plan.system.functions[stage.function])
+        return cls(
+            stage.cpu.per_record / speed + stage.wait.per_record,
+            stage.cpu.per_page / speed + stage.wait.per_page,
+            stage.cpu.fixed / speed + stage.wait.fixed,
+            np.asarray(stage.cpu.residuals) / speed + np.asarray(stage.wait.residuals),
+        )
+
+    def seconds(self, pages: NDArray[Any]) -> Floats:
+        """Of invocations with one record each, without what is left."""
+        return self.per_page * pages + (self.per_record + self.fixed)
+
+
 def _queue(
     plan: Plan, draw: _Draws, source: SqsSource, stage: Stage, arrivals: Floats, seconds: Floats
 ) -> tuple[Floats, Floats, StageNumbers]:
-    function, count = plan.system.functions[stage.function], len(arrivals)
+    function = plan.system.functions[stage.function]
     mapping, redelivery = lanes_of(source), plan.system.redelivery[source.queue_arn]
-    receive = draw("sqs", "ReceiveMessage", count)
-    started, ended, billed, numbers = lanes.queue_stage(
+    started, ended, numbers = lanes.queue_stage(
         arrivals,
-        receive + draw("event", "invoke", count),
+        draw.pool("sqs", "ReceiveMessage"),
+        draw.pool("event", "invoke"),
         seconds,
-        draw("sqs", "DeleteMessageBatch", count),
-        draw("lambda", "environment", count),
+        _Handler.of(plan, stage).left,
+        draw.pool("sqs", "DeleteMessageBatch"),
+        draw.pool("lambda", "environment"),
         stage.init_cpu / _speed(plan, function),
         mapping.most if plan.grown else mapping.at_start,
         mapping.most,
@@ -272,42 +303,35 @@ def _queue(
         float(function.timeout_seconds),
         draw.seed(),
     )
-    return started, ended, _numbers(stage, arrivals, started, numbers, int(billed.sum()))
+    return started, ended, _numbers(stage, arrivals, started, numbers)
 
 
 def _stream(
     plan: Plan, draw: _Draws, found: Chain, stage: Stage, arrivals: Floats, pages: NDArray[Any]
 ) -> tuple[Floats, Floats, StageNumbers, tuple[Floats, Floats]]:
     """(when each record is done, and begun; the stage; start and end of each invocation)."""
-    function, count = plan.system.functions[stage.function], len(arrivals)
-    speed, number = _speed(plan, function), plan.shards * found.closing.lanes
-    without = msgspec.structs.replace
-    base = draw.handler(
-        without(stage, cpu=without(stage.cpu, per_record=0.0), wait=without(stage.wait, per_record=0.0)),
-        np.ones(count),
-        np.zeros(count),
-    )
-    one = stage.cpu.per_record / speed + stage.wait.per_record
-    each = one + (stage.cpu.per_page / speed + stage.wait.per_page) * pages
+    number, handler = plan.shards * found.closing.lanes, _Handler.of(plan, stage)
+    each = handler.per_record + handler.per_page * pages
     done, starts, stops, numbers = lanes.stream_stage(
         arrivals,
-        draw.lanes(count, number),
+        draw.lanes(len(arrivals), number),
         number,
         STREAM_POLL_SECONDS,
         found.closing.batch_size,
-        draw("event", "invoke", count),
-        base,
+        draw.pool("event", "invoke"),
+        np.maximum(0.0, handler.fixed + handler.left),
         each,
-        draw("lambda", "environment", count),
-        stage.init_cpu / speed,
+        draw.pool("lambda", "environment"),
+        stage.init_cpu / _speed(plan, plan.system.functions[stage.function]),
         IDLE_SECONDS,
+        draw.seed(),
     )
     begun = done - each
-    return done, begun, _numbers(stage, arrivals, begun, numbers, int(numbers[8])), (starts, stops)
+    return done, begun, _numbers(stage, arrivals, begun, numbers), (starts, stops)
 
 
-def _numbers(stage: Stage, arrivals: Floats, started: Floats, numbers: Floats, billed: int) -> StageNumbers:
-    invocations, colds, failed, timed_out, given_up, most, lane_seconds, last = numbers[:8]
+def _numbers(stage: Stage, arrivals: Floats, started: Floats, numbers: Floats) -> StageNumbers:
+    invocations, colds, failed, timed_out, given_up, most, lane_seconds, last, billed = numbers
     began = float(arrivals[0]) if len(arrivals) else 0.0
     span = max(1e-9, float(last) - began)
     return StageNumbers(
@@ -320,7 +344,7 @@ def _numbers(stage: Stage, arrivals: Floats, started: Floats, numbers: Floats, b
         given_up=int(given_up),
         lanes=int(most),
         utilisation=float(lane_seconds / (span * most)) if most else 0.0,
-        billed_ms=billed,
+        billed_ms=int(billed),
         began_seconds=began,
         ended_seconds=float(last),
         mean_wait_seconds=float((started - arrivals).mean()) if len(arrivals) else 0.0,
@@ -442,8 +466,3 @@ def _keys(plan: Plan, flow: Flow) -> Iterator[Quantity]:
                 ceil(max(1e-9, stage.ended_seconds - stage.began_seconds) / kept) for stage in flow.stages
             )
             yield Quantity("kms.requests", "requests for its key", resource, asked)
-
-
-def seconds_of(distribution: Distribution) -> float:
-    """The mean of a latency."""
-    return distribution.median_ms / 1000 * exp(distribution.sigma**2 / 2)

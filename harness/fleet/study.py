@@ -174,7 +174,7 @@ def _row(
 ) -> dict[str, Any]:
     low, high = dollars * ends[0], dollars * ends[1]
     if estimated is None:
-        verdict = "not in the estimate"
+        verdict = "not estimated"
     elif low > estimated[1]:
         verdict = "above"
     elif high < estimated[0]:
