@@ -65,7 +65,7 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 class Calibration(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """See `of_run`. pages: CPU seconds of each page, by file; sizes: bytes of each file; uploaded: when it
-    came, in virtual seconds.
+    came, in virtual seconds; heard: when the first queue had its message.
     """
 
     version: int
@@ -76,6 +76,7 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     pages: tuple[tuple[float, ...], ...]
     sizes: tuple[int, ...]
     uploaded: tuple[float, ...]
+    heard: tuple[float, ...]
     stages: tuple[Stage, ...]
     stored: tuple[Stored, ...]
     batch_bytes: Line
@@ -185,10 +186,30 @@ class _Reader:
             pages=tuple(tuple(values) for values in known.values()),
             sizes=tuple(self._uploaded[key][0] for key in known),
             uploaded=tuple(self._uploaded[key][1] for key in known),
+            heard=self._heard(list(known)),
             stages=stages,
             stored=tuple(self._stored()),
             batch_bytes=self._batch_bytes(),
         )
+
+    def _heard(self, keys: Sequence[str]) -> tuple[float, ...]:
+        """When the first queue had each file's message: it gives them out in the order in which they came."""
+        queue = self._chain.files.queue_arn.rpartition(":")[2]
+        sent = [
+            event.t
+            for event in self._seen.events
+            if isinstance(event, Call) and event.target == queue and event.operation == "SendMessage"
+        ]
+        opened = sorted(
+            (event.start, event.request)
+            for event in self._seen.events
+            if isinstance(event, Invocation) and event.function == self._chain.files.function
+        )
+        heard: dict[str, float] = {}
+        for (start, request), came in zip(opened, sorted(sent), strict=False):
+            for key in self._keys(self._calls.get(request, [])):
+                heard.setdefault(key, min(start, came))
+        return tuple(heard.get(key, self._uploaded[key][1]) for key in keys)
 
     def _keys(self, calls: Sequence[Call]) -> set[str]:
         """Uploads that an invocation's calls were about."""

@@ -86,14 +86,20 @@ def _pop_pair(times: np.ndarray, items: np.ndarray, size: int) -> int:
 
 
 @jit
-def _pick(pool: np.ndarray, state: np.ndarray) -> float:
-    """One of the values, drawn by a xorshift generator (Marsaglia 2003); the array holds its state."""
+def _uniform(state: np.ndarray) -> float:
+    """From 0 to 1, by a xorshift generator (Marsaglia 2003) whose state is the array's one element."""
     drawn = state[0]
     drawn ^= drawn << np.uint64(13)
     drawn ^= drawn >> np.uint64(7)
     drawn ^= drawn << np.uint64(17)
     state[0] = drawn
-    return float(pool[int((drawn >> np.uint64(32)) * np.uint64(len(pool)) >> np.uint64(32))])
+    return float(drawn >> np.uint64(11)) / 9007199254740992.0
+
+
+@jit
+def _pick(pool: np.ndarray, state: np.ndarray) -> float:
+    """One of the values, each as likely as the others."""
+    return float(pool[int(_uniform(state) * len(pool))])
 
 
 @jit
@@ -132,7 +138,6 @@ def queue_stage(
     billed ms]).
     """
     state = np.array([np.uint64(seed) * np.uint64(2) + np.uint64(88172645463325253)])
-    chances = np.linspace(0.0, 1.0, 4_097)[:-1] + 0.5 / 4_096
     count, billed = len(arrivals), 0
     started, ended = np.empty(count), np.empty(count)
     lanes = np.zeros(most + 1)
@@ -177,9 +182,9 @@ def queue_stage(
         init = init_seconds if is_cold else 0.0
         begun = begins + (_pick(cold, state) + init if is_cold else 0.0)
         seconds = max(SHORTEST_SECONDS, handler[item] + _pick(left, state))
-        fails = failure_rate > 0 and _pick(chances, state) < failure_rate
+        fails = failure_rate > 0 and _uniform(state) < failure_rate
         if fails:
-            seconds *= _pick(chances, state)
+            seconds *= _uniform(state)
         dies = seconds > timeout
         if dies:
             seconds = timeout

@@ -194,6 +194,8 @@ def _told(
     files = len(work.pages) + tests
     uploaded = np.concatenate([work.uploaded, np.zeros(tests)])
     visible = uploaded + draw("event", "s3", files) + draw("sqs", "SendMessage", files)
+    if work.heard is not None:
+        visible[: len(work.heard)] = work.heard
     order = order_of(visible)
     pages = np.concatenate([work.pages, np.zeros(tests, dtype=np.int32)])
     source = np.concatenate([work.source, np.zeros(tests, dtype=np.int64)])

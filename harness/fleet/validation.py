@@ -42,6 +42,7 @@ def replay(calibration: Calibration) -> Workload:
         total_bytes=float(sum(calibration.sizes)),
         source=np.arange(len(calibration.pages)),
         in_order=True,
+        heard=np.array(calibration.heard),
     )
 
 

@@ -17,7 +17,8 @@ MOST_PAGES = 65_535
 
 class Workload(msgspec.Struct, frozen=True, kw_only=True):
     """pages: of each file; uploaded: when each comes, virtual seconds; total_bytes: of all files; source: the
-    calibrated file whose pages each file's are like; in_order: they are those very pages.
+    calibrated file whose pages each file's are like; in_order: they are those very pages. heard: when the
+    first queue has each file's message, where that is known.
     """
 
     pages: NDArray[np.int32]
@@ -25,6 +26,7 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
     total_bytes: float
     source: NDArray[np.int64]
     in_order: bool = False
+    heard: NDArray[np.float64] | None = None
 
 
 def drawn(

@@ -1,0 +1,152 @@
+"""The compiled stages against closed forms of queueing theory, and against what AWS documents of mappings."""
+
+import math
+
+import numpy as np
+import pytest
+
+from harness.fleet import lanes
+from harness.fleet.ordering import order_of
+
+NOTHING = np.zeros(1)
+
+
+def stage(arrivals, seconds, lanes_at_start: int, **changed):
+    """A stage without overhead, in which nothing fails and no environment is ever cold again."""
+    settings = {
+        "receive": NOTHING,
+        "invoke": NOTHING,
+        "handler": np.asarray(seconds, dtype=float),
+        "left": NOTHING,
+        "after": NOTHING,
+        "cold": NOTHING,
+        "init_seconds": 0.0,
+        "at_start": lanes_at_start,
+        "most": lanes_at_start,
+        "growth": 5,
+        "period": 1.0,
+        "idle_seconds": 1e18,
+        "failure_rate": 0.0,
+        "visibility": 30.0,
+        "receives": 5,
+        "timeout": 1e18,
+        "seed": 1,
+    } | changed
+    return lanes.queue_stage(np.asarray(arrivals, dtype=float), *settings.values())
+
+
+def poisson(rate: float, count: int, seed: int) -> np.ndarray:
+    return np.cumsum(np.random.default_rng(seed).exponential(1 / rate, count))
+
+
+def assert_mean(waits: np.ndarray, expected: float, batches: int = 25) -> None:
+    """The mean lies within four standard errors of what is expected, by batch means, which are not independent
+    within a batch; and that error is small enough to mean something.
+    """
+    means = waits.reshape(batches, -1).mean(axis=1)
+    error = means.std(ddof=1) / math.sqrt(batches)
+    assert error < 0.1 * expected
+    assert abs(waits.mean() - expected) < 4 * error
+
+
+@pytest.mark.parametrize(("servers", "load"), [(1, 0.7), (8, 0.8), (50, 0.9)])
+def test_waiting_in_m_m_c_is_erlangs(servers: int, load: float) -> None:
+    """M/M/c: the mean wait is C(c, a) / (c mu - lambda), Erlang's C formula."""
+    arrivals = poisson(load * servers, 1_000_000, 1)
+    seconds = np.random.default_rng(2).exponential(1.0, len(arrivals))
+    started, _, _ = stage(arrivals, seconds, servers)
+    offered = load * servers
+    full = offered**servers / math.factorial(servers) / (1 - load)
+    delayed = full / (sum(offered**k / math.factorial(k) for k in range(servers)) + full)
+    assert_mean(started - arrivals, delayed / (servers - offered))
+
+
+def test_waiting_in_m_d_1_is_pollaczeks() -> None:
+    """M/D/1: the mean wait is rho / (2 mu (1 - rho))."""
+    arrivals = poisson(0.8, 1_000_000, 3)
+    started, _, _ = stage(arrivals, np.ones(len(arrivals)), 1)
+    assert_mean(started - arrivals, 0.8 / (2 * 0.2))
+
+
+def test_littles_law_holds() -> None:
+    """The mean number in the system is the rate times the mean time in it, whatever the distributions are."""
+    arrivals = poisson(3.0, 200_000, 4)
+    seconds = np.random.default_rng(5).lognormal(0.0, 1.0, len(arrivals))
+    _, ended, _ = stage(arrivals, seconds, 6)
+    times = np.linspace(0, arrivals[-1], 20_001)
+    inside = np.searchsorted(arrivals, times, "right") - np.searchsorted(np.sort(ended), times, "right")
+    rate = len(arrivals) / arrivals[-1]
+    assert inside.mean() == pytest.approx(rate * (ended - arrivals).mean(), rel=0.02)
+
+
+def test_a_mapping_grows_by_five_lanes_a_second_while_messages_wait() -> None:
+    """300 a minute from five on, up to its most ("Configuring scaling behavior for SQS event source mappings")."""
+    _, _, numbers = stage(np.zeros(10_000), np.full(10_000, 60.0), 5, most=1_250)
+    started, ended, _ = stage(np.zeros(3_000), np.full(3_000, 1e6), 5, most=800)
+    running = [int((started <= second + 0.5).sum()) for second in range(4)]
+    assert running == [5, 10, 15, 20]
+    assert (started <= 200).sum() == 800
+    assert numbers[5] == 1_250
+    assert ended.max() > 1e6
+
+
+def test_a_mapping_does_not_grow_while_a_lane_is_free() -> None:
+    started, _, numbers = stage(np.arange(100) * 1.0, np.full(100, 4.5), 5, most=1_250)
+    assert numbers[5] == 5
+    assert (started == np.arange(100)).all()
+
+
+def test_environments_are_reused_latest_first_and_lost_after_some_idleness() -> None:
+    """Two at once need two environments; afterwards one is enough, and the other is lost meanwhile."""
+    arrivals = [0.0, 0.0, *(100.0 * number for number in range(1, 10)), 900.0]
+    _, _, numbers = stage(arrivals, np.full(12, 1.0), 5, idle_seconds=420.0, init_seconds=0.5)
+    assert numbers[1] == 3  # the two, and the second of those at 900
+    assert numbers[8] == 12 * 1000 + 3 * 500
+
+
+def test_failed_messages_come_back_and_are_given_up_after_so_many_tries() -> None:
+    """Each try fails by itself: of n messages n f^k are tried more than k times."""
+    count, rate = 200_000, 0.3
+    _, ended, numbers = stage(np.zeros(count), np.full(count, 0.01), 50, failure_rate=rate, receives=3)
+    assert numbers[0] / count == pytest.approx(1 + rate + rate**2, rel=0.01)
+    assert numbers[4] / count == pytest.approx(rate**3, rel=0.05)
+    assert np.isinf(ended).sum() == numbers[4]
+    assert numbers[8] / count == pytest.approx(10 * (1 + rate * 0.5 / (1 - rate)), rel=0.2)
+
+
+def test_a_handler_that_takes_longer_than_its_timeout_is_billed_until_then() -> None:
+    _, ended, numbers = stage([0.0], [90.0], 1, timeout=60.0, receives=2)
+    assert numbers[[0, 3, 4, 8]].tolist() == [2, 2, 1, 120_000]
+    assert np.isinf(ended[0])
+
+
+def test_a_stream_takes_what_a_poll_has_brought_up_to_a_batch_one_at_a_time() -> None:
+    """Records of one lane: seen at the next quarter second, in batches of two, in order."""
+    arrivals = np.array([0.1, 0.12, 0.13, 0.6])
+    done, starts, stops, numbers = lanes.stream_stage(
+        arrivals, np.zeros(4, dtype=np.int64), 1, 0.25, 2, NOTHING, np.array([1.0]), np.full(4, 0.5), NOTHING, 0.0,
+        1e18, 1,
+    )  # fmt: skip
+    assert starts.tolist() == [0.25, 2.25]
+    assert done.tolist() == [1.75, 2.25, 3.75, 4.25]
+    assert stops.tolist() == [2.25, 4.25]
+    assert numbers[0] == 2
+
+
+def test_pages_are_spread_evenly_over_as_few_batches_as_can_hold_them() -> None:
+    file_of, size_of = lanes.expand(np.array([16, 0, 15, 1], dtype=np.int32), 15, 4)
+    assert file_of.tolist() == [0, 0, 2, 3]
+    assert size_of.tolist() == [8, 8, 15, 1]
+
+
+@pytest.mark.parametrize("spread", ["even", "crowded", "alike", "infinite", "none"])
+def test_the_order_of_times_is_that_of_a_stable_sort(spread: str) -> None:
+    generator = np.random.default_rng(7)
+    times = {
+        "even": generator.random(5_000),
+        "crowded": generator.lognormal(0, 3, 5_000),
+        "alike": np.repeat(generator.random(50), 20),
+        "infinite": np.where(generator.random(500) < 0.2, np.inf, generator.random(500)),
+        "none": np.array([]),
+    }[spread]
+    assert (order_of(times) == np.argsort(times, kind="stable")).all()

@@ -1,0 +1,79 @@
+"""Distributions and inventories: what they say is taken; what is none gets one line that says where."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.errors import UsageError
+from harness.fleet import inventory, workload
+
+GENERATOR = np.random.default_rng(3)
+
+
+def test_pages_are_a_number_a_lognormal_or_a_histogram(tmp_path: Path) -> None:
+    assert set(workload.counts_of("10", 100, GENERATOR)) == {10}
+    assert workload.counts_of("2.5", 10_000, GENERATOR).mean() == pytest.approx(2.5, rel=0.02)
+    drawn = workload.counts_of("lognormal:8,0.9", 100_000, GENERATOR)
+    assert np.median(drawn) == pytest.approx(8, abs=1)
+    assert np.std(np.log(drawn)) == pytest.approx(0.9, rel=0.05)
+    (tmp_path / "h.csv").write_text("pages,files\n1,300\n20,100\n")
+    drawn = workload.counts_of(str(tmp_path / "h.csv"), 100_000, GENERATOR)
+    assert set(drawn) == {1, 20}
+    assert (drawn == 20).mean() == pytest.approx(0.25, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("ten", "is neither a number"),
+        ("0", "a TIFF has from 1 to 65535 pages"),
+        ("70000", "a TIFF has from 1 to 65535 pages"),
+        ("lognormal:8", "come MEDIAN,SIGMA"),
+        ("lognormal:0,1", "the median lies from 1"),
+        ("absent.csv", "cannot read"),
+    ],
+)
+def test_what_is_no_distribution_is_one_line(text: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        workload.counts_of(text, 10, GENERATOR)
+
+
+def test_a_histogram_that_is_torn_is_told_by_its_row(tmp_path: Path) -> None:
+    (tmp_path / "h.csv").write_text("1,5\n2\n")
+    with pytest.raises(UsageError, match="row 2"):
+        workload.counts_of(str(tmp_path / "h.csv"), 10, GENERATOR)
+
+
+def test_an_s3_inventory_and_a_listing_tell_bytes_and_those_pages(tmp_path: Path) -> None:
+    plain = tmp_path / "inventory.csv.gz"
+    with gzip.open(plain, "wt") as file:
+        file.write(
+            '"bucket","uploads/a.tiff","750000","2026-01-01T00:00:00.000Z"\n"bucket","b, c.tiff","75000","x"\n'
+        )
+    assert inventory.sizes(plain).tolist() == [750_000, 75_000]
+    named = tmp_path / "named.csv"
+    named.write_text("Key,Storage,Size\na.tiff,1,10\n")
+    assert inventory.sizes(named).tolist() == [10]
+    listing = tmp_path / "listing.txt"
+    listing.write_text("2026-01-01 10:00:00     750000 uploads/a b.tiff\n\n2026-01-01 10:00:00 10 c.tiff\n")
+    assert inventory.sizes(listing).tolist() == [750_000, 10]
+    assert inventory.pages(np.array([750_000, 10]), 75_000).tolist() == [10, 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.csv", "bucket,key\n", "line 1, has no column of sizes"),
+        ("a.csv", "b,k,10\nb,k\n", "line 2, is torn"),
+        ("a.txt", "10 files\n", "line 1, is not date, time, size and key"),
+        ("a.csv", "", "has no files in it"),
+        ("a.parquet", "PAR1", "Parquet"),
+        ("a.csv.gz", "no gzip", "cannot read the inventory"),
+    ],
+)
+def test_what_is_no_inventory_is_one_line(tmp_path: Path, name: str, content: str, said: str) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(UsageError, match=said):
+        inventory.sizes(tmp_path / name)
