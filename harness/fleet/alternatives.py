@@ -19,15 +19,8 @@ FARGATE_UTILISATION = 0.85
 FARGATE_GB_PER_VCPU = 2
 BATCHES = (5, 15, 25)
 MEMORIES = (884, 1769, 3008)
-NOT_PRICED = (
-    ("Lambda Managed Instances", "ec2.vcpu", "EC2's price and 15 %, for steady work such as this"),
-    ("ECS on Fargate Spot", "fargate.vcpu.spot", "as Fargate; tasks end at two minutes' notice"),
-    ("AWS Batch on EC2 Spot", "ec2.vcpu.spot", "its price moves by the hour; batches must survive an end"),
-    ("Compute Savings Plan", "lambda.savings", "a year's commitment pays only if there is a year's work"),
-    ("S3 Standard-IA for the files", "s3.storage.STANDARD_IA", "each reading is billed by the GB"),
-    ("S3 Glacier Instant Retrieval", "s3.storage.GLACIER_IR", "for files that nobody reads again"),
-)
-"""Ways whose price this table does not have: (name, entry that it would need, what is to be known of it)."""
+MANAGED_FEE = 1.15
+"""Of Lambda Managed Instances: EC2's price and 15 % (AWS Lambda pricing)."""
 
 
 class Alternative(msgspec.Struct, frozen=True, rename="camel"):
@@ -46,11 +39,7 @@ def alternatives(
     return [
         *_settings(small, base, plan, found, flow, total),
         *_systems(base, plan, found, flow, total, pages, prices),
-        *(
-            Alternative(name, None, None, f"not priced: the table has no {entry}; {note}")
-            for name, entry, note in NOT_PRICED
-            if entry not in prices.prices
-        ),
+        *_unsourced(base, plan, found, flow, total, prices),
     ]
 
 
@@ -107,14 +96,8 @@ def _systems(
     base: Case, plan: Plan, found: Chain, flow: Flow, total: float, pages: float, prices: Prices
 ) -> Iterator[Alternative]:
     """The worker replaced, all else as it is."""
-    worker = plan.system.functions[found.batches.function]
-    stage = next(one for one in flow.stages if one.function == worker.logical_id)
-    without = total * (
-        1 - sum(base.lines.get((worker.logical_id, item), 0.0) for item in _compute_items(base)) / base.total
-    )
-    cpu_hours = stage.billed_ms / 3.6e6 * min(1.0, worker.memory_mb / MB_PER_VCPU)
+    without, hours = _without_workers(base, plan, found, total), _vcpu_hours(plan, found, flow)
     for kind in ("x86_64", "arm64"):
-        hours = cpu_hours / FARGATE_UTILISATION
         tasks = ceil(hours * 3600 / max(1.0, flow.makespan))
         vcpu, memory = prices.of(f"fargate.vcpu.{kind}"), prices.of(f"fargate.gb.{kind}")
         dollars = vcpu.cost(hours) + memory.cost(hours * FARGATE_GB_PER_VCPU)
@@ -128,7 +111,7 @@ def _systems(
     month = prices.of("fargate.vcpu.x86_64").cost(730) + prices.of("fargate.gb.x86_64").cost(
         730 * FARGATE_GB_PER_VCPU
     )
-    tasks = ceil(cpu_hours / FARGATE_UTILISATION / 730)
+    tasks = ceil(hours / 730)
     yield Alternative(
         "always-on ECS/Fargate, a month",
         without + tasks * month,
@@ -143,5 +126,45 @@ def _systems(
     )
 
 
-def _compute_items(base: Case) -> set[str]:
-    return {item for _, item in base.lines if item == "requests" or item.startswith("duration")}
+def _unsourced(
+    base: Case, plan: Plan, found: Chain, flow: Flow, total: float, prices: Prices
+) -> Iterator[Alternative]:
+    """Ways whose price is not in the table that comes along: priced when a user's table has it."""
+    without, hours = _without_workers(base, plan, found, total), _vcpu_hours(plan, found, flow)
+    worker = plan.system.functions[found.batches.function]
+    stage = next(one for one in flow.stages if one.function == worker.logical_id)
+    gb_seconds = stage.billed_ms / 1000 * worker.memory_mb / 1024
+    stored = [key for key in base.lines if key[1].startswith("storage STANDARD")]
+    files = total * sum(base.lines[key] for key in stored) / base.total
+    gb_months = files / prices.of("s3.storage.STANDARD").cost(1.0)
+    ways = (
+        ("Lambda Managed Instances", "ec2.vcpu", hours * MANAGED_FEE, without, "for work as steady as this"),
+        ("workers on ECS/Fargate Spot", "fargate.vcpu.spot", hours, without, "ends at two minutes' notice"),
+        ("workers on AWS Batch, EC2 Spot", "ec2.vcpu.spot", hours, without, "its price moves by the hour"),
+        ("Compute Savings Plan", "lambda.savings", gb_seconds, without, "pays if there is a year's work"),
+        ("files in S3 Standard-IA", "s3.storage.STANDARD_IA", gb_months, total - files, "and each GB read"),
+        ("files in Glacier Instant", "s3.storage.GLACIER_IR", gb_months, total - files, "and each GB read"),
+    )
+    for name, entry, quantity, rest, note in ways:
+        if entry in prices.prices:
+            yield Alternative(name, rest + prices.of(entry).cost(quantity), None, note)
+        else:
+            yield Alternative(name, None, None, f"not priced: the table has no {entry}; {note}")
+
+
+def _without_workers(base: Case, plan: Plan, found: Chain, total: float) -> float:
+    """Dollars of all but the workers' Lambda."""
+    worker = plan.system.functions[found.batches.function].logical_id
+    lambdas = sum(
+        dollars
+        for (resource, item), dollars in base.lines.items()
+        if resource == worker and (item == "requests" or item.startswith("duration"))
+    )
+    return total * (1 - lambdas / base.total)
+
+
+def _vcpu_hours(plan: Plan, found: Chain, flow: Flow) -> float:
+    """Hours of a whole vCPU that the workers' work takes elsewhere, where it waits now and then."""
+    worker = plan.system.functions[found.batches.function]
+    stage = next(one for one in flow.stages if one.function == worker.logical_id)
+    return stage.billed_ms / 3.6e6 * min(1.0, worker.memory_mb / MB_PER_VCPU) / FARGATE_UTILISATION

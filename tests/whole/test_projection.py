@@ -144,8 +144,8 @@ def test_a_projection_says_all_that_it_promises(sample_run: tuple[runs.Run, Path
     )
     names = {one["name"]: one for one in numbers["alternatives"]}
     assert names["all functions on arm64"]["dollars"] < bill["total"]
-    assert names["ECS on Fargate Spot"]["dollars"] is None
-    assert "fargate.vcpu.spot" in names["ECS on Fargate Spot"]["note"]
+    assert names["workers on ECS/Fargate Spot"]["dollars"] is None
+    assert "fargate.vcpu.spot" in names["workers on ECS/Fargate Spot"]["note"]
     assert {swing["name"] for swing in numbers["tornado"]} == {one.name for one in uncertainty.RANGES}
 
 
