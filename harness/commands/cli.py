@@ -14,7 +14,7 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from harness.commands import explore, fixtures, project, redrive, report, run, trace
+from harness.commands import explore, fixtures, prices, project, redrive, report, run, trace
 from harness.engine import interrupt, memory
 from harness.errors import UsageError
 
@@ -29,6 +29,7 @@ app = typer.Typer(
 for command in (
     run.run,
     project.project,
+    prices.prices,
     redrive.redrive,
     explore.explore,
     fixtures.fixtures,

@@ -1,0 +1,64 @@
+"""The fleet's kernel beside SimFaaS (PyPI `simfaas`, a simulator of one function on a serverless platform):
+the same answers, and how many requests a second each takes.
+
+SimFaaS brings pandas and scipy along, so it is not installed with the rest: `uv pip install simfaas`.
+"""
+
+import time
+
+import numpy as np
+import pytest
+
+from harness.fleet import lanes
+
+BUSY, SERVICE_SECONDS, IDLE_SECONDS = 200, 2.0, 600.0
+SIMFAAS_SECONDS, KERNEL_REQUESTS = 3_000.0, 4_000_000
+LANES = 1_000
+NOTHING = np.zeros(1)
+
+
+def kernel(requests: int, rate: float, seed: int) -> tuple[float, float, float]:
+    """(real seconds, mean concurrency, share of cold starts) of a function that nothing queues for."""
+    generator = np.random.default_rng(seed)
+    arrivals = np.cumsum(generator.exponential(1 / rate, requests))
+    seconds = generator.exponential(SERVICE_SECONDS, requests)
+    began = time.perf_counter()
+    drawn = (NOTHING, NOTHING, seconds, NOTHING, NOTHING, NOTHING)
+    scaling, failing = (LANES, LANES, 5, 1.0), (0.0, 30.0, 5, 1e18)
+    started, ended, numbers = lanes.queue_stage(arrivals, *drawn, 0.0, *scaling, IDLE_SECONDS, *failing, seed)
+    took = time.perf_counter() - began
+    return took, float((ended - started).sum() / arrivals[-1]), float(numbers[1] / requests)
+
+
+def test_the_kernel_agrees_with_simfaas_and_is_a_hundred_times_as_fast(
+    benchmark, capsys: pytest.CaptureFixture[str]
+) -> None:
+    simulator = pytest.importorskip("simfaas.ServerlessSimulator", reason="uv pip install simfaas")
+    rate = BUSY / SERVICE_SECONDS
+    kernel(1_000, rate, 1)  # compiled
+    took, busy, _cold = benchmark.pedantic(kernel, (KERNEL_REQUESTS, rate, 1), rounds=1)
+    np.random.seed(1)
+    theirs = simulator.ServerlessSimulator(
+        arrival_rate=rate,
+        warm_service_rate=1 / SERVICE_SECONDS,
+        cold_service_rate=1 / SERVICE_SECONDS,
+        expiration_threshold=IDLE_SECONDS,
+        max_time=SIMFAAS_SECONDS,
+    )
+    began = time.perf_counter()
+    theirs.generate_trace(debug_print=False, progress=False)
+    their_seconds = time.perf_counter() - began
+    requests = theirs.total_req_count
+    _, _, same_length_cold = kernel(requests, rate, 2)
+    ours_a_second, theirs_a_second = KERNEL_REQUESTS / took, requests / their_seconds
+    with capsys.disabled():
+        print(
+            f"\nat {BUSY} busy servers: {ours_a_second:,.0f} requests a second, "
+            f"SimFaaS {theirs_a_second:,.0f}: "
+            f"{ours_a_second / theirs_a_second:,.0f} times; mean concurrency {busy:.1f} and "
+            f"{theirs.get_average_server_running_count():.1f}; cold starts {same_length_cold:.5f} and "
+            f"{theirs.get_cold_start_prob():.5f}"
+        )
+    assert busy == pytest.approx(theirs.get_average_server_running_count(), rel=0.03)
+    assert same_length_cold == pytest.approx(theirs.get_cold_start_prob(), rel=0.2)
+    assert ours_a_second > 100 * theirs_a_second
