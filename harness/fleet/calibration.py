@@ -328,7 +328,7 @@ class _Reader:
         ]
         sizes, of_pages = [], []
         for event in self._seen.events:
-            if isinstance(event, Result) and event.key in self._seen.uploads_of:
+            if isinstance(event, Result) and self._seen.uploads_of.get(event.key) in units:
                 sizes.append(float(event.size_bytes))
                 of_pages.append(float(units[self._seen.uploads_of[event.key]]))
         bucket = next(iter(system.buckets))
