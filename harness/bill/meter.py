@@ -11,7 +11,7 @@ import msgspec
 from harness.bill import platform_logs
 from harness.bill.bill import Quantity
 from harness.cloud.deployment import Holding
-from harness.cloud.system import System
+from harness.cloud.system import Function, System
 from harness.recorder import AnyEvent, Call, Invocation
 
 SQS_CHUNK_BYTES = 65_536
@@ -55,6 +55,46 @@ def of_calls(usage: Usage) -> list[Quantity]:
     return [*_queues(usage), *_units(usage), *_requests(usage)]
 
 
+def of_function(function: Function, invocations: int, billed_ms: int) -> Iterator[Quantity]:
+    """What Lambda bills of a function."""
+    name, seconds = function.logical_id, billed_ms / 1000
+    yield Quantity("lambda.requests", "requests", name, invocations)
+    yield Quantity(
+        f"lambda.duration.{function.architecture}",
+        f"duration {function.architecture}",
+        name,
+        seconds * function.memory_mb / 1024,
+    )
+    extra = max(0, function.storage_mb - FREE_STORAGE_MB) / 1024
+    yield Quantity("lambda.storage", "ephemeral storage", name, seconds * extra)
+
+
+def of_table(
+    system: System, table: str, size_bytes: float, items: float, months: float
+) -> Iterator[Quantity]:
+    """What DynamoDB bills of what lies in a table for so many months."""
+    stored = (size_bytes + items * ITEM_OVERHEAD_BYTES) / GB * months
+    yield Quantity("dynamodb.storage", _for(months, "storage"), table, stored)
+    if table in system.recoverable:
+        yield Quantity("dynamodb.pitr", _for(months, "point-in-time recovery"), table, stored)
+
+
+def of_bucket(
+    bucket: str, size_bytes: float, months: float, storage_class: str = "STANDARD", earlier: bool = False
+) -> Quantity:
+    """What S3 bills of what lies in a bucket for so many months."""
+    what = f"storage {storage_class}{', earlier versions' if earlier else ''}"
+    return Quantity(f"s3.storage.{storage_class}", _for(months, what), bucket, size_bytes / GB * months)
+
+
+def of_log(function: Function, size_bytes: float, months: float) -> Iterator[Quantity]:
+    """What CloudWatch bills of a function's log: when it comes, then compressed until its group forgets."""
+    days, gigabytes = function.logs.retention_days, size_bytes / GB
+    kept = min(months, days / DAYS_A_MONTH) if days else months
+    yield Quantity("logs.ingested", "ingested", function.logical_id, gigabytes)
+    yield Quantity("logs.stored", "stored", function.logical_id, gigabytes * STORED_LOG_SHARE * kept)
+
+
 def sqs_requests(call: Call) -> int:
     """Billed requests of one SQS call: its messages' bytes in chunks, and one at least."""
     return max(1, ceil(sum(call.items) / SQS_CHUNK_BYTES))
@@ -66,17 +106,8 @@ def _functions(usage: Usage) -> Iterator[Quantity]:
         if isinstance(event, Invocation):
             by_function[event.function].append(event)
     for name, invocations in by_function.items():
-        function = usage.system.functions[name]
-        seconds = sum(one.billed_ms for one in invocations) / 1000
-        yield Quantity("lambda.requests", "requests", name, len(invocations))
-        yield Quantity(
-            f"lambda.duration.{function.architecture}",
-            f"duration {function.architecture}",
-            name,
-            seconds * function.memory_mb / 1024,
-        )
-        extra = max(0, function.storage_mb - FREE_STORAGE_MB) / 1024
-        yield Quantity("lambda.storage", "ephemeral storage", name, seconds * extra)
+        billed = sum(one.billed_ms for one in invocations)
+        yield from of_function(usage.system.functions[name], len(invocations), billed)
 
 
 def _calls(usage: Usage, service: str) -> Iterator[Call]:
@@ -104,11 +135,7 @@ def _tables(usage: Usage) -> Iterator[Quantity]:
     yield from _units(usage)
     for held in usage.holdings:
         if held.kind == "table":
-            stored = (held.size_bytes + held.count * ITEM_OVERHEAD_BYTES) / GB * usage.months
-            yield Quantity("dynamodb.storage", _for(usage.months, "storage"), held.resource, stored)
-            if held.resource in usage.system.recoverable:
-                item = _for(usage.months, "point-in-time recovery")
-                yield Quantity("dynamodb.pitr", item, held.resource, stored)
+            yield from of_table(usage.system, held.resource, held.size_bytes, held.count, usage.months)
 
 
 def _units(usage: Usage) -> Iterator[Quantity]:
@@ -127,10 +154,7 @@ def _buckets(usage: Usage) -> Iterator[Quantity]:
     yield from _requests(usage)
     for held in usage.holdings:
         if held.kind == "bucket":
-            what = f"storage {held.storage_class}{', earlier versions' if held.is_earlier else ''}"
-            size = held.size_bytes / GB * usage.months
-            price = f"s3.storage.{held.storage_class}"
-            yield Quantity(price, _for(usage.months, what), held.resource, size)
+            yield of_bucket(held.resource, held.size_bytes, usage.months, held.storage_class, held.is_earlier)
 
 
 def _requests(usage: Usage) -> Iterator[Quantity]:
@@ -152,15 +176,7 @@ def _logs(usage: Usage) -> Iterator[Quantity]:
             function = usage.system.functions[event.function]
             logged[event.function] += event.logged_bytes + platform_logs.size_bytes(event, function)
     for name, size in sorted(logged.items()):
-        yield Quantity("logs.ingested", "ingested", name, size / GB)
-        yield Quantity("logs.stored", "stored", name, size / GB * _log_months(usage, name))
-
-
-def _log_months(usage: Usage, name: str) -> float:
-    """GB-months of a GB of logs: compressed, until the function's log group forgets it."""
-    days = usage.system.functions[name].logs.retention_days
-    months = min(usage.months, days / DAYS_A_MONTH) if days else usage.months
-    return STORED_LOG_SHARE * months
+        yield from of_log(usage.system.functions[name], size, usage.months)
 
 
 def _keys(usage: Usage) -> Iterator[Quantity]:

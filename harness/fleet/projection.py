@@ -1,12 +1,11 @@
-"""A fleet's way through the stages, and what it uses of all that is billed.
+"""A fleet's way through the stages.
 
 The stages are simulated one after the other, each exactly (see `lanes`): that holds while no limit is shared,
 so a system whose mappings together may need more than the account's concurrency is refused by name.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
-from math import ceil
 from statistics import NormalDist
 from typing import Any
 
@@ -14,19 +13,15 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.bill import meter
-from harness.bill.bill import Quantity
 from harness.cloud.latency import Distribution
 from harness.cloud.limits import (
     ACCOUNT_CONCURRENCY,
     IDLE_LANES,
     IDLE_SECONDS,
     LANES_PER_MINUTE,
-    LONG_POLL_SECONDS,
     MAXIMUM_LANES,
     PROVISIONED_LANES_PER_MINUTE,
     PROVISIONED_LANES_PER_POLLER,
-    RECEIVE_LIMIT,
     SCALING_PERIOD_SECONDS,
     STARTING_LANES,
     STREAM_POLL_SECONDS,
@@ -351,120 +346,3 @@ def _numbers(stage: Stage, arrivals: Floats, started: Floats, numbers: Floats) -
         ended_seconds=float(last),
         mean_wait_seconds=float((started - arrivals).mean()) if len(arrivals) else 0.0,
     )
-
-
-def quantities(plan: Plan, work: Workload, calibration: Calibration, flow: Flow) -> list[Quantity]:
-    """What all of it uses of what is billed."""
-    return [
-        *_compute(plan, flow),
-        *_requests(plan, work, calibration, flow),
-        *_storage(plan, work, calibration, flow),
-        *_logs(plan, work, calibration, flow),
-        *_keys(plan, flow),
-    ]
-
-
-def _compute(plan: Plan, flow: Flow) -> Iterator[Quantity]:
-    for stage in flow.stages:
-        function = plan.system.functions[stage.function]
-        seconds, kind = stage.billed_ms / 1000, function.architecture
-        yield Quantity("lambda.requests", "requests", stage.function, stage.invocations)
-        yield Quantity(
-            f"lambda.duration.{kind}", f"duration {kind}", stage.function, seconds * function.memory_mb / 1024
-        )
-        extra = max(0, function.storage_mb - meter.FREE_STORAGE_MB) / 1024
-        yield Quantity("lambda.storage", "ephemeral storage", stage.function, seconds * extra)
-
-
-def _requests(plan: Plan, work: Workload, calibration: Calibration, flow: Flow) -> list[Quantity]:
-    """Of queues, tables and buckets: what functions ask for, mappings, uploads and S3's own messages."""
-    found = chain(plan.system)
-    names = {arn: logical_id for logical_id, arn in plan.system.queues.items()}
-    of_files, of_batches = names[found.files.queue_arn], names[found.batches.queue_arn]
-    pages, files, batches = float(work.pages.sum()), len(work.pages), flow.batches
-    used: dict[tuple[str, str, str], float] = {}
-
-    def add(price: str, item: str, resource: str, quantity: float) -> None:
-        used[price, item, resource] = used.get((price, item, resource), 0.0) + quantity
-
-    for stage, numbers in zip(calibration.stages, flow.stages, strict=True):
-        again = numbers.invocations / max(1, numbers.invocations - numbers.failed)
-        if stage is calibration.stages[2]:
-            again = 1.0
-        for use in stage.calls:
-            if (
-                use.resource == of_batches
-                and use.item == "SendMessage requests"
-                and stage is calibration.stages[0]
-            ):
-                continue  # counted from the batches below
-            records = numbers.messages - (numbers.messages - files) * (stage is calibration.stages[0])
-            quantity = use.line.at(records, pages, numbers.invocations / again) * again
-            add(use.price, use.item, use.resource, quantity)
-    bucket, standard = next(iter(plan.system.buckets)), "sqs.requests.standard"
-    add("s3.requests.write", "PutObject requests", bucket, files)
-    add(standard, "SendMessage requests", of_files, flow.stages[0].messages)
-    batches_of = -(-work.pages // plan.batch_pages)
-    add(standard, "SendMessage requests", of_batches, _sends(calibration, work.pages, batches_of))
-    size = calibration.batch_bytes.at(0, pages / max(1, batches), 1) + calibration.batch_bytes.per_record
-    for source, numbers in ((found.files, flow.stages[0]), (found.batches, flow.stages[1])):
-        chunks = max(1, ceil(size / meter.SQS_CHUNK_BYTES)) if source is found.batches else 1
-        add(standard, "ReceiveMessage requests", names[source.queue_arn], numbers.invocations * chunks)
-        add(standard, "DeleteMessage requests", names[source.queue_arn], numbers.invocations - numbers.failed)
-    for source in plan.system.sqs_sources:
-        mapping = lanes_of(source)
-        idle = {found.files.logical_id: flow.stages[0], found.batches.logical_id: flow.stages[1]}
-        busy = idle[source.logical_id].ended_seconds if source.logical_id in idle else 0.0
-        polls = (flow.makespan - busy) // LONG_POLL_SECONDS * mapping.at_rest
-        add(standard, "empty ReceiveMessage requests", names[source.queue_arn], max(0.0, polls))
-    return [Quantity(*key, quantity) for key, quantity in sorted(used.items())]
-
-
-def _sends(calibration: Calibration, pages: NDArray[Any], batches: NDArray[Any]) -> float:
-    """Requests that send the batches of each file: ten at a time, in chunks of 64 KB."""
-    line = calibration.batch_bytes
-    sizes = line.per_page * pages + (line.per_record + line.fixed) * batches
-    requests = -(-batches // RECEIVE_LIMIT)
-    return float(np.maximum(requests, np.ceil(sizes / meter.SQS_CHUNK_BYTES)).sum())
-
-
-def _storage(plan: Plan, work: Workload, calibration: Calibration, flow: Flow) -> Iterator[Quantity]:
-    pages, files = float(work.pages.sum()), len(work.pages)
-    for stored in calibration.stored:
-        size = stored.size_bytes.at(flow.batches, pages, files)
-        count = stored.count.at(flow.batches, pages, files)
-        if stored.kind == "table":
-            held = (size + count * meter.ITEM_OVERHEAD_BYTES) / meter.GB * plan.table_months
-            yield Quantity("dynamodb.storage", _months("storage", plan.table_months), stored.resource, held)
-            if stored.resource in plan.system.recoverable:
-                item = _months("point-in-time recovery", plan.table_months)
-                yield Quantity("dynamodb.pitr", item, stored.resource, held)
-        else:
-            held = (size + work.total_bytes) / meter.GB * plan.months
-            item = _months("storage STANDARD", plan.months)
-            yield Quantity("s3.storage.STANDARD", item, stored.resource, held)
-
-
-def _months(what: str, months: float) -> str:
-    return f"{what}, {months:g} month{'s' if months != 1 else ''}"
-
-
-def _logs(plan: Plan, work: Workload, calibration: Calibration, flow: Flow) -> Iterator[Quantity]:
-    pages = float(work.pages.sum())
-    for stage, numbers in zip(calibration.stages, flow.stages, strict=True):
-        size = stage.log_bytes.at(numbers.messages, pages, numbers.invocations)
-        size += stage.cold_log_bytes * numbers.cold_starts
-        days = plan.system.functions[stage.function].logs.retention_days
-        months = min(plan.months, days / meter.DAYS_A_MONTH) if days else plan.months
-        yield Quantity("logs.ingested", "ingested", stage.function, size / meter.GB)
-        kept = size / meter.GB * meter.STORED_LOG_SHARE * months
-        yield Quantity("logs.stored", "stored", stage.function, kept)
-
-
-def _keys(plan: Plan, flow: Flow) -> Iterator[Quantity]:
-    for resource in plan.system.tables:
-        if kept := plan.system.keys.get(resource):
-            asked = sum(
-                ceil(max(1e-9, stage.ended_seconds - stage.began_seconds) / kept) for stage in flow.stages
-            )
-            yield Quantity("kms.requests", "requests for its key", resource, asked)

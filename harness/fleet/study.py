@@ -15,7 +15,8 @@ from harness.config import Estimate
 from harness.fleet import uncertainty
 from harness.fleet.alternatives import alternatives
 from harness.fleet.calibration import Calibration, chain
-from harness.fleet.projection import Flow, Plan, quantities, simulate
+from harness.fleet.projection import Flow, Plan, simulate
+from harness.fleet.usage import quantities
 from harness.fleet.validation import Row
 from harness.fleet.workload import Workload
 

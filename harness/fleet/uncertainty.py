@@ -16,7 +16,8 @@ from harness.bill.prices import Prices
 from harness.cloud.latency import Distribution
 from harness.fleet.calibration import Calibration, Stage
 from harness.fleet.fitting import Line
-from harness.fleet.projection import Plan, quantities, simulate
+from harness.fleet.projection import Plan, simulate
+from harness.fleet.usage import quantities
 from harness.fleet.workload import Workload
 
 SCALED_FILES = 20_000

@@ -10,7 +10,8 @@ import numpy as np
 from harness.bill.bill import bill
 from harness.bill.prices import Prices
 from harness.fleet.calibration import Calibration
-from harness.fleet.projection import Flow, Plan, quantities, simulate
+from harness.fleet.projection import Flow, Plan, simulate
+from harness.fleet.usage import quantities
 from harness.fleet.workload import Workload
 from harness.recorder import AnyEvent, Invocation, Result, Upload
 
