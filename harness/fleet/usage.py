@@ -1,4 +1,4 @@
-"""What a fleet uses of all that is billed: what its stages did, by what the calibration says of an invocation."""
+"""What a fleet uses of all that is billed: what its stages did, times what the calibration says of each."""
 
 from collections.abc import Iterator
 from math import ceil
