@@ -1,7 +1,7 @@
 """A fleet's way through the stages.
 
-The stages are simulated one after the other, each exactly (see `lanes`): that holds while no limit is shared,
-so a system whose mappings together may need more than the account's concurrency is refused by name.
+The stages are simulated one after the other, each exactly (see `lanes`): that holds while no shared limit
+binds, so a fleet whose stages together would need more than the account's concurrency is refused.
 """
 
 from collections.abc import Mapping
@@ -95,6 +95,8 @@ POOL = 4_096
 """Values that a latency may have in the compiled stages."""
 POINTS = 240
 """Moments at which concurrency and depth are told."""
+PEAK_POINTS = 20_001
+"""Moments at which it is looked whether the account's concurrency is enough."""
 
 
 class _Lanes(msgspec.Struct, frozen=True):
@@ -123,15 +125,21 @@ def check(plan: Plan) -> Chain:
             raise UsageError(
                 f"{source.logical_id} takes {source.batch_size} messages an invocation; the fleet models one"
             )
-    stream_lanes = plan.shards * found.closing.lanes
-    wanted = lanes_of(found.files).most + lanes_of(found.batches).most + stream_lanes
-    if wanted > plan.account_concurrency:
-        raise UsageError(
-            f"the mappings may need {wanted} invocations at once and the account has "
-            f"{plan.account_concurrency}: "
-            f"the fleet models stages that share no limit; lower a MaximumConcurrency"
-        )
     return found
+
+
+def _check_peak(plan: Plan, running: Mapping[str, tuple[Floats, Floats]], makespan: float) -> None:
+    """Raises `UsageError` when the stages together ran more than the account may, so that they would not have
+    been independent.
+    """
+    times = np.linspace(0.0, makespan, PEAK_POINTS)
+    peak = int(np.sum([_between(times, *span) for span in running.values()], axis=0).max())
+    if peak > plan.account_concurrency:
+        raise UsageError(
+            f"the stages together would run {peak} invocations at once and the account has "
+            f"{plan.account_concurrency}: the fleet models stages that share no limit; lower a "
+            f"MaximumConcurrency"
+        )
 
 
 def simulate(plan: Plan, work: Workload, calibration: Calibration) -> Flow:
@@ -167,6 +175,7 @@ def simulate(plan: Plan, work: Workload, calibration: Calibration) -> Flow:
     done, begun, closing, running[third.function] = _stream(plan, draw, found, third, arrivals, pages[order])
     waiting[third.function] = arrivals, begun
     makespan = max(makespan, float(done.max(initial=0.0)))
+    _check_peak(plan, running, makespan)
     times = np.linspace(0.0, makespan, POINTS)
     return Flow(
         stages=(opening, reading, closing),

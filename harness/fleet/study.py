@@ -112,7 +112,7 @@ def answer(asked: Question, progress: Progress) -> dict[str, Any]:
         "months": plan.months,
         "tableMonths": plan.table_months,
         "shards": plan.shards,
-        "method": "each stage alone, exactly: no limit is shared",
+        "method": "each stage alone, exactly: no limit that they share was reached",
         "simulationSeconds": simulated,
         "realSeconds": time.monotonic() - began,
         "peakMemoryMb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000,

@@ -5,6 +5,7 @@ import math
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
@@ -12,7 +13,7 @@ from harness.bill import prices
 from harness.config import Estimate
 from harness.errors import UsageError
 from harness.fleet import calibration, study, uncertainty, validation, workload
-from harness.fleet.projection import Plan, check, simulate
+from harness.fleet.projection import Plan, simulate
 from harness.runs import run as runs
 from harness.runs.rig import quiet
 from tests import builders
@@ -159,10 +160,13 @@ def test_the_same_seed_gives_the_same_projection(sample_run: tuple[runs.Run, Pat
     assert first.stages == second.stages
 
 
-def test_stages_that_may_share_a_limit_are_refused(sample_run: tuple[runs.Run, Path]) -> None:
+def test_stages_that_share_a_limit_that_binds_are_refused(sample_run: tuple[runs.Run, Path]) -> None:
     finished, _ = sample_run
-    with pytest.raises(UsageError, match="860 invocations at once and the account has 800"):
-        check(plan_of(finished, account_concurrency=800))
+    known = finished.calibration
+    work = workload.drawn(20_000, "10", len(known.pages), 750e3, None, 1)
+    peak = int(np.sum(list(simulate(plan_of(finished), work, known).running.values()), axis=0).max())
+    with pytest.raises(UsageError, match=f"at once and the account has {peak - 50}"):
+        simulate(plan_of(finished, account_concurrency=peak - 50), work, known)
 
 
 def test_the_command_leaves_a_page_and_numbers(sample_run: tuple[runs.Run, Path], tmp_path: Path) -> None:
