@@ -43,7 +43,9 @@ def plan_of(finished: runs.Run, **changed: object) -> Plan:
 
 
 @pytest.mark.parametrize(
-    "parameters", [{"BatchPages": "1"}, {"BatchPages": "15"}, {"OcrWorkers": "6"}], ids=str
+    "parameters",
+    [{"BatchPages": "1"}, {"BatchPages": "5"}, {"BatchPages": "15"}, {"OcrWorkers": "6"}],
+    ids=str,
 )
 def test_the_fleet_agrees_with_an_emulated_run(long_files: Path, parameters: dict[str, str]) -> None:
     """Each line of the bill within 1 % of the run's bill, makespan within 3 %, latencies within 5 %."""
