@@ -41,9 +41,6 @@ class Bill(msgspec.Struct, frozen=True, rename="camel"):
     free_tier: bool
     lines: tuple[Line, ...]
 
-    def largest(self, count: int) -> list[Line]:
-        return sorted(self.lines, key=lambda line: -line.dollars)[:count]
-
 
 def bill(quantities: Iterable[Quantity], prices: Prices, free_tier: bool = False) -> Bill:
     """The bill of one month. Raises `UsageError` when a price is needed that the table lacks."""

@@ -5,7 +5,6 @@ Source: focus.finops.org, "FOCUS Specification" 1.0, the columns that usage rows
 
 import csv
 import datetime
-import io
 from typing import TextIO
 
 from harness.bill.bill import Bill, Line
@@ -21,14 +20,8 @@ CATEGORIES = {
 }
 
 
-def text(bill: Bill, account: str, begin: datetime.datetime, end: datetime.datetime) -> str:
-    """The bill as CSV; `begin` and `end` of the time charged for, in UTC."""
-    file = io.StringIO()
-    write(file, bill, account, begin, end)
-    return file.getvalue()
-
-
 def write(file: TextIO, bill: Bill, account: str, begin: datetime.datetime, end: datetime.datetime) -> None:
+    """The bill as CSV; `begin` and `end` of the time charged for, in UTC."""
     rows = [_row(line, bill, account, begin, end) for line in bill.lines]
     writer = csv.DictWriter(file, list(_row(_NOTHING, bill, account, begin, end)), lineterminator="\n")
     writer.writeheader()

@@ -55,6 +55,10 @@ def main() -> None:
         code = _fail(getattr(error, "format_message", error.__str__)())
     except (typer.Abort, KeyboardInterrupt, interrupt.Interrupted) as error:
         code = _fail("interrupted" + (f"; {error}" if str(error) else ""), INTERRUPTED)
+    except SystemError as error:
+        if not _was_interrupted(error):
+            raise
+        code = _fail("interrupted", INTERRUPTED)
     except (
         BrokenPipeError,
         SystemExit,
@@ -74,6 +78,13 @@ def main() -> None:
         )
     gc.freeze()  # or Python, leaving, looks through all of moto and matplotlib again and again: a second
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _was_interrupted(error: BaseException | None) -> bool:
+    """Compiled code hands an interrupt on as the cause of a SystemError, or of one that caused another."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__
+    return error is not None
 
 
 def _say_all_names() -> None:

@@ -182,7 +182,8 @@ def _validation(
             return []
         raise UsageError(f"{folder} holds no run that the fleet can be compared with: {error}") from error
     known = calibrations.load(folder)
-    loaded = templates.load(template or config.root / config.template, parameters)
+    kept = config.root / ".harness" / "translated"
+    loaded = templates.load(template or config.root / config.template, parameters, kept=kept)
     with deployment.deployed(loaded, 0) as cloud:
         plan = Plan(
             system=cloud.system,

@@ -15,7 +15,6 @@ import msgspec
 import numpy as np
 
 from harness.bill import meter, platform_logs
-from harness.bill.bill import Quantity
 from harness.cloud.deployment import Holding
 from harness.cloud.latency import Distribution
 from harness.cloud.limits import vcpu_share
@@ -366,8 +365,3 @@ class _Reader:
 def _without_records(line: Line) -> Line:
     """With the part of the one record counted as fixed."""
     return Line(0.0, line.per_page, line.fixed + line.per_record)
-
-
-def quantities_of(use: Use, records: float, pages: float, invocations: float) -> Quantity:
-    """What so many invocations use in all."""
-    return Quantity(use.price, use.item, use.resource, use.line.at(records, pages, invocations))

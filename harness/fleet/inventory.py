@@ -15,7 +15,6 @@ from harness.errors import UsageError
 from harness.fleet.workload import MOST_PAGES
 
 SIZE = "size"
-SUFFIXES = (".tif", ".tiff")
 
 
 def sizes(path: Path) -> NDArray[np.int64]:

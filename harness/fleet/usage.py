@@ -44,18 +44,13 @@ def _requests(plan: Plan, work: Workload, calibration: Calibration, flow: Flow) 
     def add(price: str, item: str, resource: str, quantity: float) -> None:
         used[price, item, resource] = used.get((price, item, resource), 0.0) + quantity
 
+    opening = calibration.stages[0]
     for stage, numbers in zip(calibration.stages, flow.stages, strict=True):
         again = numbers.invocations / max(1, numbers.invocations - numbers.failed)
-        if stage is calibration.stages[2]:
-            again = 1.0
+        records = files if stage is opening else numbers.messages  # S3's own test message asks for nothing
         for use in stage.calls:
-            if (
-                use.resource == of_batches
-                and use.item == "SendMessage requests"
-                and stage is calibration.stages[0]
-            ):
+            if stage is opening and (use.resource, use.item) == (of_batches, "SendMessage requests"):
                 continue  # counted from the batches below
-            records = numbers.messages - (numbers.messages - files) * (stage is calibration.stages[0])
             quantity = use.line.at(records, pages, numbers.invocations / again) * again
             add(use.price, use.item, use.resource, quantity)
     bucket, standard = next(iter(plan.system.buckets)), "sqs.requests.standard"
@@ -68,11 +63,10 @@ def _requests(plan: Plan, work: Workload, calibration: Calibration, flow: Flow) 
         chunks = max(1, ceil(size / meter.SQS_CHUNK_BYTES)) if source is found.batches else 1
         add(standard, "ReceiveMessage requests", names[source.queue_arn], numbers.invocations * chunks)
         add(standard, "DeleteMessage requests", names[source.queue_arn], numbers.invocations - numbers.failed)
+    busy = {found.files: flow.stages[0].ended_seconds, found.batches: flow.stages[1].ended_seconds}
     for source in plan.system.sqs_sources:
-        mapping = lanes_of(source)
-        idle = {found.files.logical_id: flow.stages[0], found.batches.logical_id: flow.stages[1]}
-        busy = idle[source.logical_id].ended_seconds if source.logical_id in idle else 0.0
-        polls = (flow.makespan - busy) // LONG_POLL_SECONDS * mapping.at_rest
+        idle = flow.makespan - busy.get(source, 0.0)
+        polls = idle // LONG_POLL_SECONDS * lanes_of(source).at_rest
         add(standard, "empty ReceiveMessage requests", names[source.queue_arn], max(0.0, polls))
     return [Quantity(*key, quantity) for key, quantity in sorted(used.items())]
 

@@ -116,8 +116,9 @@ def test_a_tables_writes_storage_and_key(tunnel: Tunnel) -> None:
 def test_the_bill_has_the_columns_that_cost_tools_read(tunnel: Tunnel) -> None:
     tunnel.run(queue(), HANDLER, send("a"))
     made, begin = charged(tunnel), datetime.datetime(2026, 12, 31, tzinfo=datetime.UTC)
-    text = focus.text(made, "1", begin, begin + datetime.timedelta(hours=3))
-    rows = list(csv.DictReader(io.StringIO(text)))
+    file = io.StringIO()
+    focus.write(file, made, "1", begin, begin + datetime.timedelta(hours=3))
+    rows = list(csv.DictReader(io.StringIO(file.getvalue())))
     assert sum(float(row["BilledCost"]) for row in rows) == pytest.approx(made.total, abs=1e-15)
     assert {row["BillingPeriodEnd"] for row in rows} == {"2027-01-01T00:00:00Z"}
     assert {row["ChargePeriodEnd"] for row in rows} == {"2026-12-31T03:00:00Z"}

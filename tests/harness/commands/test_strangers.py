@@ -284,6 +284,23 @@ def test_a_full_disk_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest
     assert capsys.readouterr().err.startswith("harness: the disk is full, free some or give --out elsewhere")
 
 
+def test_an_interrupt_of_compiled_code_is_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(**options: object) -> None:
+        try:
+            raise SystemError(
+                "the inner call returned a result with an exception set"
+            ) from KeyboardInterrupt()
+        except SystemError as error:
+            raise SystemError("so did the outer one") from error
+
+    monkeypatch.setattr(cli, "app", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert (ended.value.code, capsys.readouterr().err) == (130, "harness: interrupted\n")
+
+
 def test_a_damaged_ledger_is_one_line(stranger: Stranger) -> None:
     (stranger.folder / ".harness").mkdir()
     (stranger.folder / ".harness" / "ledger.sqlite").write_text("no database, though it was one once")
