@@ -24,8 +24,9 @@ def kernel(requests: int, rate: float, seed: int) -> tuple[float, float, float]:
     seconds = generator.exponential(SERVICE_SECONDS, requests)
     began = time.perf_counter()
     drawn = (NOTHING, NOTHING, seconds, NOTHING, NOTHING, NOTHING)
-    scaling, failing = (LANES, LANES, 5, 1.0), (0.0, 30.0, 5, 1e18)
-    started, ended, numbers = lanes.queue_stage(arrivals, *drawn, 0.0, *scaling, IDLE_SECONDS, *failing, seed)
+    started, ended, numbers = lanes.queue_stage(
+        arrivals, *drawn, 0.0, LANES, LANES, 5, 1.0, IDLE_SECONDS, seed
+    )
     took = time.perf_counter() - began
     return took, float((ended - started).sum() / arrivals[-1]), float(numbers[1] / requests)
 

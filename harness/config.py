@@ -132,6 +132,15 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     total: tuple[float, float] | None = None
 
 
+class HandBack(msgspec.Struct, frozen=True, kw_only=True):
+    """A function that reads a batch gives back what is left of it when its timeout is less than the seconds
+    away that this parameter of the template has, and so many more.
+    """
+
+    parameter: str = ""
+    seconds: float = 0.0
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """See the comments in pyproject.toml. `inputs` and `results` are "<logical id of a bucket>/<prefix>" or
     that of a queue.
@@ -154,6 +163,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     result: ResultFields = ResultFields()
     state: StateFields | None = None
     estimate: Estimate | None = None
+    hand_back: HandBack | None = None
     record: tuple[RecordedFunction, ...] = ()
 
 

@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw, ImageFont, TiffImagePlugin
 from fixtures import corpus
 from harness import config
 from harness.cloud import latency
+from harness.cloud.limits import ACCOUNT_CONCURRENCY
 from harness.faults.scenario import CALM, Scenario
 from harness.runs import inputs
 from harness.runs import run as runs
@@ -94,6 +95,7 @@ def run(
     ledger: Path = LEDGER,
     cpu_factor: float = 1.0,
     faults: Scenario = CALM,
+    account_concurrency: int = ACCOUNT_CONCURRENCY,
 ) -> runs.Run:
     """A run of the real template on a folder of TIFFs."""
     options = Options(
@@ -105,5 +107,6 @@ def run(
         ledger=ledger,
         cpu_factor=cpu_factor,
         faults=faults,
+        account_concurrency=account_concurrency,
     )
     return runs.run(CONFIG, inputs.collect([folder], CONFIG.input_suffixes), options, quiet)

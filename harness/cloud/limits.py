@@ -36,6 +36,18 @@ SCALING_PERIOD_SECONDS = 1.0
 LONG_POLL_SECONDS = 20.0
 RECEIVE_LIMIT = 10
 """Messages of one ReceiveMessage, entries of one DeleteMessageBatch (SQS quotas)."""
+THROTTLE_BACKOFF_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+"""Between a mapping's tries to invoke a function that is throttled; AWS documents that there are some."""
+BACK_OFF = 0.5
+"""Of a mapping's concurrency is left when the function fails; AWS documents that it is reduced, not by how
+much.
+"""
+STREAM_BACKOFF_SECONDS, STREAM_BACKOFF_LIMIT_SECONDS = 1.0, 60.0
+"""Between tries of a stream's batch, doubled each time, and at most."""
+ON_DEMAND_WRITE_UNITS, MOST_WRITE_UNITS = 4_000.0, 40_000.0
+"""A new table on demand serves so many write units a second, and one may use so many unless its quota is
+raised (DynamoDB developer guide, "On-demand capacity mode", "Quotas").
+"""
 STREAM_POLL_SECONDS = 0.25
 """Each shard is polled about four times a second ("Using Lambda with Amazon DynamoDB")."""
 

@@ -34,6 +34,10 @@ FreeTier = Annotated[bool, typer.Option("--free-tier", help="The bill is an acco
 Months = Annotated[
     float, typer.Option(help="Months that what is stored stays there, for the bill.", min=0.0, max=1200)
 ]
+AccountConcurrency = Annotated[
+    int,
+    typer.Option(help="Invocations of all functions together, at most; a new account may have 10.", min=1),
+]
 Out = Annotated[Path, typer.Option(help="Folder for the results.")]
 
 

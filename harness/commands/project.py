@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cloud.limits import ACCOUNT_CONCURRENCY
 from harness.commands import choices
 from harness.errors import UsageError
 
@@ -31,7 +32,10 @@ def project(
         str | None, typer.Option(help="A number, lognormal:MEDIAN,SIGMA, or a .csv of pages,files.")
     ] = None,
     inventory: Annotated[
-        Path | None, typer.Option(help="Your files: an S3 Inventory in CSV, or a listing with sizes.")
+        Path | None,
+        typer.Option(
+            help="Your files: an S3 Inventory (CSV, Parquet, a folder of them), or a listing with sizes."
+        ),
     ] = None,
     bytes_per_file: Annotated[
         float, typer.Option(help="Bytes of a file; 6 TB in 8 million files by default.", min=0)
@@ -39,10 +43,16 @@ def project(
     rate: Annotated[
         float | None, typer.Option(help="Files uploaded a second; all at once by default.", min=1e-6)
     ] = None,
+    daily: Annotated[
+        Path | None, typer.Option(help="With --rate: a .csv of hour,weight, how it varies over a day.")
+    ] = None,
     validate: Annotated[Path | None, typer.Option(help="Folder of a run to compare the fleet with.")] = None,
     failure_rate: Annotated[
-        float, typer.Option(help="Part of the invocations that fail.", min=0.0, max=0.9)
-    ] = 0.0,
+        float | None,
+        typer.Option(
+            help="Part of the invocations that fail; as in the calibrated run by default.", min=0.0, max=0.9
+        ),
+    ] = None,
     shards: Annotated[
         int, typer.Option(help="Shards of the table's stream, one for each partition.", min=1, max=1000)
     ] = NEW_TABLE_SHARDS,
@@ -50,6 +60,7 @@ def project(
         float | None,
         typer.Option(help="How many times longer a Lambda vCPU takes than the calibration's core.", min=0.01),
     ] = None,
+    account_concurrency: choices.AccountConcurrency = ACCOUNT_CONCURRENCY,
     batch_pages: choices.BatchPages = None,
     memory: choices.Memory = None,
     parameter: choices.Parameter = None,
@@ -67,6 +78,8 @@ def project(
     parameters = choices.parameters(config, {"batch-pages": batch_pages, "memory": memory}, parameter or [])
     if inventory is not None and pages_per_file is not None:
         raise UsageError("--inventory tells the pages of each file: leave --pages-per-file out")
+    if daily is not None and rate is None:
+        raise UsageError("--daily says how a rate varies over a day: give --rate, the mean of the day, too")
     out_folder.check(out, "projection")
     import msgspec
 
@@ -77,7 +90,7 @@ def project(
     from harness.commands.reporting import reporter
     from harness.fleet import inventory as inventories
     from harness.fleet import study, workload
-    from harness.fleet.projection import Plan
+    from harness.fleet.plan import Plan
 
     screen, table = Screen(), price_tables.load(prices)
     with reporter() as write_report:
@@ -98,17 +111,20 @@ def project(
             cpu_factor=known.cpu_factor if cpu_factor is None else cpu_factor,
             shards=shards,
             failure_rate=failure_rate,
+            keeps_seconds=_keeps(config, loaded.parameters),
+            account_concurrency=account_concurrency,
             seed=seed,
             months=months,
             table_months=min(months, float(days) / DAYS_A_MONTH) if days else months,
         )
+        arrivals = workload.Arrivals(rate, workload.hours(daily) if daily else ())
         said = pages_per_file or DEFAULT_PAGES
         counts = None if sizes is None else inventories.pages(sizes, known.bytes_a_page)
 
         def make(number: int) -> workload.Workload:
             if counts is not None and sizes is not None:
-                return workload.listed(counts, sizes, number, len(known.pages), rate, seed)
-            return workload.drawn(number, said, len(known.pages), bytes_per_file, rate, seed)
+                return workload.listed(counts, sizes, number, len(known.pages), arrivals, seed)
+            return workload.drawn(number, said, len(known.pages), bytes_per_file, arrivals, seed)
 
         numbers = study.answer(
             study.Question(
@@ -137,6 +153,19 @@ def _batch_pages(config: "Config", parameters: dict[str, str]) -> int:
             "[tool.harness.parameters] batch-pages must name the template's parameter of that meaning"
         )
     return int(parameters[name])
+
+
+def _keeps(config: "Config", parameters: dict[str, str]) -> float:
+    """Seconds before its timeout from which on the reader reads no further page; 0 for never."""
+    if config.hand_back is None:
+        return 0.0
+    try:
+        return float(parameters[config.hand_back.parameter]) + config.hand_back.seconds
+    except (KeyError, ValueError):
+        raise UsageError(
+            f"[tool.harness.hand_back] parameter = {config.hand_back.parameter!r} is none of the template's, "
+            f"or no number"
+        ) from None
 
 
 def _calibration(
@@ -171,12 +200,13 @@ def _validation(
     from harness.cloud import template as templates
     from harness.fleet import calibration as calibrations
     from harness.fleet import validation
-    from harness.fleet.projection import Plan
+    from harness.fleet.plan import Plan
 
     try:
         summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
         events = list(recorder.read(folder / "trace.jsonl"))
-        parameters, lines, factor = summary["parameters"], summary["bill"]["lines"], summary["cpuFactor"]
+        parameters, lines = summary["parameters"], summary["bill"]["lines"]
+        factor, account, months = (summary[name] for name in ("cpuFactor", "accountConcurrency", "months"))
     except (OSError, ValueError, KeyError) as error:
         if not required:
             return []
@@ -190,6 +220,10 @@ def _validation(
             batch_pages=_batch_pages(config, parameters),
             latencies=known.latencies,
             cpu_factor=factor,
+            keeps_seconds=_keeps(config, parameters),
+            account_concurrency=account,
+            months=months,
+            table_months=months,
             shards=config.stream_shards,
         )
     with screen.progress("Comparing with the run", 1) as tell:

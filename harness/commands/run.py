@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from harness.cloud.limits import ACCOUNT_CONCURRENCY
 from harness.commands import choices
 
 
@@ -22,6 +23,7 @@ def run(
             help="How many times longer a Lambda vCPU takes than a core of this machine.", min=0.01, max=100
         ),
     ] = 1.0,
+    account_concurrency: choices.AccountConcurrency = ACCOUNT_CONCURRENCY,
     template: choices.Template = None,
     latencies: Annotated[
         Path | None, typer.Option("--latency", help="TOML file that replaces entries of latency.toml.")
@@ -47,6 +49,7 @@ def run(
         compute=choices.compute(compute),
         latencies=latencies,
         cpu_factor=cpu_factor,
+        account_concurrency=account_concurrency,
         prices=prices,
         free_tier=free_tier,
         months=months,

@@ -11,7 +11,7 @@ import msgspec
 from harness.bill.prices import Prices
 from harness.cloud.limits import MB_PER_VCPU
 from harness.fleet.calibration import Chain
-from harness.fleet.projection import Flow, Plan
+from harness.fleet.plan import Flow, Plan
 from harness.fleet.uncertainty import Case, Small
 
 FARGATE_UTILISATION = 0.85

@@ -18,12 +18,12 @@ from harness.bill import meter, platform_logs
 from harness.cloud.deployment import Holding
 from harness.cloud.latency import Distribution
 from harness.cloud.limits import vcpu_share
-from harness.cloud.system import SqsSource, StreamSource, System
+from harness.cloud.system import Function, SqsSource, StreamSource, System
 from harness.errors import UsageError
 from harness.fleet.fitting import Line, fit
 from harness.recorder import AnyEvent, Call, Compute, Invocation, Result, Upload
 
-VERSION = 1
+VERSION = 2
 
 
 class Stage(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -31,7 +31,8 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     for answers; init_cpu: of an import of its module.
 
     told_before_end: seconds from the call that the next stage hears of to the handler's end. calls: what an
-    invocation uses of each thing that is billed; cold_log_bytes: logged once more by a cold one.
+    invocation uses of each thing that is billed; cold_log_bytes: logged once more by a cold one; failing:
+    None when none failed.
     """
 
     function: str
@@ -42,6 +43,37 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     calls: tuple["Use", ...]
     log_bytes: Line
     cold_log_bytes: float = 0.0
+    failing: "Failing | None" = None
+
+    def write_units(self) -> Line:
+        """Of tables, that an invocation uses."""
+        lines = [use.line for use in self.calls if use.price == "dynamodb.writes"]
+        return Line(
+            sum(line.per_record for line in lines),
+            sum(line.per_page for line in lines),
+            sum(line.fixed for line in lines),
+        )
+
+
+class Failure(msgspec.Struct, frozen=True, rename="camel"):
+    """How an invocation failed. seconds: that it took, beyond those of its pages if it had read them; kept:
+    they need not be read again; told: the next stage had heard of it; lost: its environment was.
+    """
+
+    seconds: float
+    read: bool = False
+    kept: bool = False
+    told: bool = False
+    lost: bool = False
+
+
+class Failing(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The invocations of a stage that failed: their share, and what one of them uses in the mean."""
+
+    share: float
+    failures: tuple[Failure, ...]
+    calls: tuple["Use", ...]
+    log_bytes: float
 
 
 class Use(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -167,7 +199,16 @@ class _Reader:
     def calibration(self) -> Calibration:
         seen, sources = self._seen, self._chain
         pages: dict[str, list[float]] = defaultdict(list)
+        again = {
+            one.request
+            for one in seen.events
+            if isinstance(one, Invocation)
+            and _failed(one)
+            and not any(_keeps(call) for call in self._calls.get(one.request, []))
+        }
         for request, calls in self._calls.items():
+            if request in again:
+                continue  # what it read is read once more by another
             for key in self._keys(calls):
                 pages[key] += self._recorded.get(request, [])
         known = {key: values for key, values in pages.items() if values and key in self._uploaded}
@@ -231,15 +272,9 @@ class _Reader:
     def _stage(self, name: str) -> Stage:
         function = self._seen.system.functions[name]
         speed = vcpu_share(function.memory_mb) / self._seen.cpu_factor
-        good = [
-            one
-            for one in self._seen.events
-            if isinstance(one, Invocation)
-            and one.function == name
-            and one.outcome == "success"
-            and not one.failed_records
-            and self._calls.get(one.request)
-        ]
+        mine = [one for one in self._seen.events if isinstance(one, Invocation) and one.function == name]
+        bad = [one for one in mine if _failed(one)]
+        good = [one for one in mine if not _failed(one) and self._is_usual(one)]
         if not good:
             raise UsageError(f"the run has no successful invocation of {name}: a calibration needs some")
         work = [self._work(one, name) for one in good]
@@ -264,6 +299,47 @@ class _Reader:
             calls=tuple(self._uses(good, records, pages)),
             log_bytes=fit(records, pages, usual),
             cold_log_bytes=more,
+            failing=self._failing(bad, len(mine), function) if bad else None,
+        )
+
+    def _is_usual(self, one: Invocation) -> bool:
+        """Whether it did its work, all of it: a reader that hands pages back sends to its own queue."""
+        queue = self._chain.batches.queue_arn.rpartition(":")[2]
+        calls = self._calls.get(one.request, [])
+        is_reader = one.function == self._chain.batches.function
+        return bool(calls) and not (
+            is_reader and any(call.target == queue and call.operation == "SendMessage" for call in calls)
+        )
+
+    def _failing(self, bad: Sequence[Invocation], invocations: int, function: Function) -> Failing:
+        speed = vcpu_share(function.memory_mb) / self._seen.cpu_factor
+        failures = []
+        for one in bad:
+            calls, recorded = self._calls.get(one.request, []), self._recorded.get(one.request, [])
+            failures.append(
+                Failure(
+                    seconds=max(0.0, one.duration_seconds - sum(recorded) / speed),
+                    read=bool(recorded),
+                    kept=bool(recorded) and any(_keeps(call) for call in calls),
+                    told=any(self._tells(one.function, call) for call in calls),
+                    lost=one.outcome in ("killed", "timeout"),
+                )
+            )
+        logs = [one.logged_bytes + platform_logs.size_bytes(one, function) for one in bad]
+        used: dict[tuple[str, str, str], float] = defaultdict(float)
+        for one in bad:
+            for quantity in meter.of_calls(
+                meter.Usage(events=self._calls.get(one.request, []), system=self._seen.system)
+            ):
+                used[quantity.price, quantity.item, quantity.resource] += quantity.quantity / len(bad)
+        return Failing(
+            share=len(bad) / invocations,
+            failures=tuple(failures),
+            calls=tuple(
+                Use(price=price, item=item, resource=resource, line=Line(fixed=mean))
+                for (price, item, resource), mean in sorted(used.items())
+            ),
+            log_bytes=float(np.mean(logs)),
         )
 
     def _told_before_end(self, name: str, good: Sequence[Invocation]) -> float:
@@ -360,6 +436,15 @@ class _Reader:
         return Line(
             line.per_record + line.fixed, line.per_page, (left - line.fixed * batches) / max(1, files)
         )
+
+
+def _failed(one: Invocation) -> bool:
+    return one.outcome != "success" or bool(one.failed_records)
+
+
+def _keeps(call: Call) -> bool:
+    """Whether it keeps what was read."""
+    return call.service == "dynamodb" and call.operation == "PutItem" and call.status < 300
 
 
 def _without_records(line: Line) -> Line:

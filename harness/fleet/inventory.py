@@ -1,4 +1,5 @@
-"""The files that somebody really has: an S3 Inventory in CSV, or a listing (`aws s3 ls --recursive`).
+"""The files that somebody really has: an S3 Inventory in CSV or Parquet, or a listing (`aws s3 ls
+--recursive`).
 
 An inventory tells bytes and no pages: those follow from the calibration's bytes a page.
 """
@@ -15,12 +16,20 @@ from harness.errors import UsageError
 from harness.fleet.workload import MOST_PAGES
 
 SIZE = "size"
+INVENTORIES = frozenset({".csv", ".parquet"})
 
 
 def sizes(path: Path) -> NDArray[np.int64]:
-    """Bytes of each file in it. Raises `UsageError` for what is no such list, with the line."""
+    """Bytes of each file in it; of a folder, in all inventories that lie there. Raises `UsageError` for what
+    is no such list, with the line.
+    """
+    if path.is_dir():
+        parts = sorted(one for one in path.iterdir() if INVENTORIES.intersection(one.suffixes))
+        if not parts:
+            raise UsageError(f"{path} has no inventory in it: no file ends with .csv, .csv.gz or .parquet")
+        return np.concatenate([sizes(part) for part in parts])
     if path.suffix == ".parquet":
-        raise UsageError(f"{path}: inventories in Parquet are not read; let S3 Inventory write CSV")
+        return _parquet(path)
     try:
         found = list(_csv(path) if ".csv" in path.suffixes else _listing(path))
     except (OSError, UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
@@ -28,6 +37,30 @@ def sizes(path: Path) -> NDArray[np.int64]:
     if not found:
         raise UsageError(f"the inventory {path} has no files in it")
     return np.array(found, dtype=np.int64)
+
+
+def _parquet(path: Path) -> NDArray[np.int64]:
+    """The column of sizes, as S3 Inventory names it ("Amazon S3 Inventory list")."""
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError:
+        raise UsageError(
+            f"{path}: to read Parquet, install pyarrow (pip install pyarrow), or let S3 Inventory write CSV"
+        ) from None
+    try:
+        names = parquet.read_schema(path).names
+        column = next((name for name in names if name.lower() == SIZE), None)
+        if column is None:
+            raise UsageError(f"the inventory {path} has no column of sizes, only {', '.join(names)}")
+        found = parquet.read_table(path, columns=[column]).column(0)
+        if found.null_count or not pyarrow.types.is_integer(found.type):
+            raise UsageError(f"the inventory {path} has rows without a size, or sizes that are no numbers")
+    except (OSError, pyarrow.ArrowException) as error:
+        raise UsageError(f"cannot read the inventory {path}: {str(error).splitlines()[0]}") from error
+    if not len(found):
+        raise UsageError(f"the inventory {path} has no files in it")
+    return np.asarray(found.to_numpy(), dtype=np.int64)
 
 
 def pages(sizes: NDArray[np.int64], bytes_a_page: float) -> NDArray[np.int32]:

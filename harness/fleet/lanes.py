@@ -2,104 +2,18 @@
 
 A stage takes messages in the order of time. Of a queue, the earliest free lane takes the next message; lanes
 become more while all are busy and messages wait, as a mapping's do; behind the lanes lie execution
-environments that are reused latest first, which decides how many invocations are cold. A message that fails
-comes back when its visibility timeout is over. Departures, sorted, are the arrivals of the next stage.
+environments that are reused latest first, which decides how many invocations are cold. Departures, sorted,
+are the arrivals of the next stage.
 """
 
 import math
 
-import numba
 import numpy as np
+
+from harness.fleet.heaps import jit, pick, pop, pop_pair, push, push_pair
 
 SHORTEST_SECONDS = 0.001
 """Of a handler, where what is left over of a fit would make it shorter."""
-
-jit = numba.njit(cache=True, nogil=True)
-
-
-@jit
-def _push(heap: np.ndarray, size: int, value: float) -> int:
-    """Adds to a binary heap of floats, the smallest first; returns its new size."""
-    place = size
-    while place > 0:
-        parent = (place - 1) >> 1
-        if heap[parent] <= value:
-            break
-        heap[place] = heap[parent]
-        place = parent
-    heap[place] = value
-    return size + 1
-
-
-@jit
-def _pop(heap: np.ndarray, size: int) -> int:
-    """Takes the smallest away; returns the new size."""
-    size -= 1
-    value = heap[size]
-    place = 0
-    while True:
-        child = 2 * place + 1
-        if child >= size:
-            break
-        if child + 1 < size and heap[child + 1] < heap[child]:
-            child += 1
-        if heap[child] >= value:
-            break
-        heap[place] = heap[child]
-        place = child
-    heap[place] = value
-    return size
-
-
-@jit
-def _push_pair(times: np.ndarray, items: np.ndarray, size: int, time: float, item: int) -> int:
-    """`_push` for a heap of (time, item)."""
-    place = size
-    while place > 0:
-        parent = (place - 1) >> 1
-        if times[parent] <= time:
-            break
-        times[place], items[place] = times[parent], items[parent]
-        place = parent
-    times[place], items[place] = time, item
-    return size + 1
-
-
-@jit
-def _pop_pair(times: np.ndarray, items: np.ndarray, size: int) -> int:
-    """`_pop` for a heap of (time, item)."""
-    size -= 1
-    time, item = times[size], items[size]
-    place = 0
-    while True:
-        child = 2 * place + 1
-        if child >= size:
-            break
-        if child + 1 < size and times[child + 1] < times[child]:
-            child += 1
-        if times[child] >= time:
-            break
-        times[place], items[place] = times[child], items[child]
-        place = child
-    times[place], items[place] = time, item
-    return size
-
-
-@jit
-def _uniform(state: np.ndarray) -> float:
-    """From 0 to 1, by a xorshift generator (Marsaglia 2003) whose state is the array's one element."""
-    drawn = state[0]
-    drawn ^= drawn << np.uint64(13)
-    drawn ^= drawn >> np.uint64(7)
-    drawn ^= drawn << np.uint64(17)
-    state[0] = drawn
-    return float(drawn >> np.uint64(11)) / 9007199254740992.0
-
-
-@jit
-def _pick(pool: np.ndarray, state: np.ndarray) -> float:
-    """One of the values, each as likely as the others."""
-    return float(pool[int(_uniform(state) * len(pool))])
 
 
 @jit
@@ -117,10 +31,6 @@ def queue_stage(
     growth: int,
     period: float,
     idle_seconds: float,
-    failure_rate: float,
-    visibility: float,
-    receives: int,
-    timeout: float,
     seed: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Messages of a queue through a mapping with one message an invocation.
@@ -130,12 +40,9 @@ def queue_stage(
     having it, from there to the invocation, and from its end to the lane's next message. cold: seconds,
     drawn, that a new environment takes before its init; init_seconds: of that, which is billed. growth
     lanes are added every `period` seconds, up to `most`, while all lanes are busy and messages wait.
-    failure_rate: probability that an invocation fails, at a moment of the handler that is drawn evenly; the
-    message comes back `visibility` seconds after it was taken, `receives` times at most.
 
-    Returns (start of the last invocation, its end or infinity for a message that was given up, [invocations,
-    cold ones, failed ones, timed out, given up, lanes at most, lane seconds, seconds until the last end,
-    billed ms]).
+    Returns (start and end of each one's invocation, [invocations, cold ones, lanes at most, lane seconds,
+    seconds until the last end, billed ms]).
     """
     state = np.array([np.uint64(seed) * np.uint64(2) + np.uint64(88172645463325253)])
     count, billed = len(arrivals), 0
@@ -143,89 +50,50 @@ def queue_stage(
     lanes = np.zeros(most + 1)
     busy = np.empty(2 * most + 2)  # ends of running invocations
     idle = np.empty(2 * most + 2)  # a stack of idle environments: since when each
-    retry_times, retry_items = np.empty(1024), np.empty(1024, dtype=np.int64)
-    tries = np.zeros(count, dtype=np.int8)
     wanted, number_lanes = at_start, 0
     for _ in range(at_start):
-        number_lanes = _push(lanes, number_lanes, 0.0)
-    number_busy = number_idle = number_retries = 0
-    invocations = colds = failed = timed_out = given_up = 0
+        number_lanes = push(lanes, number_lanes, 0.0)
+    number_busy = number_idle = colds = 0
     lane_seconds, last = 0.0, 0.0
     check = math.inf  # when the mapping looks whether it should have more lanes
-    following = 0
-    while following < count or number_retries:
-        if number_retries and (following == count or retry_times[0] < arrivals[following]):
-            due, item = retry_times[0], retry_items[0]
-            number_retries = _pop_pair(retry_times, retry_items, number_retries)
-        else:
-            due, item = arrivals[following], following
-            following += 1
+    for item in range(count):
+        due = arrivals[item]
         if lanes[0] <= due:
             check = math.inf  # a lane was free
         while wanted < most and check < lanes[0]:
             if check >= due:
                 for _ in range(min(growth, most - wanted)):
-                    number_lanes = _push(lanes, number_lanes, check)
+                    number_lanes = push(lanes, number_lanes, check)
                     wanted += 1
             check += period
         taken = max(due, lanes[0])
-        begins = taken + _pick(receive, state) + _pick(invoke, state)
+        begins = taken + pick(receive, state) + pick(invoke, state)
         while number_busy and busy[0] <= begins:
             idle[number_idle] = busy[0]
             number_idle += 1
-            number_busy = _pop(busy, number_busy)
+            number_busy = pop(busy, number_busy)
         is_cold = number_idle == 0 or begins - idle[number_idle - 1] > idle_seconds
         if is_cold:
             number_idle = 0
         else:
             number_idle -= 1
         init = init_seconds if is_cold else 0.0
-        begun = begins + (_pick(cold, state) + init if is_cold else 0.0)
-        seconds = max(SHORTEST_SECONDS, handler[item] + _pick(left, state))
-        fails = failure_rate > 0 and _uniform(state) < failure_rate
-        if fails:
-            seconds *= _uniform(state)
-        dies = seconds > timeout
-        if dies:
-            seconds = timeout
+        begun = begins + (pick(cold, state) + init if is_cold else 0.0)
+        seconds = max(SHORTEST_SECONDS, handler[item] + pick(left, state))
         ends = begun + seconds
-        invocations += 1
         colds += is_cold
         billed += math.ceil((init + seconds) * 1000 - 1e-6)
-        if dies:
-            timed_out += 1
-        else:
-            number_busy = _push(busy, number_busy, ends)
-        free = ends + (0.0 if fails or dies else _pick(after, state))
-        number_lanes = _pop(lanes, number_lanes)
-        number_lanes = _push(lanes, number_lanes, free)
+        number_busy = push(busy, number_busy, ends)
+        free = ends + pick(after, state)
+        number_lanes = pop(lanes, number_lanes)
+        number_lanes = push(lanes, number_lanes, free)
         if check == math.inf and lanes[0] > taken:
             check = taken + period
         lane_seconds += free - taken
         last = max(last, ends)
         started[item] = begins
         ended[item] = ends
-        if fails or dies:
-            failed += 1
-            tries[item] += 1
-            if tries[item] >= receives:
-                given_up += 1
-                ended[item] = math.inf
-            else:
-                if number_retries == len(retry_times):
-                    longer = np.empty(2 * number_retries)
-                    longer[:number_retries] = retry_times
-                    retry_times = longer
-                    items = np.empty(2 * number_retries, dtype=np.int64)
-                    items[:number_retries] = retry_items
-                    retry_items = items
-                number_retries = _push_pair(
-                    retry_times, retry_items, number_retries, max(taken + visibility, ends), item
-                )
-    numbers = np.array(
-        [invocations, colds, failed, timed_out, given_up, wanted, lane_seconds, last, billed],
-        dtype=np.float64,
-    )
+    numbers = np.array([count, colds, wanted, lane_seconds, last, billed], dtype=np.float64)
     return started, ended, numbers
 
 
@@ -249,8 +117,8 @@ def stream_stage(
     arrivals: when each record is written, ascending; it is seen at the next multiple of `poll`. An invocation
     takes one of `base`, drawn, and `each` of its records; a record is done when its part is.
 
-    Returns (when each is done, start and end of each invocation, [invocations, cold ones, 0, 0, 0, lanes,
-    lane seconds, last end, billed ms]).
+    Returns (when each is done, start and end of each invocation, [invocations, cold ones, lanes, lane
+    seconds, last end, billed ms]).
     """
     count = len(arrivals)
     state = np.array([np.uint64(seed) * np.uint64(2) + np.uint64(88172645463325253)])
@@ -270,31 +138,32 @@ def stream_stage(
     for lane in range(lanes):
         if following[lane] < first[lane + 1]:
             seen = (math.floor(arrivals[order[following[lane]]] / poll) + 1) * poll
-            waiting = _push_pair(times, items, waiting, seen, lane)
+            waiting = push_pair(times, items, waiting, seen, lane)
     busy, idle = np.empty(2 * lanes + 2), np.empty(2 * lanes + 2)
     number_busy = number_idle = invocations = colds = 0
     billed, lane_seconds, last = 0, 0.0, 0.0
     while waiting:
         taken, lane = times[0], items[0]
-        waiting = _pop_pair(times, items, waiting)
-        begins = taken + _pick(invoke, state)
+        waiting = pop_pair(times, items, waiting)
+        begins = taken + pick(invoke, state)
         while number_busy and busy[0] <= begins:
             idle[number_idle] = busy[0]
             number_idle += 1
-            number_busy = _pop(busy, number_busy)
+            number_busy = pop(busy, number_busy)
         is_cold = number_idle == 0 or begins - idle[number_idle - 1] > idle_seconds
         number_idle = 0 if is_cold else number_idle - 1
         init = init_seconds if is_cold else 0.0
-        begun = begins + (_pick(cold, state) + init if is_cold else 0.0)
-        seconds, number = _pick(base, state), 0
+        begun = begins + (pick(cold, state) + init if is_cold else 0.0)
+        seconds, number = pick(base, state), 0
         while following[lane] < first[lane + 1] and number < batch:
             record = order[following[lane]]
             if (math.floor(arrivals[record] / poll) + 1) * poll > taken:
                 break
             seconds += each[record]
-            done[record] = begun + seconds
+            done[record] = begun + max(SHORTEST_SECONDS, seconds)
             following[lane] += 1
             number += 1
+        seconds = max(SHORTEST_SECONDS, seconds)
         ends = begun + seconds
         starts[invocations], stops[invocations] = begins, ends
         invocations += 1
@@ -302,11 +171,11 @@ def stream_stage(
         billed += math.ceil((init + seconds) * 1000 - 1e-6)
         lane_seconds += ends - taken
         last = max(last, ends)
-        number_busy = _push(busy, number_busy, ends)
+        number_busy = push(busy, number_busy, ends)
         if following[lane] < first[lane + 1]:
             seen = (math.floor(arrivals[order[following[lane]]] / poll) + 1) * poll
-            waiting = _push_pair(times, items, waiting, max(seen, ends), lane)
-    numbers = np.array([invocations, colds, 0, 0, 0, lanes, lane_seconds, last, billed], dtype=np.float64)
+            waiting = push_pair(times, items, waiting, max(seen, ends), lane)
+    numbers = np.array([invocations, colds, lanes, lane_seconds, last, billed], dtype=np.float64)
     return done, starts[:invocations], stops[:invocations], numbers
 
 

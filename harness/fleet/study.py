@@ -15,9 +15,10 @@ from harness.config import Estimate
 from harness.fleet import uncertainty
 from harness.fleet.alternatives import alternatives
 from harness.fleet.calibration import Calibration, chain
-from harness.fleet.projection import Flow, Plan, simulate
+from harness.fleet.plan import Flow, Plan
+from harness.fleet.projection import simulate
 from harness.fleet.usage import quantities
-from harness.fleet.validation import Row
+from harness.fleet.validation import LEFT_OUT, Row
 from harness.fleet.workload import Workload
 
 PAGES_BESIDE = (1, 3, 10, 25)
@@ -72,7 +73,7 @@ def answer(asked: Question, progress: Progress) -> dict[str, Any]:
         "makespanSeconds": flow.makespan,
         "makespanLow": flow.makespan * found.makespan[0],
         "makespanHigh": flow.makespan * found.makespan[1],
-        "peakConcurrency": int(np.sum(list(flow.running.values()), axis=0).max()),
+        "peakConcurrency": flow.peak,
         "fileLatency": _quantiles(flow),
         "stages": [msgspec.to_builtins(stage) for stage in flow.stages],
         "overTime": {
@@ -97,10 +98,11 @@ def answer(asked: Question, progress: Progress) -> dict[str, Any]:
         "validation": [
             {**msgspec.to_builtins(row), "difference": row.difference} for row in asked.validation
         ],
+        "validationLeavesOut": list(LEFT_OUT),
         "scaledFleet": {
             "files": min(asked.files, uncertainty.SCALED_FILES),
             "billError": base.total / made.total - 1,
-            "makespanError": base.makespan / flow.makespan - 1 if flow.makespan else 0.0,
+            "makespanError": base.makespan / flow.nearly - 1 if flow.nearly else 0.0,
         },
         "calibration": {
             "made": known.made,
@@ -112,7 +114,7 @@ def answer(asked: Question, progress: Progress) -> dict[str, Any]:
         "months": plan.months,
         "tableMonths": plan.table_months,
         "shards": plan.shards,
-        "method": "each stage alone, exactly: no limit that they share was reached",
+        "method": flow.method,
         "simulationSeconds": simulated,
         "realSeconds": time.monotonic() - began,
         "peakMemoryMb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000,

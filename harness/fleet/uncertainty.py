@@ -16,7 +16,8 @@ from harness.bill.prices import Prices
 from harness.cloud.latency import Distribution
 from harness.fleet.calibration import Calibration, Stage
 from harness.fleet.fitting import Line
-from harness.fleet.projection import Plan, simulate
+from harness.fleet.plan import Plan
+from harness.fleet.projection import simulate
 from harness.fleet.usage import quantities
 from harness.fleet.workload import Workload
 
@@ -42,7 +43,7 @@ RANGES = (
 
 
 class Case(msgspec.Struct, frozen=True):
-    """A small fleet: dollars of the whole fleet by (resource, item), and seconds."""
+    """A small fleet: dollars of the whole fleet by (resource, item), and seconds until nearly all is done."""
 
     lines: dict[tuple[str, str], float]
     makespan: float
@@ -126,7 +127,7 @@ class Small:
         for line in made.lines:
             lines[line.resource, line.item] += line.dollars
             self.services[line.resource, line.item] = line.service
-        return Case(dict(lines), flow.makespan * share)
+        return Case(dict(lines), flow.nearly * share)
 
     def _bill(self, used: Sequence[Quantity], share: float) -> Bill:
         whole = [msgspec.structs.replace(one, quantity=one.quantity * share) for one in used]

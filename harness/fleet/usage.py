@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from harness.bill import meter
 from harness.bill.bill import Quantity
-from harness.cloud.limits import LONG_POLL_SECONDS, RECEIVE_LIMIT
-from harness.fleet.calibration import Calibration, chain
-from harness.fleet.projection import Flow, Plan, lanes_of
+from harness.cloud.limits import RECEIVE_LIMIT
+from harness.fleet.calibration import Calibration, Stage, chain
+from harness.fleet.plan import Flow, Plan, StageNumbers, idle_polls, lanes_of
 from harness.fleet.workload import Workload
 
 
@@ -46,13 +46,15 @@ def _requests(plan: Plan, work: Workload, calibration: Calibration, flow: Flow) 
 
     opening = calibration.stages[0]
     for stage, numbers in zip(calibration.stages, flow.stages, strict=True):
-        again = numbers.invocations / max(1, numbers.invocations - numbers.failed)
-        records = files if stage is opening else numbers.messages  # S3's own test message asks for nothing
+        tests = numbers.messages - files if stage is opening else 0  # S3's test message asks for nothing
+        good, bad = _good_and_bad(stage, numbers)
         for use in stage.calls:
             if stage is opening and (use.resource, use.item) == (of_batches, "SendMessage requests"):
                 continue  # counted from the batches below
-            quantity = use.line.at(records, pages, numbers.invocations / again) * again
+            quantity = use.line.at(numbers.deleted - tests, pages, good)
             add(use.price, use.item, use.resource, quantity)
+        for use in stage.failing.calls if stage.failing else ():
+            add(use.price, use.item, use.resource, use.line.fixed * bad)
     bucket, standard = next(iter(plan.system.buckets)), "sqs.requests.standard"
     add("s3.requests.write", "PutObject requests", bucket, files)
     add(standard, "SendMessage requests", of_files, flow.stages[0].messages)
@@ -61,14 +63,25 @@ def _requests(plan: Plan, work: Workload, calibration: Calibration, flow: Flow) 
     size = calibration.batch_bytes.at(0, pages / max(1, batches), 1) + calibration.batch_bytes.per_record
     for source, numbers in ((found.files, flow.stages[0]), (found.batches, flow.stages[1])):
         chunks = max(1, ceil(size / meter.SQS_CHUNK_BYTES)) if source is found.batches else 1
-        add(standard, "ReceiveMessage requests", names[source.queue_arn], numbers.invocations * chunks)
-        add(standard, "DeleteMessage requests", names[source.queue_arn], numbers.invocations - numbers.failed)
-    busy = {found.files: flow.stages[0].ended_seconds, found.batches: flow.stages[1].ended_seconds}
+        queue = names[source.queue_arn]
+        add(standard, "ReceiveMessage requests", queue, numbers.invocations * chunks)
+        add(standard, "DeleteMessage requests", queue, numbers.invocations - numbers.failed)
+        add(standard, "empty ReceiveMessage requests", queue, numbers.empty_polls)
+    add(standard, "SendMessage requests", of_batches, flow.stages[1].handed_back)
     for source in plan.system.sqs_sources:
-        idle = flow.makespan - busy.get(source, 0.0)
-        polls = idle // LONG_POLL_SECONDS * lanes_of(source).at_rest
-        add(standard, "empty ReceiveMessage requests", names[source.queue_arn], max(0.0, polls))
+        if source not in (found.files, found.batches):
+            polls = idle_polls(lanes_of(source).at_rest, flow.makespan)
+            add(standard, "empty ReceiveMessage requests", names[source.queue_arn], polls)
     return [Quantity(*key, quantity) for key, quantity in sorted(used.items())]
+
+
+def _good_and_bad(stage: Stage, numbers: StageNumbers) -> tuple[float, float]:
+    """Invocations that use what a good one does, and what a failed one does; where none failed in the
+    calibration, failed ones use as much as good ones.
+    """
+    if stage.failing is None:
+        return numbers.invocations, 0.0
+    return numbers.invocations - numbers.failed, numbers.failed
 
 
 def _sends(calibration: Calibration, pages: NDArray[Any], batches: NDArray[Any]) -> float:
@@ -93,7 +106,9 @@ def _storage(plan: Plan, work: Workload, calibration: Calibration, flow: Flow) -
 def _logs(plan: Plan, work: Workload, calibration: Calibration, flow: Flow) -> Iterator[Quantity]:
     pages = float(work.pages.sum())
     for stage, numbers in zip(calibration.stages, flow.stages, strict=True):
-        size = stage.log_bytes.at(numbers.messages, pages, numbers.invocations)
+        good, bad = _good_and_bad(stage, numbers)
+        size = stage.log_bytes.at(numbers.deleted, pages, good)
+        size += stage.failing.log_bytes * bad if stage.failing else 0.0
         size += stage.cold_log_bytes * numbers.cold_starts
         yield from meter.of_log(plan.system.functions[stage.function], size, plan.months)
 

@@ -1,7 +1,7 @@
 """How many files there are, how many pages each has, when they come."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from harness.errors import UsageError
 
+DAY_SECONDS = 86_400.0
 MOST_PAGES = 65_535
 """Of a TIFF file: its page number is of two bytes (TIFF 6.0, tag PageNumber)."""
 
@@ -29,18 +30,54 @@ class Workload(msgspec.Struct, frozen=True, kw_only=True):
     heard: NDArray[np.float64] | None = None
 
 
+class Arrivals(msgspec.Struct, frozen=True):
+    """How files come: `rate` a second, None for all at once; `hours`: how the rate varies over the hours of a
+    day, which has so many parts, empty for not at all.
+    """
+
+    rate: float | None = None
+    hours: tuple[float, ...] = ()
+
+    def times(self, files: int) -> NDArray[np.float64]:
+        """When each comes, in virtual seconds from a midnight."""
+        if self.rate is None:
+            return np.zeros(files)
+        if not self.hours:
+            return np.arange(files) / self.rate
+        a_day = self.rate * DAY_SECONDS
+        days, rest = np.divmod(np.arange(files), a_day)
+        shares = np.concatenate([[0.0], np.cumsum(self.hours) / sum(self.hours)])
+        of_day = np.interp(rest / a_day, shares, np.linspace(0.0, DAY_SECONDS, len(shares)))
+        return np.asarray(days * DAY_SECONDS + of_day)
+
+
+def hours(path: Path) -> tuple[float, ...]:
+    """The weights of a day's hours out of a CSV file of hour,weight. Raises `UsageError`."""
+    weights = [0.0] * 24
+    for number, row in _rows(path):
+        try:
+            hour, weight = int(row[0]), float(row[1])
+        except (ValueError, IndexError):
+            raise UsageError(f"{path}, row {number}: it must be hour,weight: {','.join(row)}") from None
+        if not (0 <= hour < 24 and 0 <= weight < np.inf):
+            raise UsageError(f"{path}, row {number}: hours go from 0 to 23, weights are 0 or more")
+        weights[hour] += weight
+    if not sum(weights):
+        raise UsageError(f"{path} has no hour in which files come")
+    return tuple(weights)
+
+
 def drawn(
-    files: int, pages: str, calibrated: int, bytes_a_file: float, rate: float | None, seed: int
+    files: int, pages: str, calibrated: int, bytes_a_file: float, arrivals: Arrivals, seed: int
 ) -> Workload:
-    """A workload of so many files by the text of a distribution; `rate`: files a second, None for all at
-    once. Raises `UsageError` for a text that is no distribution.
+    """A workload of so many files by the text of a distribution. Raises `UsageError` for a text that is no
+    distribution.
     """
     generator = np.random.default_rng(np.random.SeedSequence([seed, 1]))
     counts = counts_of(pages, files, generator)
-    uploaded = np.zeros(files) if rate is None else np.arange(files) / rate
     return Workload(
         pages=counts,
-        uploaded=uploaded,
+        uploaded=arrivals.times(files),
         total_bytes=bytes_a_file * files,
         source=generator.integers(0, calibrated, files),
     )
@@ -51,7 +88,7 @@ def listed(
     sizes: NDArray[np.int64],
     files: int,
     calibrated: int,
-    rate: float | None,
+    arrivals: Arrivals,
     seed: int,
 ) -> Workload:
     """A workload of files that are known; of fewer when so many are not wanted, drawn evenly."""
@@ -61,7 +98,7 @@ def listed(
         pages, sizes = pages[chosen], sizes[chosen]
     return Workload(
         pages=pages,
-        uploaded=np.zeros(len(pages)) if rate is None else np.arange(len(pages)) / rate,
+        uploaded=arrivals.times(len(pages)),
         total_bytes=float(sizes.sum()),
         source=generator.integers(0, calibrated, len(pages)),
     )
@@ -99,15 +136,19 @@ def counts_of(text: str, files: int, generator: np.random.Generator) -> NDArray[
     return (low + (generator.random(files) < number - low)).astype(np.int32)
 
 
-def _histogram(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
+def _rows(path: Path) -> Iterator[tuple[int, Sequence[str]]]:
+    """(number, fields) of each row of a CSV file, without its head. Raises `UsageError`."""
     try:
         rows: Sequence[Sequence[str]] = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read {path}: {error}") from error
-    if rows and not rows[0][0].strip().isdigit():
-        rows = rows[1:]
+    has_head = bool(rows and rows[0] and not rows[0][0].strip().isdigit())
+    yield from ((number, row) for number, row in enumerate(rows, start=1) if row and number > has_head)
+
+
+def _histogram(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
     values, weights = [], []
-    for number, row in enumerate(rows, start=1):
+    for number, row in _rows(path):
         try:
             pages, files = int(row[0]), float(row[1])
         except (ValueError, IndexError):

@@ -15,6 +15,7 @@ from harness.cloud import deployment as clouds
 from harness.cloud.addresses import bucket_and_key
 from harness.cloud.deployment import Holding
 from harness.cloud.latency import Distribution, Latencies
+from harness.cloud.limits import ACCOUNT_CONCURRENCY
 from harness.cloud.system import System
 from harness.cloud.template import Template
 from harness.cloud.wire import Exchange, Wire
@@ -97,6 +98,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     redrive: bool = False
     longest: float = LONGEST_SECONDS
     cpu_factor: float = 1.0
+    account_concurrency: int = ACCOUNT_CONCURRENCY
 
 
 def emulate(
@@ -119,7 +121,9 @@ def emulate(
         cloud = stack.enter_context(clouds.deployed(setting.template, setting.seed))
         stack.enter_context(code.importable())
         stage = Stage(kernel, cloud, wire, latencies, dice, recorder)
-        functions = LambdaService(Host(stage, code, policy, setting.recorded, setting.cpu_factor))
+        functions = LambdaService(
+            Host(stage, code, policy, setting.recorded, setting.cpu_factor, setting.account_concurrency)
+        )
         stack.callback(functions.close)
         stack.callback(kernel.close)
         stack.enter_context(OUTPUT.of(kernel))

@@ -17,6 +17,7 @@ from harness.bill import prices
 from harness.bill.prices import Prices
 from harness.cloud import template
 from harness.cloud.latency import Distribution
+from harness.cloud.limits import ACCOUNT_CONCURRENCY
 from harness.compute import recording
 from harness.compute.ledger import Ledger
 from harness.compute.policies import Measured, Modelled, Policy, Recorded
@@ -54,6 +55,7 @@ def quiet(title: str, total: int) -> AbstractContextManager[Callable[[int], None
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What a user chooses. `parameters` are the template's; `ledger` is where recorded compute is kept;
     `cpu_factor`: how many times longer a Lambda vCPU takes than this machine's core; `faults`: what breaks;
+    `account_concurrency`: invocations of all functions together, at most;
     `aftermath`: virtual seconds that the run goes on at least, for what happens long after all is done;
     `redrive`: at the end what was given up is given back, with nothing broken any more. prices, free_tier:
     what the bill is made with; months: how long what is stored stays there.
@@ -66,6 +68,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     latencies: dict[str, Distribution]
     ledger: Path
     cpu_factor: float = 1.0
+    account_concurrency: int = ACCOUNT_CONCURRENCY
     faults: Scenario = CALM
     aftermath: float = 0.0
     redrive: bool = False
@@ -108,6 +111,7 @@ class Rig:
             recorded=config.record,
             stream_shards=config.stream_shards,
             cpu_factor=options.cpu_factor,
+            account_concurrency=options.account_concurrency,
         )
         handlers = [resource["Properties"]["Handler"] for resource in self.template.functions()]
         self._code = CodeBase(

@@ -92,6 +92,8 @@ def run(config: Config, inputs: Sequence[InputFile], options: Options, progress:
         seed=options.seed,
         compute=options.compute,
         cpu_factor=options.cpu_factor,
+        account_concurrency=options.account_concurrency,
+        months=options.months,
         parameters=rig.template.parameters,
         faults=options.faults.name,
         checked=checked,

@@ -29,6 +29,8 @@ def summarize(
     seed: int,
     compute: str,
     cpu_factor: float,
+    account_concurrency: int,
+    months: float,
     parameters: Mapping[str, str],
     faults: str,
     checked: Sequence[str],
@@ -52,6 +54,8 @@ def summarize(
         "seed": seed,
         "compute": compute,
         "cpuFactor": cpu_factor,
+        "accountConcurrency": account_concurrency,
+        "months": months,
         "parameters": dict(parameters),
         "faults": {
             "scenario": faults,

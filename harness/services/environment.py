@@ -16,7 +16,7 @@ import msgspec
 
 import harness
 from harness.cloud.deployment import ACCOUNT, CREDENTIALS
-from harness.cloud.limits import vcpu_share
+from harness.cloud.limits import ACCOUNT_CONCURRENCY, vcpu_share
 from harness.cloud.system import Function
 from harness.compute.policies import Policy, argument, cpu_clock
 from harness.compute.sandbox import CodeBase, Sandbox
@@ -28,7 +28,7 @@ from harness.services.stage import Stage
 
 class Host(msgspec.Struct, frozen=True):
     """What all environments of a run share. `cpu_factor`: how many times longer a Lambda vCPU takes than this
-    machine's core.
+    machine's core; `account_concurrency`: invocations of all functions together, at most.
     """
 
     stage: Stage
@@ -36,6 +36,7 @@ class Host(msgspec.Struct, frozen=True):
     policy: Policy
     recorded: Sequence[RecordedFunction]
     cpu_factor: float = 1.0
+    account_concurrency: int = ACCOUNT_CONCURRENCY
 
     def cpu_speed(self, function: Function) -> float:
         """CPU seconds of this machine that a thread of the function gets done in a second."""

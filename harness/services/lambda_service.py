@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 
 from harness.cloud.limits import (
-    ACCOUNT_CONCURRENCY,
     IDLE_SECONDS,
     NEW_ENVIRONMENTS,
     NEW_ENVIRONMENTS_SECONDS,
@@ -101,7 +100,7 @@ class LambdaService:
         running = self.running.get(function.logical_id, 0)
         if function.reserved is not None and running >= function.reserved:
             raise self._throttle(function, "reserved concurrency")
-        if sum(self.running.values()) >= ACCOUNT_CONCURRENCY:
+        if sum(self.running.values()) >= self._host.account_concurrency:
             raise self._throttle(function, "account concurrency")
         idle = self._idle.setdefault(function.logical_id, [])
         while idle and self._kernel.now - idle[0].idle_since > IDLE_SECONDS:

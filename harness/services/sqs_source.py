@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from harness.cloud.limits import (
+    BACK_OFF,
     IDLE_LANES,
     LANES_PER_MINUTE,
     LONG_POLL_SECONDS,
@@ -22,6 +23,7 @@ from harness.cloud.limits import (
     RECEIVE_LIMIT,
     SCALING_PERIOD_SECONDS,
     STARTING_LANES,
+    THROTTLE_BACKOFF_SECONDS,
 )
 from harness.cloud.system import Function, SqsSource, require
 from harness.engine.kernel import Signal
@@ -32,15 +34,10 @@ from harness.services.lambda_service import ENVELOPE_BYTES, LambdaService, Throt
 from harness.services.queues import Queues
 from harness.services.stage import Stage
 
-BACK_OFF = 0.5
-"""Of a mapping's concurrency is left when the function fails; AWS documents that it is reduced, not by how
-much.
-"""
 REQUIRED = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 """What a function's role must allow on a queue for a mapping ("Creating and configuring an Amazon SQS event
 source mapping").
 """
-THROTTLE_BACKOFF_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 
 
 class SqsMapping:

@@ -16,7 +16,12 @@ from typing import Any
 
 import msgspec
 
-from harness.cloud.limits import PAYLOAD_BYTES, STREAM_POLL_SECONDS
+from harness.cloud.limits import (
+    PAYLOAD_BYTES,
+    STREAM_BACKOFF_LIMIT_SECONDS,
+    STREAM_BACKOFF_SECONDS,
+    STREAM_POLL_SECONDS,
+)
 from harness.cloud.system import Function, StreamSource, require
 from harness.cloud.wire import Exchange
 from harness.engine.kernel import Kernel, Signal
@@ -25,8 +30,6 @@ from harness.services.lambda_service import ENVELOPE_BYTES, LambdaService, Throt
 from harness.services.queues import Queues
 from harness.services.stage import Stage
 
-BACKOFF_SECONDS, BACKOFF_LIMIT_SECONDS = 1.0, 60.0
-"""Between retries of a failed batch; AWS documents that there is a backoff, not its length."""
 TRIM_SECONDS = 24 * 3600.0
 """Records live 24 hours ("Change data capture for DynamoDB Streams")."""
 REQUIRED = ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator")
@@ -125,7 +128,8 @@ class StreamMapping:
                 self._process(records[:half])
                 records = records[half:]
                 continue
-            self._kernel.sleep(min(BACKOFF_LIMIT_SECONDS, BACKOFF_SECONDS * 2 ** min(attempts - 1, 10)))
+            pause = STREAM_BACKOFF_SECONDS * 2 ** min(attempts - 1, 10)
+            self._kernel.sleep(min(STREAM_BACKOFF_LIMIT_SECONDS, pause))
 
     def _invoke(self, records: list[dict[str, Any]]) -> int | None:
         """Index of the first record that failed; None when none did."""

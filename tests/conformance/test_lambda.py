@@ -2,6 +2,7 @@
 
 import pytest
 
+from harness.cloud import limits
 from harness.services import lambda_service
 from tests.conformance.test_sqs_source import SLOW
 from tests.conformance.tunnel import SQS_ALLOWED, Tunnel, queue, row, running, send
@@ -265,15 +266,12 @@ def test_new_environments_come_at_a_thousand_in_ten_seconds(
 
 
 @row(SCALING)
-def test_the_account_has_a_thousand_concurrent_executions(
-    tunnel: Tunnel, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_account_has_a_thousand_concurrent_executions(tunnel: Tunnel) -> None:
     """All functions of an account share 1,000 concurrent executions by default; beyond that invocations are
     throttled.
     """
-    assert lambda_service.ACCOUNT_CONCURRENCY == 1_000
-    monkeypatch.setattr(lambda_service, "ACCOUNT_CONCURRENCY", 3)  # the same with fewer
-    tunnel.run(queue(visibility=3600), SLOW, send(*map(str, range(12))))
+    assert limits.ACCOUNT_CONCURRENCY == 1_000
+    tunnel.run(queue(visibility=3600), SLOW, send(*map(str, range(12))), account_concurrency=3)
     assert running(tunnel) == 3
     assert {throttle.reason for throttle in tunnel.throttles} == {"account concurrency"}
 

@@ -12,6 +12,7 @@ import pytest
 
 from harness.cloud import template as templates
 from harness.cloud.latency import Distribution
+from harness.cloud.limits import ACCOUNT_CONCURRENCY
 from harness.compute.policies import Outcome
 from harness.compute.sandbox import CodeBase
 from harness.faults import scenario
@@ -56,6 +57,7 @@ class Tunnel:
         latencies: Any = MILLISECOND,
         faults: str = "",
         stream_shards: int = 1,
+        account_concurrency: int = ACCOUNT_CONCURRENCY,
     ) -> Emulation:
         """`resources`: YAML of the template's Resources; `handler`: the source of toy.py, with the function;
         `faults`: TOML.
@@ -75,6 +77,7 @@ class Tunnel:
             longest=longest,
             faults=scenario.parse(textwrap.dedent(faults), "test"),
             stream_shards=stream_shards,
+            account_concurrency=account_concurrency,
         )
         code = CodeBase(list(loaded.code.values()), ["toy.handler"])
         self.emulation = emulate(setting, code, Free())

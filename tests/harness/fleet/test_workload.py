@@ -4,7 +4,9 @@ import gzip
 from pathlib import Path
 
 import numpy as np
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from harness.errors import UsageError
 from harness.fleet import inventory, workload
@@ -62,6 +64,56 @@ def test_an_s3_inventory_and_a_listing_tell_bytes_and_those_pages(tmp_path: Path
     assert inventory.pages(np.array([750_000, 10]), 75_000).tolist() == [10, 1]
 
 
+def test_an_inventory_may_be_parquet_or_a_folder_of_parts(tmp_path: Path) -> None:
+    """As S3 Inventory writes it: a column "size" of 64-bit integers, in many files."""
+    columns = {"bucket": ["b", "b"], "key": ["a.tiff", "b.tiff"], "size": [750_000, 75_000]}
+    parquet.write_table(pyarrow.table(columns), tmp_path / "1.parquet")
+    assert inventory.sizes(tmp_path / "1.parquet").tolist() == [750_000, 75_000]
+    with gzip.open(tmp_path / "2.csv.gz", "wt") as file:
+        file.write('"b","c.tiff","10"\n')
+    (tmp_path / "manifest.json").write_text("{}")
+    assert inventory.sizes(tmp_path).tolist() == [750_000, 75_000, 10]
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"key": ["a"]}, "has no column of sizes, only key"),
+        ({"size": [1, None]}, "rows without a size"),
+        ({"size": ["x"]}, "sizes that are no numbers"),
+        ({"size": pyarrow.array([], pyarrow.int64())}, "has no files in it"),
+    ],
+)
+def test_a_parquet_file_that_is_no_inventory_is_one_line(tmp_path: Path, columns, said: str) -> None:
+    parquet.write_table(pyarrow.table(columns), tmp_path / "a.parquet")
+    with pytest.raises(UsageError, match=said):
+        inventory.sizes(tmp_path / "a.parquet")
+
+
+def test_files_come_at_once_at_a_rate_or_by_the_hours_of_a_day(tmp_path: Path) -> None:
+    assert workload.Arrivals().times(3).tolist() == [0, 0, 0]
+    assert workload.Arrivals(0.5).times(3).tolist() == [0, 2, 4]
+    (tmp_path / "hours.csv").write_text("hour,weight\n9,1\n10,3\n")
+    day = workload.Arrivals(4 / 86_400, workload.hours(tmp_path / "hours.csv")).times(8)
+    assert (day / 3600).tolist() == pytest.approx(
+        [9, 10, 10 + 1 / 3, 10 + 2 / 3, 33, 34, 34 + 1 / 3, 34 + 2 / 3], abs=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("24,1\n", "hours go from 0 to 23"),
+        ("9\n", "row 1: it must be hour,weight"),
+        ("9,0\n", "no hour in which"),
+    ],
+)
+def test_what_are_no_hours_is_one_line(tmp_path: Path, content: str, said: str) -> None:
+    (tmp_path / "hours.csv").write_text(content)
+    with pytest.raises(UsageError, match=said):
+        workload.hours(tmp_path / "hours.csv")
+
+
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
@@ -69,7 +121,7 @@ def test_an_s3_inventory_and_a_listing_tell_bytes_and_those_pages(tmp_path: Path
         ("a.csv", "b,k,10\nb,k\n", "line 2, is torn"),
         ("a.txt", "10 files\n", "line 1, is not date, time, size and key"),
         ("a.csv", "", "has no files in it"),
-        ("a.parquet", "PAR1", "Parquet"),
+        ("a.parquet", "PAR1", "cannot read the inventory"),
         ("a.csv.gz", "no gzip", "cannot read the inventory"),
     ],
 )
