@@ -610,8 +610,13 @@ def _writes(w: World, stage: int, t: float, units: float) -> float:
 def _tells(w: World, stage: int, number: int, pages: int, moment: float) -> None:
     """The next stage hears of what an invocation did, each thing once."""
     of, lane, files = w.stages[stage], w.lanes[number], len(w.files)
+    if stage == OPENING:  # it tells of each file when it has come to that
+        for place in range(lane.held):
+            moment -= of.per_record + of.per_page * w.files[w.held[number, place]].pages
     for place in range(lane.held):
         item = w.held[number, place]
+        if stage == OPENING:
+            moment += of.per_record + of.per_page * w.files[item].pages
         if w.messages[item].heard:
             continue
         if stage == OPENING:
