@@ -51,7 +51,7 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
 
     input: what is put in; unit: what an input is made of, as its result counts it. marked: label of the units
     that a result names (say "late items"), marked_as what they are ("late"), marked_key their key in
-    summary.json; unread: what units with errors are.
+    summary.json; unread: what units with errors are; suspect: what units are whose verdict is in doubt.
     work: what the recorded functions do.
     """
 
@@ -62,6 +62,7 @@ class Words(msgspec.Struct, frozen=True, kw_only=True):
     marked_as: str = "marked"
     marked_key: str = "marked"
     unread: str = "with errors"
+    suspect: str = "in doubt"
     work: str = "recorded calls"
 
 
@@ -70,8 +71,8 @@ class ResultFields(msgspec.Struct, frozen=True, kw_only=True):
 
     key: the upload that a result is about; units: how many units it has; marked: the list of those that are
     marked (1-based);
-    errors: the list of those that failed, each an object with its number in `error_unit`; findings: objects
-    with a `finding_type`.
+    errors: the list of those that failed, each an object with its number in `error_unit`; suspects: those
+    whose verdict is in doubt, likewise; findings: objects with a `finding_type`.
     """
 
     key: str = ""
@@ -79,6 +80,7 @@ class ResultFields(msgspec.Struct, frozen=True, kw_only=True):
     units: str = ""
     marked: str = ""
     errors: str = ""
+    suspects: str = ""
     reason: str = ""
     completed: str = "COMPLETED"
     partial: str = "PARTIAL"

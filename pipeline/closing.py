@@ -56,6 +56,8 @@ def close_file(s3: "S3Client", state: StateTable, settings: Settings, file_id: s
         confidence=verdict.confidence,
         findings=verdict.findings,
         page_errors=verdict.page_errors,
+        suspect_pages=verdict.suspect_pages,
+        left_out=record.left_out,
         reason=verdict.reason,
         pdf_key=pdf_key,
         created_at=record.created_at,

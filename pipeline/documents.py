@@ -14,7 +14,7 @@ import msgspec
 from botocore.exceptions import ClientError
 
 from pipeline import tiff
-from pipeline.failures import BadFile
+from pipeline.failures import BadFile, PageUnreadable
 from pipeline.messages import FileRef
 
 if TYPE_CHECKING:
@@ -62,18 +62,33 @@ class PageFile(msgspec.Struct, frozen=True):
             hasher.update(f"{offset}/{len(data)}".encode() + data)
         return hasher.digest()
 
-    def open(self) -> IO[bytes]:
+    def open(self, mended: bool = False) -> IO[bytes]:
         """The page as a seekable binary file whose first page it is; what lies between the segments reads as
-        zeros.
+        zeros, and is none of the page's. `mended`: with byte counts that reach as far as the data may.
+
+        Raises `PageUnreadable` when bytes of the page were not fetched.
         """
+        self._check()
+        first, added = self.offset, b""
+        if mended:
+            first, added = tiff.with_counts(self._read, self.size, self.layout, self.offset)
         small = self.size <= IN_MEMORY_BYTES
         file: IO[bytes] = io.BytesIO() if small else tempfile.TemporaryFile()  # noqa: SIM115 the caller closes it
         file.truncate(self.size)
-        for offset, data in (*self.segments, self.layout.pointer_to(self.offset)):
+        for offset, data in (*self.segments, self.layout.pointer_to(first), (first, added)):
             file.seek(offset)
             file.write(data)
         file.seek(0)
         return file
+
+    def tags(self) -> dict[int, tuple[float, ...]]:
+        """The numbers in its directory, by tag."""
+        return tiff.page_tags(self._read, self.size, self.layout, self.offset)
+
+    def _check(self) -> None:
+        for start, length in tiff.page_extents(self._read, self.size, self.layout, self.offset):
+            if len(self._read(start, length)) < length:
+                raise PageUnreadable(f"bytes {start} to {start + length - 1} of the page were not fetched")
 
     def _read(self, offset: int, size: int) -> bytes:
         """Bytes that were fetched; fewer where they were not, or where the file ends."""

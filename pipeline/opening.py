@@ -38,6 +38,7 @@ def open_file(
         total_batches=len(ranges),
         fault=chain.broken or "",
         event_id=event_id,
+        left_out=chain.left_out,
     )
     if known:
         if known.event_id != event_id or not (known.status == "PROCESSING" or known.failed_batches):

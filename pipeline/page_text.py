@@ -21,13 +21,15 @@ class Word(msgspec.Struct, frozen=True, array_like=True):
 
 class PageText(msgspec.Struct, frozen=True):
     """What stands on a page: its size in pixels, its words, and by how many degrees it was turned to be
-    read.
+    read. marks: boxes of ink that no word explains; doubt: why the pixels may not be what the page shows.
     """
 
     width: int = 0
     height: int = 0
     words: tuple[Word, ...] = ()
     turned: int = 0
+    marks: tuple[Box, ...] = ()
+    doubt: str = ""
 
     @property
     def confidence(self) -> float:

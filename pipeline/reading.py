@@ -76,7 +76,9 @@ def _read_pages(
             break
         else:
             findings = npi.detect(number, text)
-            outcomes.append(PageOutcome(number, npi.page_confidence(text, findings), findings))
+            suspect = npi.suspicion(text, findings)
+            confidence = npi.page_confidence(text, findings)
+            outcomes.append(PageOutcome(number, confidence, findings, suspect=suspect))
     return tuple(outcomes), None
 
 

@@ -11,24 +11,32 @@ import msgspec
 
 from pipeline.page_text import Finding
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 FileStatus = Literal["COMPLETED", "PARTIAL", "FAILED"]
 
 
 class PageOutcome(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a worker found on one page. `confidence` in percent: how sure the verdict is; `error`: why it
-    could not be read.
+    could not be read; `suspect`: why there may be more on it than was found.
     """
 
     page: int
     confidence: int = 0
     findings: tuple[Finding, ...] = ()
     error: str = ""
+    suspect: str = ""
 
 
 class PageError(msgspec.Struct, frozen=True):
     """A page that could not be searched, and why."""
+
+    page: int
+    reason: str
+
+
+class SuspectPage(msgspec.Struct, frozen=True):
+    """A page that was searched, but may hold more than was found, and why: a person should look at it."""
 
     page: int
     reason: str
@@ -52,6 +60,9 @@ class FileResult(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     status: COMPLETED (every page searched), PARTIAL (some pages could not be: see pageErrors), FAILED (none
     could: see reason).
     npiPages: numbers of the pages with NPI, from 1, ascending; npiPercentage: their share of all pages.
+    suspectPages: pages whose reading is in doubt: those that are not in npiPages too must not be taken for
+    clean.
+    leftOut: images of the file that are no pages, such as thumbnails, and why.
     confidence: mean confidence of the pages' verdicts, in percent.
     """
 
@@ -68,6 +79,8 @@ class FileResult(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     confidence: int = 0
     findings: tuple[Finding, ...] = ()
     page_errors: tuple[PageError, ...] = ()
+    suspect_pages: tuple[SuspectPage, ...] = ()
+    left_out: tuple[str, ...] = ()
     reason: str = ""
     pdf_key: str = ""
     created_at: int = 0
@@ -97,6 +110,7 @@ class Verdict(msgspec.Struct, frozen=True):
     confidence: int
     findings: tuple[Finding, ...]
     page_errors: tuple[PageError, ...]
+    suspect_pages: tuple[SuspectPage, ...]
     reason: str
 
 
@@ -126,6 +140,7 @@ def judge(total_pages: int, batches: tuple[BatchOutcome, ...], fault: str) -> Ve
         confidence=mean_confidence(outcomes),
         findings=tuple(finding for outcome in outcomes for finding in outcome.findings),
         page_errors=tuple(errors),
+        suspect_pages=tuple(SuspectPage(one.page, one.suspect) for one in outcomes if one.suspect),
         reason=fault or _reason(total_pages, errors),
     )
 

@@ -55,6 +55,7 @@ class FileRecord(msgspec.Struct, frozen=True):
     event_id: str
     failed_batch_ids: frozenset[int] = frozenset()
     unclosed: bool = False
+    left_out: tuple[str, ...] = ()
 
     @property
     def is_buried(self) -> bool:
@@ -69,13 +70,21 @@ class StateTable:
         self._client, self._table, self._record_days = client, table_name, record_days
 
     def create_file(
-        self, ref: FileRef, *, total_pages: int, total_batches: int, fault: str, event_id: str
+        self,
+        ref: FileRef,
+        *,
+        total_pages: int,
+        total_batches: int,
+        fault: str,
+        event_id: str,
+        left_out: tuple[str, ...] = (),
     ) -> FileRecord | None:
         """Writes METADATA, unless the file has one: then that is returned, and nothing written. A buried one
         gives way.
 
         A file without batches has `remainingBatches` 0 from the start, so that the aggregator closes it.
-        `fault`: what is wrong with the file as a whole ("" for nothing).
+        `fault`: what is wrong with the file as a whole ("" for nothing); `left_out`: its images that are no
+        pages.
         """
         now = int(time.time())
         item: Item = {
@@ -101,6 +110,7 @@ class StateTable:
             "createdAt": now,
             "updatedAt": now,
             "expiresAt": self._expiry(now),
+            **({"leftOut": list(left_out)} if left_out else {}),
         }
         old = self._put_new(item)
         if old and _file_record(old).is_buried and fault != GIVEN_UP:
@@ -384,6 +394,7 @@ def _file_record(item: Item) -> FileRecord:
         event_id=item["eventId"],
         failed_batch_ids=frozenset(map(int, item.get("failedBatchIds", ()))),
         unclosed=bool(item.get("unclosed")),
+        left_out=tuple(item.get("leftOut", ())),
     )
 
 

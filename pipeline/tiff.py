@@ -1,10 +1,12 @@
 """Finds the pages of a TIFF without decoding an image: walks the chain of image file directories (IFDs).
 
 Works on any `read(offset, size)`, so a small file is walked in memory and a large one by ranged reads. A page
-is one IFD of the main chain; its offset is all that a reader needs to open it, by presenting the file with
-its first-IFD pointer replaced (`pointer_to`). Knows TIFF 6.0 and BigTIFF; knows nothing of S3.
+is an IFD of the main chain, or the full image in the SubIFDs of one that is its thumbnail; its offset is all
+that a reader needs to open it, by presenting the file with its first-IFD pointer replaced (`pointer_to`).
+Knows TIFF 6.0 and BigTIFF; knows nothing of S3.
 """
 
+import bisect
 import hashlib
 import struct
 from collections.abc import Callable
@@ -19,7 +21,18 @@ Read = Callable[[int, int], bytes]
 MAX_PAGES = 20_000
 """A longer chain is refused: no scanner writes it, and a hostile file can chain directories without end."""
 
-IMAGE_WIDTH, IMAGE_LENGTH = 256, 257
+IMAGE_WIDTH, IMAGE_LENGTH, COMPRESSION = 256, 257, 259
+OLD_JPEG = 6
+ESTIMATE_BYTES = 64 * 2**10
+"""Beside twice its samples, what a compressed strip without byte count is given at most."""
+NEW_SUBFILE_TYPE, SUBFILE_TYPE, SUB_IFDS = 254, 255, 330
+REDUCED, MASK = 1, 4
+"""Bits of NewSubfileType: a smaller version of another image, and a transparency mask (TIFF 6.0, section
+8).
+"""
+MOST_SUB_IFDS = 64
+SAME_SHAPE = 0.02
+"""Difference of two images' proportions up to which one may be a smaller version of the other."""
 DATA_OFFSETS = {273: 279, 324: 325, 513: 514}
 """Tag with offsets of image data -> tag with their byte counts (TIFF 6.0: strips, tiles,
 JPEGInterchangeFormat).
@@ -77,11 +90,32 @@ class Layout(msgspec.Struct, frozen=True):
 
 
 class Chain(msgspec.Struct, frozen=True):
-    """The pages of a file: their IFD offsets in order, and why the chain ended early, if it did."""
+    """The pages of a file: their IFD offsets in order, why the chain ended early, if it did, and which images
+    are no pages, and why.
+    """
 
     layout: Layout
     offsets: tuple[int, ...]
     broken: str | None = None
+    left_out: tuple[str, ...] = ()
+
+
+class _Image(msgspec.Struct, frozen=True):
+    """A directory as far as it says what it is for."""
+
+    offset: int
+    width: int
+    length: int
+    kind: int
+    within: tuple["_Image", ...] = ()
+
+    @property
+    def area(self) -> int:
+        return self.width * self.length
+
+    def is_smaller_version_of(self, other: "_Image") -> bool:
+        across, down = other.width / max(1, self.width), other.length / max(1, self.length)
+        return other.area > self.area and abs(across / down - 1) <= SAME_SHAPE
 
 
 def read_chain(read: Read, size: int) -> Chain:
@@ -91,7 +125,7 @@ def read_chain(read: Read, size: int) -> Chain:
     pages before the break are good. Raises `BadFile` when the file has no page at all.
     """
     layout, offset = _read_header(read, size)
-    offsets: list[int] = []
+    images: list[_Image] = []
     seen: set[int] = set()
     broken = None
     while offset:
@@ -103,13 +137,60 @@ def read_chain(read: Read, size: int) -> Chain:
         if isinstance(directory, str):
             broken = directory
             break
-        offsets.append(offset)
+        images.append(_image(read, size, layout, offset))
         offset = directory
-    if not offsets:
+    if not images:
         raise BadFile(f"the TIFF has no page: {broken or 'its header points to no page directory'}")
-    return Chain(
-        layout, tuple(offsets), broken and f"the chain of pages breaks after page {len(offsets)}: {broken}"
+    offsets, left_out = _pages(images)
+    if broken:
+        broken = f"the chain of pages breaks after page {len(offsets)}: {broken}"
+    return Chain(layout, offsets, broken, left_out)
+
+
+def _image(read: Read, size: int, layout: Layout, offset: int, with_sub_ifds: bool = True) -> _Image:
+    """What the directory at `offset` says that it is for. One that cannot be read says nothing."""
+    found: dict[int, tuple[int, ...]] = {}
+    wanted = {IMAGE_WIDTH, IMAGE_LENGTH, NEW_SUBFILE_TYPE, SUBFILE_TYPE, SUB_IFDS}
+    _, entries = _entries(read, size, layout, offset, wanted)
+    for entry in entries:
+        if entry.kind in UNSIGNED and entry.raw:
+            found[entry.tag] = entry.numbers(layout.order)
+    kind = found.get(NEW_SUBFILE_TYPE, (0,))[0] | (REDUCED if found.get(SUBFILE_TYPE) == (2,) else 0)
+    within = [
+        _image(read, size, layout, place, with_sub_ifds=False)
+        for place in (found.get(SUB_IFDS, ())[:MOST_SUB_IFDS] if with_sub_ifds else ())
+        if not _fault(place, size, set(), layout)
+        and not isinstance(_read_directory(read, place, layout), str)
+    ]
+    return _Image(
+        offset, found.get(IMAGE_WIDTH, (0,))[0], found.get(IMAGE_LENGTH, (0,))[0], kind, tuple(within)
     )
+
+
+def _pages(images: list[_Image]) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """(offsets of the images that are pages, what is said of the others). Thumbnails and masks are none (TIFF
+    6.0, NewSubfileType), unless there is nothing else.
+    """
+    offsets: list[int] = []
+    left_out: list[str] = []
+    whole = [image for image in images if not image.kind & (REDUCED | MASK)]
+    for number, image in enumerate(images, 1):
+        full = [one for one in image.within if not one.kind & (REDUCED | MASK) and one.area > image.area]
+        others = [one for one in image.within if not one.kind & (REDUCED | MASK) and one not in full]
+        if image.kind & MASK:
+            left_out.append(f"image {number} is a transparency mask (NewSubfileType {image.kind})")
+        elif full:
+            offsets += [one.offset for one in full]
+            left_out.append(f"image {number} is a thumbnail of the page in its SubIFDs")
+        elif image.kind & REDUCED and any(image.is_smaller_version_of(one) for one in whole):
+            left_out.append(f"image {number} is a smaller version of another (NewSubfileType {image.kind})")
+        else:
+            offsets.append(image.offset)
+        if others:
+            left_out.append(f"image {number} has {len(others)} further images in its SubIFDs")
+    if not offsets:
+        return tuple(image.offset for image in images), ()
+    return tuple(offsets), tuple(left_out)
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -130,16 +211,114 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 def page_extents(read: Read, size: int, layout: Layout, offset: int) -> list[tuple[int, int]]:
-    """(offset, size) of every range of the file that the page at `offset` is made of, sorted and merged."""
+    """(offset, size) of every range of the file that the page at `offset` is made of, sorted and merged.
+
+    Where byte counts are missing, zero, or too small for uncompressed samples, they are estimated.
+    """
     directory_bytes, entries = _entries(read, size, layout, offset)
     extents = [(0, 16), (offset, directory_bytes)]
     extents += [(entry.place, len(entry.raw)) for entry in entries if entry.place is not None]
     values = _offsets_and_counts(entries, layout)
-    for offsets_tag, counts_tag in DATA_OFFSETS.items():
-        extents += zip(values.get(offsets_tag, ()), values.get(counts_tag, ()), strict=False)
+    if _numbers(entries, layout).get(COMPRESSION) == (OLD_JPEG,):
+        return [(0, size)]  # its data and tables lie where they like (TIFF 6.0, section 22)
+    for offsets_tag in DATA_OFFSETS:
+        if offsets_tag in values:
+            counts = estimated_counts(entries, layout, size, offset, offsets_tag)
+            extents += zip(values[offsets_tag], counts, strict=True)
     for tag in TABLE_OFFSETS:
         extents += [(place, TABLE_BYTES) for place in values.get(tag, ())]
     return _merged(extents, size)
+
+
+def estimated_counts(
+    entries: list[Entry], layout: Layout, size: int, directory: int, offsets_tag: int, generous: bool = False
+) -> tuple[int, ...]:
+    """Byte counts of a page's strips or tiles: those that it has, where they can be right; else up to what
+    follows in the file, as libtiff estimates them. `generous`: of all that are smaller than that.
+    """
+    values, numbers = _offsets_and_counts(entries, layout), _numbers(entries, layout)
+    places, counts = values[offsets_tag], values.get(DATA_OFFSETS[offsets_tag], ())
+    plain = _segment_bytes(numbers, offsets_tag)
+    is_plain = numbers.get(COMPRESSION, (1,))[0] == 1
+    most = plain if is_plain else 2 * plain + ESTIMATE_BYTES
+    ends = sorted({*places, directory, size, *(entry.place for entry in entries if entry.place is not None)})
+    found = []
+    for number, place in enumerate(places):
+        count = counts[number] if number < len(counts) else 0
+        following = ends[bisect.bisect_right(ends, place)] if place < size else place
+        estimate = min(following - place, most) if most else following - place
+        if count == 0 or (is_plain and count < plain) or generous:
+            count = max(count, estimate)
+        found.append(count)
+    return tuple(found)
+
+
+def with_counts(read: Read, size: int, layout: Layout, offset: int) -> tuple[int, bytes]:
+    """(offset, bytes) of a directory to append to the file, with generous byte counts: for a page whose own
+    are wrong.
+    """
+    _, entries = _entries(read, size, layout, offset)
+    values = _offsets_and_counts(entries, layout)
+    chosen = {entry.tag: entry for entry in entries if TYPE_SIZES.get(entry.kind)}
+    kind = 16 if layout.big else 4
+    for offsets_tag, counts_tag in DATA_OFFSETS.items():
+        if offsets_tag in values:
+            counts = estimated_counts(entries, layout, size, offset, offsets_tag, generous=True)
+            raw = struct.pack(f"{layout.order}{len(counts)}{UNSIGNED[kind]}", *counts)
+            chosen[counts_tag] = Entry(counts_tag, kind, raw, None)
+    start = size + size % 2
+    return start, _directory(layout, start, sorted(chosen.values(), key=lambda entry: entry.tag))
+
+
+def _directory(layout: Layout, start: int, entries: list[Entry]) -> bytes:
+    """A directory that lies at `start`, with the values that it has no room for behind it."""
+    inline = 8 if layout.big else 4
+    behind = start + struct.calcsize(layout.count_format) + len(entries) * layout.entry_bytes + inline
+    body, values = struct.pack(layout.count_format, len(entries)), b""
+    for entry in entries:
+        number = len(entry.raw) // TYPE_SIZES[entry.kind]
+        body += struct.pack(f"{layout.order}HH{'Q' if layout.big else 'I'}", entry.tag, entry.kind, number)
+        if len(entry.raw) <= inline:
+            body += entry.raw.ljust(inline, b"\0")
+        else:
+            body += struct.pack(layout.offset_format, behind + len(values))
+            values += entry.raw + b"\0" * (len(entry.raw) % 2)
+    return body + struct.pack(layout.offset_format, 0) + values
+
+
+def page_tags(read: Read, size: int, layout: Layout, offset: int) -> dict[int, tuple[float, ...]]:
+    """The numbers in the directory of a page, by tag."""
+    _, entries = _entries(read, size, layout, offset)
+    found: dict[int, tuple[float, ...]] = {}
+    for entry in entries:
+        if entry.kind in UNSIGNED and entry.raw:
+            found[entry.tag] = entry.numbers(layout.order)
+        elif entry.kind == 5:
+            pairs = struct.unpack(
+                f"{layout.order}{len(entry.raw) // 8 * 2}I", entry.raw[: len(entry.raw) // 8 * 8]
+            )
+            found[entry.tag] = tuple(
+                a / b if b else 0.0 for a, b in zip(pairs[::2], pairs[1::2], strict=True)
+            )
+    return found
+
+
+def _numbers(entries: list[Entry], layout: Layout) -> dict[int, tuple[int, ...]]:
+    return {
+        entry.tag: entry.numbers(layout.order) for entry in entries if entry.kind in UNSIGNED and entry.raw
+    }
+
+
+def _segment_bytes(numbers: dict[int, tuple[int, ...]], offsets_tag: int) -> int:
+    """Bytes that the samples of one whole strip or tile need, uncompressed; subsampled colour aside."""
+    width, length = (numbers.get(tag, (0,))[0] for tag in (IMAGE_WIDTH, IMAGE_LENGTH))
+    if offsets_tag == 324:
+        width, rows = (numbers.get(tag, (0,))[0] for tag in (322, 323))
+    else:
+        rows = min(numbers.get(278, (length,))[0], length)
+    samples, bits = numbers.get(277, (1,))[0], numbers.get(258, (1,))
+    depth = bits[0] if numbers.get(284) == (2,) else sum(bits) if len(bits) == samples else bits[0] * samples
+    return rows * -(-width * depth // 8)
 
 
 def page_digest(read: Read, size: int, layout: Layout, offset: int) -> bytes | None:
@@ -191,8 +370,10 @@ def _offsets_and_counts(entries: list[Entry], layout: Layout) -> dict[int, tuple
     }
 
 
-def _entries(read: Read, size: int, layout: Layout, offset: int) -> tuple[int, list[Entry]]:
-    """(bytes of the directory at `offset`, its entries)."""
+def _entries(
+    read: Read, size: int, layout: Layout, offset: int, wanted: set[int] | None = None
+) -> tuple[int, list[Entry]]:
+    """(bytes of the directory at `offset`, its entries, or only those of the tags that are wanted)."""
     width = struct.calcsize(layout.count_format)
     (count,) = struct.unpack(layout.count_format, read(offset, width))
     body = read(offset + width, count * layout.entry_bytes)
@@ -200,6 +381,8 @@ def _entries(read: Read, size: int, layout: Layout, offset: int) -> tuple[int, l
     entries = []
     for position in range(0, len(body) - layout.entry_bytes + 1, layout.entry_bytes):
         tag, kind = struct.unpack_from(layout.order + "HH", body, position)
+        if wanted is not None and tag not in wanted:
+            continue
         (number,) = struct.unpack_from(layout.order + ("Q" if layout.big else "I"), body, position + 4)
         length = TYPE_SIZES.get(kind, 0) * number
         raw, place = body[position + layout.entry_bytes - inline : position + layout.entry_bytes], None

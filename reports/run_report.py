@@ -33,4 +33,5 @@ def _row(line: dict[str, Any]) -> dict[str, Any]:
         "marked": ranges(line["marked"]),
         "percentage": share,
         "remarks": line["reason"] or ", ".join(line["found"]),
+        "suspects": line.get("suspects", []),
     }

@@ -161,6 +161,9 @@ def _files(files: Sequence[FileLine], words: Words) -> Table:
         table.add_column(title, justify="right" if title == words.unit[1] else "left", overflow="fold")
     for line in files[:MOST_ROWS]:
         remarks = line.reason or ", ".join(line.found)
+        if line.suspects:
+            pages = [int(one.partition(":")[0]) for one in line.suspects]
+            remarks += f"{'; ' if remarks else ''}{words.suspect}: {ranges(pages)}"
         cells = (line.name, line.status, str(line.units), ranges(line.marked) or "-", remarks)
         table.add_row(*(Text(cell) for cell in cells))  # a name may look like markup
     return table
@@ -190,6 +193,8 @@ def _headline(numbers: Mapping[str, Any], words: Words) -> Table:
     if counted:
         marked = f"{counted[words.marked_key]} {words.marked_as}"
         rows[units] = f"{counted['total']}: {marked}, {counted['errors']} {words.unread}"
+        if counted["suspect"]:
+            rows[units] += f", {counted['suspect']} {words.suspect}"
     if work["cpuSeconds"]:
         each = work[f"cpuSecondsPer{one_unit.capitalize()}"]
         rows[words.work] = f"{work['cpuSeconds']:.1f} CPU s, {each:.2f} s a {one_unit}"

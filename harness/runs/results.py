@@ -15,8 +15,8 @@ Results = Mapping[str, "list[Outcome]"]
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """One result. `stored`: the key it was stored under, or the id of its message; `units`: how many units
-    its input has; `marked`: their numbers; `errors`: number of a unit -> the error; `missing`: fields that it
-    should have and lacks; `whole`: all of it.
+    its input has; `marked`: their numbers; `errors`, `suspects`: objects with the number of a unit; `missing`: fields
+    that it should have and lacks; `whole`: all of it.
     """
 
     stored: str
@@ -25,6 +25,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     units: int
     marked: list[int]
     errors: list[dict[str, Any]]
+    suspects: list[dict[str, Any]]
     reason: str
     findings: list[dict[str, Any]]
     missing: tuple[str, ...]
@@ -70,6 +71,7 @@ def _read(stored: str, whole: dict[str, Any], fields: ResultFields) -> Outcome:
         units=take(fields.units, int, 0),
         marked=take(fields.marked, list, []),
         errors=take(fields.errors, list, []),
+        suspects=take(fields.suspects, list, []),
         reason=str(take(fields.reason, str, "")),
         findings=[one for one in whole.get(fields.findings) or () if isinstance(one, dict)]
         if fields.findings

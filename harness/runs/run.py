@@ -48,6 +48,7 @@ class FileLine(msgspec.Struct, frozen=True, rename="camel"):
     marked: list[int]
     reason: str
     found: list[str]
+    suspects: list[str]
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -139,6 +140,7 @@ def _file_line(name: str, upload_key: str, result: Outcome, fields: ResultFields
         marked=result.marked,
         reason=result.reason,
         found=sorted({str(finding.get(fields.finding_type)) for finding in result.findings}),
+        suspects=[f"{one.get(fields.error_unit)}: {one.get('reason', '')}" for one in result.suspects],
     )
 
 

@@ -79,6 +79,7 @@ def summarize(
                     "total": units,
                     words.marked_key: sum(len(result.marked) for result in single),
                     "errors": sum(len(result.errors) for result in single),
+                    "suspect": sum(len(result.suspects) for result in single),
                 }
             }
             if fields.units

@@ -6,34 +6,66 @@ claim the same characters, the stronger one has them.
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 import msgspec
 
-from pipeline.npi.detectors import DETECTORS, Detector
-from pipeline.npi.lines import Line, Page, enclosing
+from pipeline.npi.detectors import DETECTORS, ELSE, HEADS, Detector
+from pipeline.npi.fields import Line, Page, enclosing
 from pipeline.page_text import Finding, PageText
 
-_LETTER = re.compile(r"[A-Za-z]")
+_LETTER = re.compile(r"[A-Za-z]|#")
+_PARTS = re.compile(r"[ .-]+")
+_VALUE = re.compile(r"\d[\d/.-]{3,}\d")
+"""Another value: what stands before it names that."""
+_DIGIT = re.compile(r"\d")
+FEWEST_DIGITS = 3
+"""Of a line that can hold a value; most lines have none, and need no detector."""
+LONGEST_LABEL = 72
+LEAST_READ = 40
+LEAST_READ_UNNAMED = 60
+"""Percent of OCR's confidence below which a value is only suspected, with a label and without."""
+NAMED, UNNAMED, OTHER = "named", "unnamed", "other"
+NOWHERE = (-1, -1)
 
 
-class _Claim(msgspec.Struct, frozen=True):
+class Claim(msgspec.Struct, frozen=True):
+    """Characters of a line that a detector takes for its type."""
+
     type: str
     strength: float
     line: int
     start: int
     end: int
+    is_named: bool
 
 
 def detect(page_number: int, text: PageText) -> tuple[Finding, ...]:
     """All NPI on a page, in reading order."""
     page = Page(text.words)
-    claims = [
+    return tuple(
+        _finding(page_number, page.lines[claim.line], claim)
+        for claim in claims(page)
+        if read_percent(page, claim) >= (LEAST_READ if claim.is_named else LEAST_READ_UNNAMED)
+    )
+
+
+def claims(page: Page) -> list[Claim]:
+    """What is taken for NPI on a page, in reading order."""
+    found = [
         claim
-        for number, line in enumerate(page.lines)
+        for place, line in enumerate(page.lines)
+        if len(_DIGIT.findall(line.text)) >= FEWEST_DIGITS
         for detector in DETECTORS
-        for claim in _claims(detector, page, line, number)
+        for claim in _claims(detector, page, line, place)
     ]
-    return tuple(_finding(page_number, page.lines[claim.line], claim) for claim in _strongest(claims))
+    return _strongest(found)
+
+
+def read_percent(page: Page, claim: Claim) -> float:
+    """How surely OCR read a claim's words."""
+    words = page.lines[claim.line].words_at(claim.start, claim.end)
+    return sum(word.confidence * len(word.text) for word in words) / sum(len(word.text) for word in words)
 
 
 def page_confidence(text: PageText, findings: tuple[Finding, ...]) -> int:
@@ -66,9 +98,9 @@ def _value(detector: Detector, text: str, start: int, end: int) -> tuple[int, in
     """Where a value begins and ends: without spaces and separators at its edges, and without a last word that
     holds no digit.
     """
-    while start < end and not _counts(text[start]):
+    while start < end and not text[start].isalnum() and text[start] != "!":
         start += 1
-    while start < end and not _counts(text[end - 1]):
+    while start < end and not text[end - 1].isalnum() and text[end - 1] != "!":
         end -= 1
     shorter, _, word = text[start:end].rpartition(" ")
     if shorter and not any(mark.isdigit() for mark in word) and detector.check(shorter):
@@ -76,41 +108,110 @@ def _value(detector: Detector, text: str, start: int, end: int) -> tuple[int, in
     return start, end
 
 
-def _claims(detector: Detector, page: Page, line: Line, number: int) -> Iterator[_Claim]:
-    for match in detector.form.finditer(line.text):
-        if not detector.check(match.group()):
+def _spans(detector: Detector, text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """The whole match where it passes the check, else the longest parts of it that do."""
+    if detector.check(text[start:end]):
+        yield start, end
+        return
+    if not detector.parts:
+        return
+    starts = [start, *(start + gap.end() for gap in _PARTS.finditer(text[start:end]))]
+    ends = [*(start + gap.start() for gap in _PARTS.finditer(text[start:end])), end]
+    taken = start
+    for first, low in enumerate(starts):
+        if low < taken:
             continue
-        start, end = _value(detector, line.text, match.start(), match.end())
-        strength = detector.named if _is_named(detector, page, line, start, end) else detector.alone
-        if strength > 0:
-            yield _Claim(detector.type, strength, number, start, end)
+        for high in reversed(ends[first:]):
+            if detector.check(text[low:high]):
+                yield low, high
+                taken = high
+                break
 
 
-def _is_named(detector: Detector, page: Page, line: Line, start: int, end: int) -> bool:
-    """Whether the nearest label, to the left or else above, names this type and nothing against it."""
-    label = page.before(line, start)[-detector.within :]
-    if not _LETTER.search(label):  # nothing is written to the left: a form's label stands above
-        label = page.above(enclosing(line.words_at(start, end)))
-    named = _last(detector.context, label)
-    return named >= 0 and (detector.against is None or _last(detector.against, label) < named)
+def _claims(detector: Detector, page: Page, line: Line, place: int) -> Iterator[Claim]:
+    for match in detector.form.finditer(line.text):
+        for low, high in _spans(detector, line.text, match.start(), match.end()):
+            start, end = _value(detector, line.text, low, high)
+            if start >= end:
+                continue
+            standing = named_by(detector, page, line, start, end)
+            strength = {NAMED: detector.named, UNNAMED: detector.alone, OTHER: 0.0}[standing]
+            if strength > 0:
+                yield Claim(detector.type, strength, place, start, end, standing == NAMED)
 
 
-def _last(pattern: re.Pattern[str], text: str) -> int:
-    """Where the last match begins; -1 without one. The label nearest to the value is the last."""
-    return max((match.start() for match in pattern.finditer(text)), default=-1)
+def named_by(detector: Detector, page: Page, line: Line, start: int, end: int) -> str:
+    """Whether the labels around a value name this type, something else, or nothing."""
+    around = page.around(line, start, end)
+    for text, is_head in (
+        (around.before, False),
+        (around.beside, False),
+        (around.above, True),
+        (around.column, True),
+    ):
+        standing = _standing(detector, text, is_head)
+        if standing != UNNAMED:
+            return standing
+    if not _LETTER.search(around.before):
+        after = re.split(r"\d", around.after, maxsplit=1)[0][:24]
+        if any(detector.label.search(text) for text in (after, around.below)):
+            return NAMED
+    return UNNAMED
 
 
-def _strongest(claims: list[_Claim]) -> list[_Claim]:
-    kept: list[_Claim] = []
-    for claim in sorted(claims, key=lambda claim: (-claim.strength, claim.start - claim.end)):
+def _standing(detector: Detector, text: str, is_head: bool) -> str:
+    """What a text says of a value that it stands before, or over. Behind another value it speaks of this one
+    only.
+    """
+    if not is_head:
+        text = text[-LONGEST_LABEL:]
+    if not _LETTER.search(text):
+        return UNNAMED
+    since = 0 if is_head else max((match.end() for match in _VALUE.finditer(text)), default=0)
+    own = _last(detector.label, text)
+    if own[1] >= 0 and not is_head and len(text) - own[1] > detector.near:
+        own = NOWHERE
+    named = [
+        span
+        for kind, span in _labels(text)
+        if kind != detector.type and kind not in detector.alike and span[0] >= since
+    ]
+    if own == NOWHERE:
+        return OTHER if named or (is_head and HEADS.search(text)) else UNNAMED
+    for start, end in named:
+        holds = start <= own[0] and end >= own[1] and end - start > own[1] - own[0]
+        if holds or start >= own[1]:
+            return OTHER
+    return NAMED
+
+
+@lru_cache(maxsize=1024)
+def _labels(text: str) -> tuple[tuple[str, tuple[int, int]], ...]:
+    """The last label of each type in a text, and of what is none ("")."""
+    spans = [(other.type, _last(other.label, text)) for other in DETECTORS]
+    spans.append(("", _last(ELSE, text)))
+    return tuple(one for one in spans if one[1] != NOWHERE)
+
+
+def _last(pattern: re.Pattern[str], text: str) -> tuple[int, int]:
+    """(start, end) of the last match. The label nearest to the value is the last."""
+    found = NOWHERE
+    for match in pattern.finditer(text):
+        if match.end() > match.start():
+            found = match.span()
+    return found
+
+
+def _strongest(found: list[Claim]) -> list[Claim]:
+    kept: list[Claim] = []
+    for claim in sorted(found, key=lambda claim: (-claim.strength, claim.start - claim.end)):
         if not any(claim.line == k.line and claim.start < k.end and k.start < claim.end for k in kept):
             kept.append(claim)
     return sorted(kept, key=lambda claim: (claim.line, claim.start))
 
 
-def _finding(page_number: int, line: Line, claim: _Claim) -> Finding:
+def _finding(page_number: int, line: Line, claim: Claim) -> Finding:
     words = line.words_at(claim.start, claim.end)
-    letters = sum(len(word.text) for word in words)
-    read = sum(word.confidence * len(word.text) for word in words) / letters
+    read = sum(word.confidence * len(word.text) for word in words) / sum(len(word.text) for word in words)
     value = line.text[claim.start : claim.end]
     return Finding(page_number, claim.type, round(claim.strength * read), enclosing(words), mask(value))

@@ -1,259 +1,368 @@
-"""The table of what is NPI: for each type its form, its check, the words around it, and how much each of them
-proves.
+"""The table of what is NPI: for each type its form, its check, the labels that name it, and how much each of
+them proves.
 
-A detector's `alone` is the strength of a value that has the form and passes the check, without any word
-around it; `named` with a word of `context` close by. A strength of 0 finds nothing. Numbers are read with the
-confusions that OCR makes (O for 0, l for 1), which `digits` undoes where most of a token is digits anyway.
-
-Sources: SSN randomisation and invalid areas: ssa.gov, "Social Security Number Randomization". ITIN ranges:
-IRS, "Individual taxpayer identification number". Card prefixes: ISO/IEC 7812-1. ABA check digit and prefixes:
-American Bankers Association, "Routing Number Policy". National Provider Identifier: CMS, "Requirements for
-NPI and NPI check digit" (Luhn with the prefix 80840).
+A detector's `alone` is the strength of a value that has the form and passes the check, without any label;
+`named` with one. A strength of 0 finds nothing. A value that a label names as something else is none: what
+else there is on forms stands in `ELSE`, and every type's label speaks against the others'.
 """
 
-import datetime
 import re
-from collections.abc import Callable
 
 import msgspec
-from stdnum import luhn
-from stdnum.us import itin, rtn, ssn
 
-Check = Callable[[str], bool]
+from pipeline.npi import checks
+from pipeline.npi.checks import Check, number
 
 
 class Detector(msgspec.Struct, frozen=True, kw_only=True):
-    """One type of NPI. `form` and `context` are matched against a line's text and what stands around it.
+    """One type of NPI. `form` is matched against a line's text, `label` against what stands around a value.
 
-    check: whether the value, as `form`'s group "value" or the whole match, can be one.
-    context: words that name this type; `within` characters to the left, or in the label above.
-    against: words that name something else; the value is then none of this type.
+    check: whether the value can be one. parts: what fails the check may hold one between its separators.
+    alike: types whose labels name this one too. near: characters before the value in which its label in the
+    same line must end. alone_against: whether a label of something else silences an unlabelled value.
     """
 
     type: str
     form: re.Pattern[str]
     check: Check
-    context: re.Pattern[str]
-    within: int = 48
+    label: re.Pattern[str]
+    near: int = 44
     alone: float = 0.0
     named: float = 0.95
-    against: re.Pattern[str] | None = None
-
-
-_CONFUSED = str.maketrans("OoQDIl|!SsBZz", "0000" + "1111" + "55822")
-
-
-def digits(text: str) -> str:
-    """The digits of a number as OCR wrote it, confusable letters read as the digits they look like."""
-    return re.sub(r"\D", "", text.translate(_CONFUSED))
-
-
-def mostly_digits(text: str) -> bool:
-    """Whether at least two thirds of the letters and digits are digits: then the letters are misread
-    digits.
-    """
-    marks = [mark for mark in text if mark.isalnum() or mark in "|!"]
-    return bool(marks) and sum(mark.isdigit() for mark in marks) * 3 >= 2 * len(marks)
-
-
-def _number(check: Check) -> Check:
-    return lambda text: mostly_digits(text) and check(digits(text))
-
-
-def _is_ssn(number: str) -> bool:
-    return len(number) == 9 and bool(ssn.is_valid(number))
-
-
-def _is_itin(number: str) -> bool:
-    return len(number) == 9 and bool(itin.is_valid(number))
-
-
-def _is_card(number: str) -> bool:
-    return bool(_CARD_PREFIXES.match(number)) and len(set(number)) > 1 and bool(luhn.is_valid(number))
-
-
-def _is_routing_number(number: str) -> bool:
-    prefix = int(number[:2])
-    return bool(rtn.is_valid(number)) and (
-        prefix <= 12 or 21 <= prefix <= 32 or 61 <= prefix <= 72 or prefix == 80
-    )
-
-
-def _is_account(number: str) -> bool:
-    return 6 <= len(number) <= 17 and len(set(number)) > 1
-
-
-def _is_provider_identifier(number: str) -> bool:
-    return number[0] in "12" and bool(luhn.is_valid("80840" + number))
-
-
-def _is_licence(text: str) -> bool:
-    compact = re.sub(r"[^A-Z0-9]", "", text.upper())
-    return 6 <= len(compact) <= 16 and sum(mark.isdigit() for mark in compact) >= 5
-
-
-def _is_passport(text: str) -> bool:
-    compact = re.sub(r"[^A-Z0-9]", "", text.upper())
-    return len(compact) == 9 and sum(mark.isdigit() for mark in compact[1:]) >= 7
-
-
-def _is_birth_date(text: str) -> bool:
-    """A day that exists, in a year that somebody alive, or long dead, was born in."""
-    parts = re.findall(r"[A-Za-z]+|\d+", re.sub(r"(?<=\d)(st|nd|rd|th)\b", "", text))
-    month_names = [part for part in parts if part.isalpha()]
-    numbers = [int(part) for part in parts if part.isdigit()]
-    if month_names:
-        if len(numbers) != 2:
-            return False
-        return _exists(numbers[1], _MONTHS[month_names[0][:3].lower()], numbers[0])
-    if len(numbers) != 3:
-        return False
-    if numbers[0] > 31:
-        return _exists(*numbers)
-    first, second, year = numbers
-    return _exists(year, first, second) or _exists(year, second, first)
-
-
-def _exists(year: int, month: int, day: int) -> bool:
-    year += 1900 if year < 100 else 0
-    try:
-        datetime.date(year, month, day)
-    except ValueError:
-        return False
-    return 1850 <= year <= 2100
-
-
-_MONTHS = {
-    name: number
-    for number, name in enumerate(
-        ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], 1
-    )
-}
-_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
-_CARD_PREFIXES = re.compile(
-    r"4(\d{12}|\d{15}|\d{18})$"  # Visa
-    r"|(5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720)\d*$(?<=^.{16})"  # Mastercard
-    r"|3[47]\d{13}$"  # American Express
-    r"|(6011|64[4-9]|65)\d*$(?<=^.{16})"  # Discover
-    r"|3(0[0-5]|[68]\d)\d{11}$"  # Diners Club
-    r"|35(2[89]|[3-8]\d)\d{12}$"  # JCB
-)
-_D = r"[\dOoQDIl|!SBZ]"
-"""A digit, or what OCR makes of one."""
-_EDGE_BEFORE = r"(?<![\w.$-])"
-_EDGE_AFTER = r"(?![\w-])(?!\.\d)"
-_SEPARATOR = r"\s?[-–—~.]\s?|\s"
+    parts: bool = False
+    alike: frozenset[str] = frozenset()
 
 
 def _pattern(text: str) -> re.Pattern[str]:
     return re.compile(text, re.IGNORECASE)
 
 
-def _number_form(text: str) -> re.Pattern[str]:
+_D = r"[\dOoQDIl|!SBZ]"
+"""A digit, or what OCR makes of one."""
+_EDGE_BEFORE = r"(?<![\w.$-])"
+_EDGE_AFTER = r"(?![\w-])(?!\.[A-Za-z0-9])"
+
+
+def _form(text: str) -> re.Pattern[str]:
+    """A form of numbers, D being a digit."""
     return re.compile(_EDGE_BEFORE + text.replace("D", _D) + _EDGE_AFTER)
 
 
 _HYPHEN = r"\s?[-–—~]{1,2}\s?"
+_LOOSE = r"(?:\s?[-–—~./]\s?|\s|)"
 _LAST_FOUR = r"D{3} ?D"
 """OCR sets a slim last digit (1) apart now and then."""
-_NINE_GROUPED = _number_form(rf"D{{3}}{_HYPHEN}D{{2}}{_HYPHEN}{_LAST_FOUR}")
-_NINE_LOOSE = _number_form(rf"D{{3}}(?:{_SEPARATOR}|)D{{2}}(?:{_SEPARATOR}|){_LAST_FOUR}")
-_TAXPAYER = r"\bt\.?i\.?n\b|tax(?:payer)?.{0,3}i\.?d|taxpayer"
-_SOCIAL_SECURITY = _pattern(
-    rf"so[ceo]ial|securi|\bs\.?\s?[s5]\.?\s?[n#]|\bss\s?(?:no|num)|soc\.?\s?sec|{_TAXPAYER}"
+_BOXES = r"\d(?:[ |\[\]_.-]{1,3}\d){8}"
+"""One digit a box."""
+_NINE_GROUPED = _form(rf"D{{3}}{_HYPHEN}D{{2}}{_HYPHEN}{_LAST_FOUR}")
+_NINE_LOOSE = _form(rf"(?:D{{3}}{_LOOSE}D{{2}}{_LOOSE}{_LAST_FOUR}|D{{3}} ?D{{3}} ?D{{3}}|{_BOXES})")
+_NO = r"(?:\s*(?:number|numb|nurnber|no\b\.?|nos?\b\.?|num\b\.?|nbr\b\.?|nr\b\.?|n[o°º]\b|#|code|id\b\.?))"
+"""The word after what a number is of."""
+_TAXPAYER = r"\bt\.?i\.?n\b\.?|tax(?:\s*payer)?(?:'?s)?\W{0,2}i(?:\.?\s?d\b|dent)\w*|taxpayer"
+_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
+_DAY = r"\d{1,2}\s?(?:st|nd|rd|th)?"
+_SEP = r"\s?[/.\-–|]\s?"
+_CODE = re.compile(
+    r"(?<![\w-])(?![A-Z]{3,} )(?!(?:NO|NR|NUM|NBR|ID|LIC|DL|DLN|OLN|CDL|IS|THE|AND|FOR|OF|EXP|DOB|SSN|MRN|STATE|CLASS|GROUP|GRP|PLAN)\b)"
+    r"(?=[A-Z0-9 -]*\d{2})[A-Z]{0,4}\d?[- ]?[\dOISBlA-Z]{2,}(?:[- ](?=[OISBl]*\d)[\dOISBlA-Z]{1,}){0,4}(?![\w-])"
 )
-_INDIVIDUAL_TAXPAYER = _pattern(rf"[il1|]t[il1|]n\b|individual tax|{_TAXPAYER}|so[ceo]ial|\bssn")
-_LABEL_WORDS = "NO|NR|NUM|NBR|ID|LIC|DL|DLN|OLN|CDL|IS|THE|AND|FOR|OF|EXP|DOB|SSN"
-"""Short words in capitals that stand before a number and are no part of it."""
-_LICENCE_FORM = re.compile(
-    rf"(?<![\w-])(?!(?:{_LABEL_WORDS})\b)(?=[A-Z0-9])(?=[A-Z0-9 -]*\d{{2}})"
-    r"[A-Z]{0,3}\d?[- ]?[\dOISBlA-Z]{2,}(?:[- ](?=[OISBl]*\d)[\dOISBl]{2,}){0,3}(?![\w-])"
+"""An identifier of letters and digits, in capitals."""
+_SSN = _pattern(
+    r"so[ceo]ial\s*-?\s*securi\w*(?:\s*(?:account|card|tax))?|\bs[\.\s]{0,2}[s5][\.\s]{0,2}[a]?[\.\s]?n\b"
+    r"|\bs\.?\s?s\.?\s*(?:[#:]|no\b|num|nbr|acc)|\bss#|\bssn\b|soc\w?\.?\s*sec\w*|seguro\s+social|securi[tl]y\s*(?:no|num|#)"
 )
+_TIN = _pattern(_TAXPAYER)
+_SSN_OR_TIN = _pattern(rf"{_SSN.pattern}|{_TAXPAYER}")
+_ITIN = _pattern(rf"[il1|]\.?t\.?[il1|]\.?n\b|individual tax\w*|{_TAXPAYER}")
+_NINE = frozenset({"SSN", "ITIN", "TAX_NUMBER"})
 
 DETECTORS: tuple[Detector, ...] = (
     Detector(
+        type="MEDICARE",
+        form=re.compile(
+            rf"(?<![\w.$-])\d{{3}}{_LOOSE}\d{{2}}{_LOOSE}\d{{4}}\s?-?\s?[A-DFHJKMTW]\d?(?![\w-])"
+        ),
+        check=checks.is_claim_number,
+        alike=frozenset({"SSN", "MEMBER_ID"}),
+        label=_pattern(
+            r"medicare|\bh\.?i\.?c\.?(?:n\b|\s*n(?:o|um)|\s?#)|claim\s*(?:no|num|#)|health\s*insurance\s*claim"
+        ),
+        named=0.97,
+    ),
+    Detector(
         type="SSN",
         form=_NINE_GROUPED,
-        check=_number(_is_ssn),
-        context=_SOCIAL_SECURITY,
+        check=number(checks.is_ssn),
+        label=_SSN_OR_TIN,
         alone=0.8,
         named=0.98,
+        alike=_NINE,
     ),
-    Detector(type="SSN", form=_NINE_LOOSE, check=_number(_is_ssn), context=_SOCIAL_SECURITY, named=0.92),
+    Detector(
+        type="SSN", form=_NINE_LOOSE, check=number(checks.is_ssn), label=_SSN_OR_TIN, named=0.92, alike=_NINE
+    ),
     Detector(
         type="ITIN",
         form=_NINE_GROUPED,
-        check=_number(_is_itin),
-        context=_INDIVIDUAL_TAXPAYER,
+        check=number(checks.is_itin),
+        label=_pattern(rf"{_ITIN.pattern}|{_SSN.pattern}"),
         alone=0.75,
         named=0.98,
+        alike=_NINE,
     ),
     Detector(
-        type="ITIN", form=_NINE_LOOSE, check=_number(_is_itin), context=_INDIVIDUAL_TAXPAYER, named=0.92
+        type="ITIN",
+        form=_NINE_LOOSE,
+        check=number(checks.is_itin),
+        label=_pattern(rf"{_ITIN.pattern}|{_SSN.pattern}"),
+        named=0.92,
+        alike=_NINE,
     ),
     Detector(
         type="CARD_NUMBER",
-        form=_number_form(r"(?:D[ -]?){12,18}D"),
-        check=_number(_is_card),
-        context=_pattern(r"\bcard|visa|master\s?card|amex|american express|discover|credit|debit|\bcc\b"),
+        form=_form(r"(?:D[ .-]{0,2}){11,22}D"),
+        check=number(checks.is_card),
+        parts=True,
+        label=_pattern(
+            r"\b(?:credit|debit|charge|bank|payment|gift)?\s*card(?:\s*(?:holder|member)?\s*(?:number|no|num|nr|#|account))?"
+            r"|visa|master\s?card|\bamex\b|american express|discover|maestro|union\s?pay|diners|\bjcb\b|credit|debit|\bcc\b"
+        ),
         alone=0.85,
         named=0.98,
     ),
     Detector(
+        type="CARD_NUMBER",
+        form=_form(r"(?:D[ .-]{0,2}){11,22}D"),
+        check=number(checks.is_labelled_card),
+        parts=True,
+        label=_pattern(r"\bcard|maestro|debit|credit"),
+        named=0.9,
+    ),
+    Detector(
         type="ROUTING_NUMBER",
-        form=_number_form(r"D{4}[ -]?D{4}[ -]?D|D{3} ?D{3} ?D{3}"),
-        check=_number(_is_routing_number),
-        context=_pattern(r"rout?ing|\baba\b|\brtn\b|\brt\s?[#n]|transit"),
+        form=_form(r"D{4}[ -]?D{4}[ -]?D|D{3} ?D{3} ?D{3}|D(?:[ |]{1,2}D){8}"),
+        check=number(checks.is_routing_number),
+        label=_pattern(
+            rf"rout?ing(?:\s*(?:transit|/?\s*aba))?{_NO}?|\baba\b(?:\s*rout\w*)?{_NO}?|\br\.?t\.?n\b|\brt\s?[#n]\w*|transit{_NO}?|bank\s*code"
+        ),
+        named=0.97,
+    ),
+    Detector(
+        type="ROUTING_NUMBER",
+        form=re.compile(r"(?<!\w)(?:[:|;'\"⑆]{1,3}|[lI1]:)\s?\d{9}\s?(?:[:|;'\"⑆]{1,3}|[lI1]:)"),
+        check=lambda text: (
+            checks.is_routing_number(re.sub(r"\D", "", text)[-9:])
+            or checks.is_routing_number(re.sub(r"\D", "", text)[:9])
+        ),
+        label=_pattern(r"(?!)"),
+        alone=0.85,
+    ),
+    Detector(
+        type="BANK_ACCOUNT",
+        form=re.compile(r"(?<=\d[:|;'\"⑆])\s?(?:\d[ -]?){6,16}\d(?=\s?[|\"'’”⑈uUlI1]{1,3})"),
+        check=number(checks.is_account),
+        label=_pattern(r"(?!)"),
+        alone=0.75,
+    ),
+    Detector(
+        type="BANK_ACCOUNT",
+        form=re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?(?!\w)"),
+        check=checks.is_iban,
+        label=_pattern(r"\biban\b|\baccount\b|\bacct\b"),
+        alone=0.9,
         named=0.97,
     ),
     Detector(
         type="BANK_ACCOUNT",
-        form=_number_form(r"(?:D[ -]?){5,16}D"),
-        check=_number(_is_account),
-        context=_pattern(
-            r"ac+(?:oun)?t\.?\s*(?:number|numb|nurnber|no\b|num\b|nr\b|#|n[o°]|:)|checking|savings|\ba/c\b|bank\s*acc|\biban\b"
+        form=_form(r"(?:D[ -]{0,2}){4,16}D"),
+        check=number(checks.is_account),
+        label=_pattern(
+            rf"\bac+(?:oun)?t\.?{_NO}|\bac+(?:oun)?t\b\.?\W{{0,3}}$|\bac+t\b\.?|\ba/c\b\.?{_NO}?|\bdda\b{_NO}?|\biban\b"
+            r"|\b(?:checking|savings|chequing|deposit|bank|money\s*market|current|loan|share)(?:\(?s?\)?)\s*ac+(?:oun)?t\b\.?"
+            rf"|\b(?:checking|savings|chequing)(?:{_NO})?\W{{0,3}}$|\bac+(?:oun)?t\b(?:(?!rout|card|soc|phone|tel|invoice).){{0,18}}{_NO}|bank{_NO}"
         ),
-        within=30,
+        near=30,
         named=0.88,
-        against=_pattern(r"rout?ing|card\s*(?:number|no|#|:)|social|\bssn|phone|\btel\b|\bfax|invoice"),
     ),
     Detector(
         type="DATE_OF_BIRTH",
         form=_pattern(
             r"(?<![\w/-])(?:"
-            r"\d{1,2}\s?[/.-]\s?\d{1,2}\s?[/.-]\s?(?:\d{4}|\d{2})"
-            r"|\d{4}\s?[/.-]\s?\d{1,2}\s?[/.-]\s?\d{1,2}"
-            rf"|{_MONTH}\s*\d{{1,2}}(?:st|nd|rd|th)?\s*[,.]?\s*\d{{4}}"
-            rf"|\d{{1,2}}(?:st|nd|rd|th)?[ -]{_MONTH}[, -]*\d{{4}}"
+            rf"\d{{1,2}}{_SEP}\d{{1,2}}{_SEP}(?:\d{{4}}|\d{{2}})"
+            rf"|\d{{4}}{_SEP}\d{{1,2}}{_SEP}\d{{1,2}}"
+            rf"|{_MONTH}\s*{_DAY}\s*[,.]?\s*(?:of\s*)?(?:\d{{4}}|'?\d{{2}}\b)"
+            rf"|(?:the\s)?{_DAY}\s*(?:of\s+|[ -])?{_MONTH}[, -]*(?:\d{{4}}|'?\d{{2}}\b)"
+            rf"|\d{{4}},?\s+{_MONTH}\s*{_DAY}"
+            r"|\d{8}|\d{2} \d{2} \d{4}|\d(?:[ |]{1,2}\d){7}"
             r")(?![\w/-])"
         ),
-        check=_is_birth_date,
-        context=_pattern(r"bi[rt]{2}h|\bborn\b|\bd\.?\s?[o0]\.?\s?[b8]\b|\bbirthday"),
-        within=28,
+        check=checks.is_birth_date,
+        label=_pattern(
+            r"(?:date\s*(?:of|ot|0f)\s*)?bi[rt][tl]?h\s*-?\s*(?:date|day)?(?!\s*(?:place|cert|plan|control|weight))|birthdate|birthday|\bborn\b(?!\s*free)"
+            r"|\bd\.?\s?[o0]\.?\s?[b8]\b\.?|\bb\s?/\s?d\b|\bb\.\s?date\b|\bbdate\b|fecha de nacimiento|d\.\s?of\s?b"
+        ),
+        near=34,
         named=0.95,
     ),
     Detector(
         type="DRIVERS_LICENCE",
-        form=_LICENCE_FORM,
-        check=_is_licence,
-        context=_pattern(
-            r"driv\w*['’`]?\s?s?['’`]?\s*(?:licen[sc]e|lic\b|id\b)|\bd\.?l\.?\s?(?:no|num|number|#|:)|\bdln\b|operator\w*\s+lic"
+        form=_CODE,
+        parts=True,
+        check=checks.coded(6, 16, 5),
+        label=_pattern(
+            r"driv\w*['’`]?\s?s?['’`]?\s*(?:licen[sc]e|lic\b\.?|id\b|permit)|\bd\.?\s?l\.?\s?(?:no|num|number|#|:|n\b)|\bdln?\b|operator\w*['’]?s?\s+lic\w*"
+            r"|\bcdl\b|\bo\.?l\.?n\b|licen[sc]e\s*(?:no|num|#)"
         ),
-        within=40,
+        near=40,
         named=0.9,
     ),
     Detector(
+        type="STATE_ID",
+        form=_CODE,
+        parts=True,
+        check=checks.coded(5, 16, 4),
+        label=_pattern(
+            r"state[\s-]*(?:issued)?[\s-]*(?:photo\s*)?(?:i\.?d\b|identification)|identification\s*card|non-?driver\s*id|\bid\s*card|photo\s*id"
+        ),
+        near=40,
+        named=0.88,
+    ),
+    Detector(
         type="PASSPORT",
-        form=re.compile(r"(?<![\w-])[A-Z0-9][\dOoQDIlSBZ]{8}(?![\w-])|(?<![\w-])[A-Z] [\dOISBZ]{8}(?![\w-])"),
-        check=_is_passport,
-        context=_pattern(r"pas+port"),
+        form=re.compile(
+            r"(?<![\w-])(?:[A-Z0-9][\dOoQDIlSBZ]{8}|[A-Z]{1,2} ?[\dOISBZ]{7,8}|(?=(?:[A-Z]*\d){5})[A-Z][A-Z0-9]{8}|\d{3} ?\d{3} ?\d{3})(?![\w-])"
+        ),
+        check=checks.is_passport,
+        label=_pattern(r"pas+port(?!\s*(?:control|office|agency|photo|service|fee|size|holder's? lounge))"),
         named=0.95,
     ),
     Detector(
         type="NATIONAL_PROVIDER_IDENTIFIER",
-        form=_number_form(r"D{10}|D{4}[ -]D{3}[ -]D{3}|D{3}[ -]D{3}[ -]D{4}"),
-        check=_number(_is_provider_identifier),
-        context=_pattern(r"\bn\.?\s?p\.?\s?[il1|]\b|provider"),
+        form=_form(r"D{10}|D{4}[ -]D{3}[ -]D{3}|D{3}[ -]D{3}[ -]D{4}|D(?:[ |]{1,2}D){9}"),
+        check=number(checks.is_provider_identifier),
+        label=_pattern(r"\bn\.?\s?p\.?\s?[il1|]\b|provider|rendering|physician"),
         named=0.97,
     ),
+    Detector(
+        type="MEDICARE",
+        form=re.compile(r"(?<![\w-])[1-9][A-Z][A-Z0-9]\d[- ]?[A-Z][A-Z0-9]\d[- ]?[A-Z]{2}\d{2}(?![\w-])"),
+        check=checks.is_mbi,
+        alike=frozenset({"MEMBER_ID"}),
+        label=_pattern(r"medicare|\bm\.?b\.?i\b|beneficiary"),
+        alone=0.85,
+        named=0.98,
+    ),
+    Detector(
+        type="TAX_NUMBER",
+        form=_form(r"D{2}[-–—]D{7}"),
+        check=number(checks.is_nine),
+        label=_pattern(
+            r"(?:sole\s*prop\w*|self.?employ\w*|individual|propriet\w*|owner|personal|house\s*hold)\W.{0,40}?(?:e\.?i\.?n\b|employer\s*(?:id|i\.d))"
+            r"|e\.?i\.?n\b.{0,12}\(?(?:sole|self|individual|propriet)\w*"
+        ),
+        named=0.85,
+    ),
+    Detector(
+        type="TAX_NUMBER",
+        form=re.compile(r"(?<![\w-])P ?-?\d{8}(?![\w-])"),
+        check=checks.coded(9, 9, 8),
+        label=_pattern(r"\bp\.?t\.?i\.?n\b|preparer"),
+        named=0.9,
+    ),
+    Detector(
+        type="TAX_NUMBER",
+        form=_form(rf"D{{2,3}}[-–—]D{{6,7}}|D{{3}}{_LOOSE}D{{2}}{_LOOSE}D{{4}}|D{{9,11}}"),
+        check=number(lambda value: 8 <= len(value) <= 11 and len(set(value)) > 2),
+        label=_pattern(
+            r"\ba\.?t\.?i\.?n\b|state\s*tax\s*(?:id|i\.d|no|num)|personal\s*tax\s*(?:no|num|id)|tax\s*(?:file|reference)\s*(?:no|num)"
+        ),
+        named=0.85,
+    ),
+    Detector(
+        type="MEDICAL_RECORD",
+        form=_CODE,
+        parts=True,
+        check=checks.coded(5, 14, 4),
+        label=_pattern(
+            rf"\bm\.?r\.?\s?(?:n\b|#|no\b)|med(?:ical|\.)?\s*rec(?:ord|\.)?s?{_NO}?|chart{_NO}|patient\s*(?:i\.?d\b|ident\w*|acc\w*|no\b|num\w*|#)|health\s*record{_NO}?"
+        ),
+        named=0.9,
+    ),
+    Detector(
+        type="MEMBER_ID",
+        form=_CODE,
+        parts=True,
+        check=checks.coded(6, 16, 4),
+        label=_pattern(
+            rf"(?:member|subscriber|enrol+ee|insured|beneficiary|participant)(?:'?s)?\s*(?:i\.?d\b|ident\w*|no\b|num\w*|#|card)|medicaid{_NO}?|insurance\s*(?:i\.?d\b|card)|health\s*plan{_NO}"
+        ),
+        named=0.9,
+    ),
+    Detector(
+        type="POLICY_NUMBER",
+        form=_CODE,
+        parts=True,
+        check=checks.coded(6, 17, 4),
+        label=_pattern(
+            rf"\bpolic[yi]\w*{_NO}|\bpol\b\.?{_NO}|\binsurance\s*pol\w*|certificate\s*of\s*insurance{_NO}?|\bpolicy\s*:"
+        ),
+        named=0.88,
+    ),
+    Detector(
+        type="MILITARY_ID",
+        form=_CODE,
+        parts=True,
+        check=checks.coded(7, 12, 6),
+        label=_pattern(
+            rf"\bdod\b\s*(?:i\.?d\b|ident\w*){_NO}?|\bedipi\b|military\s*(?:i\.?d\b|ident\w*|service|serial){_NO}?|(?:service|veteran'?s?)\s*(?:no\b|num\w*|#|i\.?d\b|file)|\bva\s*(?:file|claim){_NO}?"
+        ),
+        named=0.9,
+    ),
+    Detector(
+        type="ALIEN_NUMBER",
+        form=re.compile(r"(?<![\w-])A?[- #]{0,2}\d{3}[- ]?\d{3}[- ]?\d{2,3}(?![\w-])"),
+        check=lambda text: len(re.sub(r"\D", "", text)) in (8, 9),
+        label=_pattern(
+            r"alien|\buscis\b|\ba\s?[-#]\s?(?:no|num|#|:)?|\ba-?number|permanent\s*resident(?:\s*card)?|green\s*card|\bins\s*(?:no|num|#)|\bi-?551"
+        ),
+        named=0.92,
+    ),
+    Detector(
+        type="VEHICLE",
+        form=re.compile(r"(?<![\w-])[A-HJ-NPR-Z0-9]{17}(?![\w-])"),
+        check=checks.is_vin,
+        label=_pattern(r"\bv\.?i\.?n\b|vehicle|chassis"),
+        alone=0.85,
+        named=0.98,
+    ),
+    Detector(
+        type="VEHICLE",
+        form=re.compile(
+            r"(?<![\w-])(?=[A-Z0-9 -]*\d)(?=[A-Z0-9 -]*[A-Z])[A-Z0-9]{1,4}[- ]?[A-Z0-9]{2,5}(?![\w-])"
+        ),
+        check=checks.coded(5, 8, 2),
+        label=_pattern(
+            rf"(?:licen[sc]e|registration|number|car|vehicle)?\s*plate{_NO}?|\btag{_NO}|vehicle\s*(?:reg\w*|licen[sc]e){_NO}?"
+        ),
+        near=30,
+        named=0.85,
+    ),
 )
+
+ELSE = _pattern(
+    r"(?:invoice|order|part|item|sku|model|serial|ref(?:erence|\.)?|p\.?\s?o\.?|purchase|tracking|parcel|shipment|waybill|ticket|docket"
+    r"|job|batch|lot|quote|quotation|estimate|receipt|confirmation|conf|transaction|trans|cheque|check(?!ing)|phone|tele?phone|tel|fax|cell|mobile"
+    r"|call|ext|extension|zip|postal|catalog(?:ue)?|isbn|upc|ean|product|stock|quantity|qty|amount|amt|total|balance|meter|unit|room|permit"
+    r"|specimen|sample|vendor|supplier|warranty|coupon|booking|flight|locker|badge|asset|bin|drawing|dwg|contract|project|grant|survey"
+    r"|formulary|ndc|cpt|form|version|rev(?:ision)?|bug|error|code|hotline|pager|voicemail|switchboard|toll.?free|dial|contact)"
+    r"(?:ing)?\W{0,3}(?:(?:number|numb|no\b\.?|num\b\.?|nbr\b\.?|nr\b\.?|id\b\.?|code|#|:|is\b|at\b|us\b)\W{0,3})*\W{0,4}$"
+    r"|(?:sign\w*|signature|issue\w*|expir\w*|exp|effective|hire\w*|statement|due|service|loss|visit|injury|admission|discharge|invoice|print\w*|receiv\w*"
+    r"|posted|mail\w*|revis\w*|prepar\w*|report\w*|meeting|birthplace|place of birth|report\s*date|dated?)\W{0,3}(?:date|on|of)?\W{0,4}$"
+    r"|\be\.?i\.?n\b\W{0,3}$|employer\s*id\w*(?:\s*(?:number|no\.?))?\W{0,3}$|federal\s*(?:tax\s*)?id\w*\W{0,3}(?:number|no\.?)?\W{0,3}$|\bfein\b\W{0,3}$"
+)
+"""Ends of texts that name what is no NPI."""
+HEADS = _pattern(
+    r"\b(?:invoice|order|part|item|sku|model|serial|reference|purchase|tracking|parcel|shipment|ticket|phone|telephone|fax|zip|catalog|product|stock"
+    r"|quantity|qty|amount|total|meter|specimen|vendor|supplier|drawing|asset|lot|batch|job|p\.?o\.?)\b"
+)
+"""Words by which the head of a column, or a label above, names what is no NPI."""

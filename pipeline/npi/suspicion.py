@@ -1,0 +1,194 @@
+"""Where a page may hold more than was found: it is then never taken for clean.
+
+Handwriting, stamps and digits in boxes are what recognition loses first, and forms are filled in by hand. So
+a label that names NPI, whose place is filled with ink of which no value came, is a reason to look at the
+page; an empty place is none.
+"""
+
+import re
+from collections.abc import Iterator
+
+from pipeline.npi.detection import LEAST_READ, LEAST_READ_UNNAMED, claims, read_percent
+from pipeline.npi.detectors import DETECTORS, Detector
+from pipeline.npi.fields import Line, Page, enclosing
+from pipeline.page_text import Box, Finding, PageText
+
+FEW_WORDS = 12
+"""With fewer words that were surely read, much ink that was not is suspicious."""
+SURE = 60
+UNREAD_SHARE = 0.004
+"""Of the page's area, in marks that no word explains."""
+LEGIBLE = 40
+"""Percent of mean confidence below which a page's words say little."""
+FORM_TYPES = frozenset(
+    {
+        "SSN",
+        "ITIN",
+        "CARD_NUMBER",
+        "BANK_ACCOUNT",
+        "ROUTING_NUMBER",
+        "DATE_OF_BIRTH",
+        "DRIVERS_LICENCE",
+        "PASSPORT",
+        "MEDICARE",
+        "MEMBER_ID",
+        "MEDICAL_RECORD",
+        "POLICY_NUMBER",
+        "ALIEN_NUMBER",
+    }
+)
+"""Types whose fields are looked into."""
+LONGEST_LABEL_CELL, LONGEST_REST = 60, 24
+_DIGITS = re.compile(r"\d.*\d")
+_PRINTED = re.compile(r"[A-Za-z]{4}")
+_BLANK = re.compile(r"[\W_]*")
+
+
+def suspicion(text: PageText, findings: tuple[Finding, ...]) -> str:
+    """Why more may be on the page than was found; "" when nothing speaks for it."""
+    if text.doubt:
+        return text.doubt
+    page = Page(text.words)
+    for reason in (_unsure(page), _unread(text), _filled_in(page, text, findings)):
+        if reason:
+            return reason
+    return ""
+
+
+def _unsure(page: Page) -> str:
+    """Values that were read with next to no confidence."""
+    for claim in claims(page):
+        percent = read_percent(page, claim)
+        if percent < (LEAST_READ if claim.is_named else LEAST_READ_UNNAMED):
+            return f"what may be a value of {claim.type} was read with {percent:.0f} % confidence"
+    return ""
+
+
+def _unread(text: PageText) -> str:
+    sure = sum(word.confidence >= SURE for word in text.words)
+    area = sum((mark[2] - mark[0]) * (mark[3] - mark[1]) for mark in text.marks)
+    if sure < FEW_WORDS and area > UNREAD_SHARE * text.width * text.height:
+        return f"there is much ink on it and few words were read ({sure})"
+    if len(text.words) >= FEW_WORDS and text.confidence < LEGIBLE:
+        return f"its words could hardly be read (mean confidence {text.confidence:.0f} %)"
+    return ""
+
+
+def _filled_in(page: Page, text: PageText, findings: tuple[Finding, ...]) -> str:
+    """A label of NPI with ink in its place, and no value."""
+    for place, line in enumerate(page.lines):
+        for detector, start, end in _labels(line):
+            label = enclosing(line.words_at(start, end))
+            if any(_belongs(finding.box, label) for finding in findings):
+                continue
+            field = _field(page, text, line, place, label, end)
+            if _has_ink(text, field) or _has_scrawl(page, field, label):
+                return f"the place of {detector.type} is filled in, but no value could be read there"
+    return ""
+
+
+def _labels(line: Line) -> Iterator[tuple[Detector, int, int]]:
+    """Labels of a line, one for a place: a label in the middle of a sentence asks for nothing."""
+    taken = 0
+    for start, end in line.cuts():
+        cell = line.text[start:end]
+        if len(cell) > LONGEST_LABEL_CELL:
+            continue
+        for detector in DETECTORS:
+            match = detector.label.search(cell) if detector.type in FORM_TYPES else None
+            if match and match.end() > match.start() and _is_open(cell[match.end() :]) and end > taken:
+                taken = end
+                yield detector, start + match.start(), end
+                break
+
+
+def _is_open(rest: str) -> bool:
+    """Whether a cell says no more after its label than a form does: "(if any)", "of applicant"."""
+    return len(rest) <= LONGEST_REST and not _DIGITS.search(rest)
+
+
+def _belongs(found: Box, label: Box) -> bool:
+    """Whether a value stands in the row of a label, or under it."""
+    height = max(1, label[3] - label[1])
+    in_row = found[1] < label[3] + height and found[3] > label[1] - height
+    below = label[3] - height <= found[1] <= label[3] + 4 * height and found[0] < label[2] + 6 * height
+    return in_row or below
+
+
+def _field(page: Page, text: PageText, line: Line, place: int, label: Box, end: int) -> tuple[Box, Box]:
+    """Where a label's value would stand: to its right up to the next words, and right below it."""
+    height = max(8, label[3] - label[1])
+    right = min(text.width, label[2] + 22 * height)
+    for other in page.segments:
+        if (
+            other.is_label
+            and label[2] < other.box[0] < right
+            and other.box[1] < label[3]
+            and other.box[3] > label[1]
+        ):
+            right = other.box[0]
+    beside = (label[2] + height // 3, label[1] - height // 2, right, label[3] + height // 2)
+    floor = label[3] + int(2.4 * height)
+    for other in page.segments:
+        if (
+            other.is_label
+            and label[3] <= other.box[1] < floor
+            and other.box[0] < label[2]
+            and other.box[2] > label[0]
+        ):
+            floor = other.box[1]
+    below = (label[0] - height, label[3] + height // 4, max(label[2], label[0] + 10 * height), floor)
+    return beside, below
+
+
+def _has_ink(text: PageText, field: tuple[Box, Box]) -> bool:
+    """Whether marks that no word explains fill a place: as high as writing, and some characters long."""
+    for box in field:
+        high = max(1, box[3] - box[1])
+        inside = [
+            mark
+            for mark in text.marks
+            if mark[0] < box[2]
+            and mark[2] > box[0]
+            and mark[1] < box[3]
+            and mark[3] > box[1]
+            and _within(mark, box) > 0.6
+            and mark[3] - mark[1] > high * 0.25
+        ]
+        if inside:
+            left, right = min(mark[0] for mark in inside), max(mark[2] for mark in inside)
+            if right - left > 2 * high or sum(mark[2] - mark[0] for mark in inside) > 1.5 * high:
+                return True
+    return False
+
+
+def _within(mark: Box, box: Box) -> float:
+    """The part of a mark that lies in a box."""
+    across = min(mark[2], box[2]) - max(mark[0], box[0])
+    down = min(mark[3], box[3]) - max(mark[1], box[1])
+    return across * down / max(1, (mark[2] - mark[0]) * (mark[3] - mark[1]))
+
+
+def _has_scrawl(page: Page, field: tuple[Box, Box], label: Box) -> bool:
+    """Whether there are words in a place that are no printed text: read without confidence, with digits."""
+    for box in field:
+        marks = 0
+        for line in page.lines:
+            for word in line.words:
+                middle = (word.box[0] + word.box[2]) / 2, (word.box[1] + word.box[3]) / 2
+                if not (box[0] <= middle[0] <= box[2] and box[1] <= middle[1] <= box[3]):
+                    continue
+                if word.box[2] <= label[2] and word.box[1] < label[3]:
+                    continue
+                digits = sum(mark.isdigit() for mark in word.text)
+                if (
+                    word.confidence < SURE
+                    and not _BLANK.fullmatch(word.text)
+                    and not _PRINTED.search(word.text)
+                ):
+                    marks += len(word.text)
+                elif digits >= 2 and word.confidence < 85:
+                    marks += digits
+        if marks >= 4:
+            return True
+    return False

@@ -1,0 +1,406 @@
+"""Decodes one page to greyscale, by the decoder that is right for its samples, and says what is doubtful.
+
+Pillow (libtiff) decodes what scanners write. It misreads, or refuses, some rarer samples: deep ones in
+planes, signed ones, associated alpha, floats, odd depths, big-endian BigTIFF. Those go to tifffile with
+imagecodecs, and only what that cannot decode goes to Pillow all the same. What libtiff complains of, on its
+standard error, is heard: it fills what it could not decode with white.
+"""
+
+import contextlib
+import os
+import re
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from typing import IO, Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from pipeline.documents import PageFile
+from pipeline.failures import PageUnreadable
+
+Tags = dict[int, tuple[float, ...]]
+Samples = npt.NDArray[Any]
+
+WIDTH, LENGTH, BITS, COMPRESSION, PHOTOMETRIC, ORIENTATION = 256, 257, 258, 259, 262, 274
+SAMPLES, X_RESOLUTION, Y_RESOLUTION, PLANAR, UNIT = 277, 282, 283, 284, 296
+COLOUR_MAP, EXTRA_SAMPLES, SAMPLE_FORMAT, SUBSAMPLING = 320, 338, 339, 530
+WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR, LAB = 0, 1, 2, 3, 5, 6, 8
+PLAIN, FAX = 1, (2, 3, 4)
+COMPRESSIONS = {
+    1: "none",
+    2: "CCITT RLE",
+    3: "CCITT group 3",
+    4: "CCITT group 4",
+    5: "LZW",
+    6: "old-style JPEG",
+    7: "JPEG",
+    8: "deflate",
+    9: "JBIG",
+    10: "JBIG2",
+    32766: "NeXT",
+    32773: "PackBits",
+    32809: "ThunderScan",
+    32895: "IT8",
+    32908: "Pixar film",
+    32909: "Pixar log",
+    32946: "deflate",
+    32947: "Kodak DCS",
+    33003: "JPEG 2000",
+    33005: "JPEG 2000",
+    34661: "JBIG",
+    34676: "SGI LogLuv",
+    34677: "SGI LogLuv 24",
+    34712: "JPEG 2000",
+    34887: "LERC",
+    34892: "lossy JPEG",
+    34925: "LZMA",
+    34926: "Zstandard",
+    50000: "Zstandard",
+    50001: "WebP",
+    50002: "JPEG XL",
+    52546: "JPEG XL",
+}
+"""Names of compressions (libtiff, "tiff.h")."""
+NO_DECODER = frozenset({9, 10, 32766, 32809, 32895, 32908, 32947, 34661, 34676, 34677})
+_LOSSES = re.compile(
+    r"not enough data|premature|bad code|uncompressed data|line length mismatch|corrupt|read error"
+    r"|decod\w* error|scanline|invalid read",
+    re.IGNORECASE,
+)
+"""What libtiff says when it could not decode all; it has other things to say of tags."""
+_HARMLESS = re.compile(
+    r"unknown field|tag \d|directory|ignor|incorrect count|photoshop|sanity", re.IGNORECASE
+)
+BAND_ROWS = 512
+LIGHT = np.array([0.299, 0.587, 0.114])
+"""Of red, green and blue in luminance (ITU-R BT.601)."""
+ASSOCIATED, UNASSOCIATED = 1, 2
+"""Kinds of alpha, by ExtraSamples."""
+
+Image.MAX_IMAGE_PIXELS = None  # `decode` has a limit of its own, with a reason that names it
+
+
+class Pixels(msgspec.Struct, frozen=True):
+    """`grey`: mode "L", upright. resolution: dots per inch (across, down) as the page says, 0 for not.
+    doubt: why the pixels may not be what the page shows, "" when there is no reason.
+    """
+
+    grey: Image.Image
+    resolution: tuple[float, float]
+    doubt: str = ""
+
+
+def decode(page: PageFile, max_pixels: int) -> Pixels:
+    """Raises `PageUnreadable`, with the tag that is to blame where one is."""
+    tags = page.tags()
+    width, length = int(_first(tags, WIDTH)), int(_first(tags, LENGTH))
+    if width * length > max_pixels:
+        raise PageUnreadable(
+            f"the page claims {width} x {length} pixels, more than the {max_pixels // 10**6} million allowed"
+        )
+    decoders = [_by_pillow, _by_tifffile] if _is_plain(tags) else [_by_tifffile, _by_pillow]
+    reasons: list[str] = []
+    for decoder in decoders:
+        doubtful: Pixels | None = None
+        for mended in (False, True):
+            try:
+                found = decoder(page, tags, mended)
+            except Exception as error:  # decoders raise nearly every class for damaged data
+                reasons.append(f"{type(error).__name__}: {error}")
+                continue
+            if not found.doubt:
+                return msgspec.structs.replace(found, doubt=_refused(tags, reasons))
+            doubtful = doubtful or found
+        if doubtful is not None:
+            return doubtful
+    raise PageUnreadable(_reason(tags, reasons))
+
+
+def _refused(tags: Tags, reasons: list[str]) -> str:
+    """What there is to doubt when a decoder that should know this form failed, and another did not."""
+    failed = [one for one in reasons if not one.startswith(UnidentifiedImageError.__name__)]
+    if not failed or not _is_plain(tags) or _first(tags, COMPRESSION, PLAIN) in (6, 7):
+        return ""
+    return f"the image data is damaged: {failed[0][:120]}"
+
+
+def _is_subsampled(tags: Tags) -> bool:
+    """Whether it has samples of colour in fewer places than of luminance, and no JPEG to tell where."""
+    return (
+        _first(tags, PHOTOMETRIC) == YCBCR
+        and _first(tags, COMPRESSION, PLAIN) not in (6, 7, 34892)
+        and tags.get(SUBSAMPLING, (2, 2)) != (1, 1)
+    )
+
+
+def _first(tags: Tags, tag: int, otherwise: float = 0) -> float:
+    return tags.get(tag, (otherwise,))[0]
+
+
+def _is_plain(tags: Tags) -> bool:
+    """Whether the page's samples are of those that Pillow decodes rightly."""
+    bits, samples = set(tags.get(BITS, (1,))), int(_first(tags, SAMPLES, 1))
+    photometric, compression = _first(tags, PHOTOMETRIC, BLACK_IS_ZERO), _first(tags, COMPRESSION, PLAIN)
+    if (
+        set(tags.get(SAMPLE_FORMAT, (1,))) != {1}
+        or len(bits) > 1
+        or (samples > 1 and _first(tags, PLANAR, 1) == 2)
+    ):
+        return False
+    if photometric in (WHITE_IS_ZERO, BLACK_IS_ZERO):
+        return samples == 1 and bits <= {1, 2, 4, 8, 16}
+    if photometric == RGB:
+        return bits == {8} and (samples == 3 or (samples == 4 and _first(tags, EXTRA_SAMPLES) != ASSOCIATED))
+    if photometric == PALETTE:
+        return samples == 1 and bits <= {1, 2, 4, 8}
+    if photometric == YCBCR:
+        return bits == {8} and samples == 3 and compression in (6, 7)
+    return photometric == CMYK and bits == {8} and samples == 4
+
+
+def _by_pillow(page: PageFile, tags: Tags, mended: bool) -> Pixels:
+    with page.open(mended) as file, _heard() as complaints, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what Pillow warns of is judged here by what it then decodes
+        with Image.open(file, formats=["TIFF"]) as image:
+            across, down = (float(value) for value in image.info.get("dpi", (0, 0)))
+            upright = ImageOps.exif_transpose(image)
+            if upright.size == (image.height, image.width) != image.size:
+                across, down = down, across
+            if isinstance(image.getexif().get(ORIENTATION), bytes):  # a type that Pillow does not expect
+                upright, (across, down) = _turned(upright, (across, down), tags)
+            grey = _greyscale(upright)
+    doubt = ""
+    if losses := [line for line in complaints() if _LOSSES.search(line)]:
+        doubt = f"the image data is damaged: {losses[0][:120]}"
+    elif not _is_plain(tags) and _first(tags, COMPRESSION, PLAIN) != 6:
+        doubt = f"only one of two decoders could decode it ({_samples(tags)})"
+    return Pixels(grey, (across, down), doubt)
+
+
+def _by_tifffile(page: PageFile, tags: Tags, mended: bool) -> Pixels:
+    import logging
+
+    import tifffile  # only rare pages need it, and it would be part of every cold start
+
+    logging.getLogger("tifffile").disabled = True
+    with page.open(mended) as file, tifffile.TiffFile(file) as opened:
+        directory = opened.pages[0].aspage()
+        if _is_subsampled(tags):
+            values = _luma(file, directory, tags)
+        else:
+            values = directory.asarray(maxworkers=1)
+            if _first(tags, PLANAR, 1) == 2 and values.ndim == 3 and directory.planarconfig == 2:
+                values = np.moveaxis(values, 0, -1)
+        if not values.size or min(values.shape[:2]) < 1:
+            raise ValueError("no pixels")
+        is_jpeg_colour = int(directory.photometric) == YCBCR and int(_first(tags, COMPRESSION)) in (
+            6,
+            7,
+            34892,
+        )
+        # It converts those to RGB; of others the first samples are luminance.
+        photometric = RGB if is_jpeg_colour and values.ndim == 3 else int(directory.photometric)
+        grey = _grey_of(values, photometric, tags)
+    return Pixels(*_turned(Image.fromarray(grey), _resolution(tags), tags))
+
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""By the values of Orientation (TIFF 6.0)."""
+
+
+def _turned(
+    image: Image.Image, resolution: tuple[float, float], tags: Tags
+) -> tuple[Image.Image, tuple[float, float]]:
+    """(the image upright, its resolution), by the page's Orientation."""
+    orientation = int(_first(tags, ORIENTATION, 1))
+    if orientation not in _TURNS:
+        return image, resolution
+    return image.transpose(_TURNS[orientation]), resolution[::-1] if orientation >= 5 else resolution
+
+
+def _resolution(tags: Tags) -> tuple[float, float]:
+    factor = 2.54 if _first(tags, UNIT, 2) == 3 else 1.0
+    return _first(tags, X_RESOLUTION) * factor, _first(tags, Y_RESOLUTION) * factor
+
+
+def _grey_of(values: Samples, photometric: int, tags: Tags) -> npt.NDArray[np.uint8]:
+    """Samples [length, width] or [length, width, samples] -> greyscale, white paper under what is
+    transparent. In bands, since the largest page allowed has gigabytes of them as floats.
+    """
+    if values.dtype == bool:
+        values = values.view(np.uint8)
+        if photometric != PALETTE:
+            return np.where(values == (photometric == WHITE_IS_ZERO), np.uint8(0), np.uint8(255))
+    colours = {RGB: 3, YCBCR: 3, LAB: 3, CMYK: 4}.get(photometric, 1)
+    kind = int(_first(tags, EXTRA_SAMPLES))
+    has_alpha = values.ndim == 3 and values.shape[2] > colours and kind in (ASSOCIATED, UNASSOCIATED)
+    top = _top(values, tags)
+    bands = [slice(start, start + BAND_ROWS) for start in range(0, len(values), BAND_ROWS)]
+    low, high = 0.0, top
+    if photometric not in (PALETTE, CMYK) and not has_alpha and (values.dtype.kind != "u" or top > 255):
+        extremes = [
+            (band.min(), band.max()) for band in (_light(values[rows], photometric) for rows in bands)
+        ]
+        low, high = float(min(one for one, _ in extremes)), float(max(one for _, one in extremes))
+    grey = np.empty(values.shape[:2], np.uint8)
+    table = np.array(tags[COLOUR_MAP]).reshape(3, -1) / 257 if photometric == PALETTE else np.zeros((3, 1))
+    for rows in bands:
+        band = values[rows]
+        if photometric == PALETTE:
+            places = np.clip(
+                (band[..., 0] if band.ndim == 3 else band).astype(np.int64), 0, table.shape[1] - 1
+            )
+            shown = (LIGHT @ table)[places]
+        elif photometric == CMYK and band.ndim == 3:
+            ink = band / top
+            shown = 255 * (1 - ink[..., :3] @ LIGHT) * (1 - ink[..., 3])
+        else:
+            shown = (_light(band, photometric) - low) * (255 / ((high - low) or 1))
+            if photometric == WHITE_IS_ZERO:
+                shown = 255 - shown
+        if has_alpha:
+            opacity = band[..., colours] / top
+            shown = (shown if kind == ASSOCIATED else shown * opacity) + 255 * (1 - opacity)
+        grey[rows] = np.clip(shown, 0, 255)
+    return grey
+
+
+def _light(band: Samples, photometric: int) -> npt.NDArray[np.float64]:
+    """Luminance of samples of RGB, of others the first sample."""
+    if band.ndim == 3:
+        band = band[..., :3] @ LIGHT if photometric == RGB else band[..., 0]
+    return np.nan_to_num(band.astype(np.float64, copy=False))
+
+
+def _top(values: Samples, tags: Tags) -> float:
+    """The value of full intensity."""
+    if values.dtype.kind == "f":
+        return 1.0
+    return float(2 ** min(int(_first(tags, BITS, 8)), values.dtype.itemsize * 8) - 1)
+
+
+def _luma(file: IO[bytes], directory: Any, tags: Tags) -> Samples:
+    """The Y samples of YCbCr whose colour may be subsampled (TIFF 6.0, section 21), strip by strip."""
+    import imagecodecs
+
+    unpack: dict[int, Callable[[bytes], Any]] = {
+        1: lambda data: data,
+        5: imagecodecs.lzw_decode,
+        8: imagecodecs.zlib_decode,
+        32946: imagecodecs.zlib_decode,
+        32773: imagecodecs.packbits_decode,
+    }
+    decode = unpack[int(_first(tags, COMPRESSION, PLAIN))]
+    width, length = int(_first(tags, WIDTH)), int(_first(tags, LENGTH))
+    across, down = (int(one) for one in tags.get(SUBSAMPLING, (2, 2)))
+    if 322 in tags:
+        raise ValueError("subsampled colour in tiles")
+    rows = min(int(_first(tags, 278, length)), length)
+    planar, predicted = _first(tags, PLANAR, 1) == 2, _first(tags, 317, 1) == 2
+    if predicted and not planar:
+        raise ValueError("subsampled colour with a predictor")
+    strips = -(-length // rows)
+    luma = np.full((strips * rows + down, width), 255, np.uint8)
+    for number in range(strips):
+        file.seek(directory.dataoffsets[number])
+        data = np.frombuffer(decode(file.read(directory.databytecounts[number])), np.uint8)
+        height = min(rows, length - number * rows)
+        if planar:
+            plane = data[: height * width].reshape(height, width)
+            luma[number * rows : number * rows + height] = (
+                np.cumsum(plane, axis=1, dtype=np.uint8) if predicted else plane
+            )
+            continue
+        columns, lines = -(-width // across), -(-height // down)
+        unit = across * down + 2
+        blocks = data[: columns * lines * unit].reshape(lines, columns, unit)[..., : across * down]
+        apart = blocks.reshape(lines, columns, down, across).transpose(0, 2, 1, 3)
+        plane = apart.reshape(lines * down, columns * across)
+        luma[number * rows : number * rows + height] = plane[:height, :width]
+    return luma[:length]
+
+
+@contextlib.contextmanager
+def _heard() -> Iterator[Callable[[], list[str]]]:
+    """libtiff writes its complaints straight to file descriptor 2, which Lambda would log, and bill, line by
+    line: they go to a file, and can be asked for when it is over.
+    """
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as heard:
+        os.dup2(heard.fileno(), 2)
+        lines: list[str] = []
+        try:
+            yield lambda: lines
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            heard.seek(0)
+            lines += heard.read(65_536).decode(errors="replace").splitlines()
+
+
+def _samples(tags: Tags) -> str:
+    """What the samples are, in a person's words."""
+    said = [f"BitsPerSample {'/'.join(str(int(one)) for one in tags.get(BITS, (1,)))}"]
+    for tag, name in ((PHOTOMETRIC, "PhotometricInterpretation"), (SAMPLES, "SamplesPerPixel")):
+        if tag in tags:
+            said.append(f"{name} {int(tags[tag][0])}")
+    if SAMPLE_FORMAT in tags:
+        said.append(f"SampleFormat {int(tags[SAMPLE_FORMAT][0])}")
+    return ", ".join(said)
+
+
+def _reason(tags: Tags, reasons: list[str]) -> str:
+    """Why a page cannot be decoded: the tag that no decoder knows, else what they say of its data."""
+    if all(one.startswith((MemoryError.__name__, "_ArrayMemoryError")) for one in reasons):
+        return "the page needs more memory than the function has"
+    compression = int(_first(tags, COMPRESSION, PLAIN))
+    name = COMPRESSIONS.get(compression)
+    if name is None or compression in NO_DECODER:
+        return f"Compression {compression} ({name or 'unknown'}) cannot be decoded"
+    told = next((one for one in reasons if not one.startswith(UnidentifiedImageError.__name__)), reasons[0])
+    form = f"Compression {compression} ({name}), {_samples(tags)}"
+    return f"the image data is damaged, or in a form that cannot be decoded: {told[:160]}; {form}"
+
+
+def _stretched(image: Image.Image) -> Image.Image:
+    """Deep samples over the range that they use; in bands, since the largest page allowed has half a gigabyte
+    of them.
+    """
+    bands = [(top, min(top + BAND_ROWS, image.height)) for top in range(0, image.height, BAND_ROWS)]
+
+    def samples(top: int, bottom: int) -> npt.NDArray[np.float64]:
+        return np.nan_to_num(np.asarray(image.crop((0, top, image.width, bottom)), dtype=np.float64))
+
+    extremes = [(float(band.min()), float(band.max())) for band in (samples(*rows) for rows in bands)]
+    low, high = min(least for least, _ in extremes), max(most for _, most in extremes)
+    grey = np.empty((image.height, image.width), np.uint8)
+    for top, bottom in bands:
+        grey[top:bottom] = (samples(top, bottom) - low) * (255 / ((high - low) or 1))
+    return Image.fromarray(grey)
+
+
+def _greyscale(image: Image.Image) -> Image.Image:
+    """Any mode -> "L": transparency lies on white paper, deep samples are stretched over the range they
+    use.
+    """
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return _stretched(image)
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        image = image if image.mode in ("RGBA", "LA") else image.convert("RGBA")
+        ink, opacity = image.convert("L"), image.getchannel("A")
+        return Image.composite(ink, Image.new("L", image.size, 255), opacity)
+    if image.mode == "LAB":
+        return image.getchannel("L")
+    return image.convert("L")
