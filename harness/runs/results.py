@@ -15,8 +15,8 @@ Results = Mapping[str, "list[Outcome]"]
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """One result. `stored`: the key it was stored under, or the id of its message; `units`: how many units
-    its input has; `marked`: their numbers; `errors`, `suspects`: objects with the number of a unit; `missing`: fields
-    that it should have and lacks; `whole`: all of it.
+    its input has; `marked`: their numbers; `errors`, `suspects`: objects with the number of a unit;
+    `missing`: fields that it should have and lacks; `whole`: all of it.
     """
 
     stored: str
