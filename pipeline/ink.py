@@ -1,49 +1,78 @@
 """What lies on a page in ink and was not read: handwriting, stamps, pictures, text that recognition missed.
 
-The page is looked at in cells of a millimetre. Ink under words is explained, and so are ruled lines; what is
-left is gathered into marks. Nothing is recognised here.
+The page is looked at in cells of a millimetre. Ruled lines are taken away, so that the boxes of a form do not
+count and digits in boxes can be read without them; ink under words is explained; what is left is gathered
+into marks. Nothing is recognised here.
 """
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from pipeline.page_text import Box, Word
 
+HALF = 2
+"""Ink is looked at in half the resolution, in which a pixel is as dark as the darkest of four."""
 CELLS_AN_INCH = 25
 INKED = 0.06
 """Of a cell, from which on there is ink in it; a speck of dust is less."""
-RULE_CELLS = 15
-"""A run of inked cells so long, and not more than two thick, is a ruled line."""
+RULE_INCHES = 0.16
+"""A straight run of ink so long is a ruled line: no stroke of text of usual size is."""
 LEAST_CELLS = 3
 """A smaller mark is dirt."""
 MOST_MARKS = 400
 
-Cells = npt.NDArray[np.bool_]
+Dark = npt.NDArray[np.bool_]
 
 
-def marks(pixels: Image.Image, dpi: int, words: tuple[Word, ...]) -> tuple[Box, ...]:
-    """Boxes, in pixels, of what no word explains; the largest first. pixels: mode "L", dark on light."""
-    size = max(2, round(dpi / CELLS_AN_INCH))
-    cells = _cells(pixels, size)
-    cells &= ~_rules(cells)
+class Ink(msgspec.Struct, frozen=True):
+    """A page's ink in half its resolution, without and with its ruled lines; `dpi` is the page's own."""
+
+    text: Dark
+    rules: Dark
+    dpi: int
+
+
+def of(pixels: Image.Image, dpi: int) -> Ink:
+    """pixels: mode "L", dark on light."""
+    grey = np.asarray(pixels)
+    rows, columns = (side // HALF * HALF for side in grey.shape)
+    small = np.minimum(grey[0:rows:2, 0:columns:2], grey[1:rows:2, 1:columns:2])
+    small = np.minimum(small, np.minimum(grey[0:rows:2, 1:columns:2], grey[1:rows:2, 0:columns:2]))
+    dark = small < _threshold(grey)
+    length = max(8, round(dpi / HALF * RULE_INCHES))
+    rules = _runs(dark, length) | _runs(dark.T, length).T
+    return Ink(dark & ~rules, rules, dpi)
+
+
+def marks(ink: Ink, words: tuple[Word, ...]) -> tuple[Box, ...]:
+    """Boxes, in pixels of the page, of what no word explains; the largest first."""
+    size = max(1, round(ink.dpi / HALF / CELLS_AN_INCH))
+    rows, columns = (side // size for side in ink.text.shape)
+    share = ink.text[: rows * size, : columns * size].reshape(rows, size, columns, size).mean(axis=(1, 3))
+    cells = share > INKED
+    full = size * HALF
     for word in words:
-        left, top, right, bottom = (value // size for value in word.box)
+        left, top, right, bottom = (value // full for value in word.box)
         cells[max(0, top - 1) : bottom + 2, max(0, left - 1) : right + 2] = False
     found = [box for box, count in _groups(cells) if count >= LEAST_CELLS]
     found.sort(key=lambda box: (box[0] - box[2]) * (box[3] - box[1]))
     return tuple(
-        (left * size, top * size, (right + 1) * size, (bottom + 1) * size)
+        (left * full, top * full, (right + 1) * full, (bottom + 1) * full)
         for left, top, right, bottom in found[:MOST_MARKS]
     )
 
 
-def _cells(pixels: Image.Image, size: int) -> Cells:
-    grey = np.asarray(pixels)
-    rows, columns = grey.shape[0] // size, grey.shape[1] // size
-    dark = grey[: rows * size, : columns * size] < _threshold(grey)
-    share = dark.reshape(rows, size, columns, size).mean(axis=(1, 3))
-    return np.asarray(share > INKED)
+def without_rules(pixels: Image.Image, ink: Ink, box: Box) -> Image.Image:
+    """A part of the page, its ruled lines painted white."""
+    left, top, right, bottom = box
+    part = np.array(pixels.crop(box))
+    rules = ink.rules[top // HALF : bottom // HALF + 1, left // HALF : right // HALF + 1]
+    mask = np.repeat(np.repeat(rules, HALF, axis=0), HALF, axis=1)
+    mask = mask[top % HALF : top % HALF + part.shape[0], left % HALF : left % HALF + part.shape[1]]
+    part[: mask.shape[0], : mask.shape[1]][mask] = 255
+    return Image.fromarray(part)
 
 
 def _threshold(grey: npt.NDArray[np.uint8]) -> float:
@@ -57,32 +86,31 @@ def _threshold(grey: npt.NDArray[np.uint8]) -> float:
     return float(np.nanargmax(between)) + 1
 
 
-def _rules(cells: Cells) -> Cells:
-    """Cells of long thin runs, across and down."""
-    return _thin_runs(cells) | _thin_runs(cells.T).T
+def _runs(dark: Dark, length: int) -> Dark:
+    """Pixels of runs across that are so long at least."""
+    found = np.zeros_like(dark)
+    if dark.shape[1] <= length:
+        return found
+    sums = np.cumsum(dark, axis=1, dtype=np.int32)
+    full = sums[:, length - 1 :].copy()
+    full[:, 1:] -= sums[:, :-length]
+    starts = full == length
+    counts = np.cumsum(starts, axis=1, dtype=np.int32)
+    covered = np.zeros(dark.shape, dtype=np.int32)
+    covered[:, : counts.shape[1]] = counts
+    covered[:, counts.shape[1] :] = counts[:, -1:]
+    covered[:, length:] -= counts[:, : dark.shape[1] - length]
+    return np.asarray(covered > 0)
 
 
-def _thin_runs(cells: Cells) -> Cells:
-    found = np.zeros_like(cells)
-    padded = np.pad(cells, ((2, 2), (0, 0)))
-    # Thin: within two cells above and below there is paper.
-    thin = cells & ~((padded[:-4] | padded[1:-3]) & (padded[3:-1] | padded[4:]))
-    for row in range(cells.shape[0]):
-        edges = np.flatnonzero(np.diff(np.concatenate([[0], thin[row], [0]])))
-        for start, stop in zip(edges[::2], edges[1::2], strict=True):
-            if stop - start >= RULE_CELLS:
-                found[row, start:stop] = True
-    return found
-
-
-def _groups(cells: Cells) -> list[tuple[Box, int]]:
+def _groups(cells: Dark) -> list[tuple[Box, int]]:
     """(box in cells, cells in it) of what hangs together, over gaps of one cell."""
     left = set(zip(*map(list, np.nonzero(cells)), strict=True))
     found = []
     while left:
         reached = [left.pop()]
-        top, side = reached[0]
-        box, count = [side, top, side, top], 0
+        row, column = reached[0]
+        box, count = [column, row, column, row], 0
         while reached:
             row, column = reached.pop()
             count += 1

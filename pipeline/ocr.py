@@ -32,6 +32,9 @@ DOUBTFUL_PERCENT, DOUBTFUL_DIGITS = 50, 4
 """A word with so many digits that was read less surely is read again, its line alone."""
 MOST_LINES_AGAIN = 2
 ENLARGED = 2
+MOST_ROWS, WIDE_INCHES = 2, 0.7
+"""Rows of ink without words that are read alone, at most, and how wide one is at least."""
+LEGIBLE_IN_BOXES = 40
 SURER = 5
 """Percent of confidence by which the second reading must be better."""
 
@@ -112,7 +115,9 @@ def read_page(page: PageFile, options: OcrOptions) -> PageText:
                 break
     upright = image.pixels.rotate(best.turned, expand=True) if best.turned else image.pixels
     best = msgspec.structs.replace(best, words=_read_again(engine, upright, image.dpi, best.words, ends))
-    marks = ink.marks(upright, image.dpi, best.words)
+    seen = ink.of(upright, image.dpi)
+    best = msgspec.structs.replace(best, words=_read_boxed(engine, upright, seen, best.words, ends))
+    marks = ink.marks(seen, best.words)
     scale = image.scale[::-1] if best.turned in (90, 270) else image.scale
     return msgspec.structs.replace(
         best,
@@ -139,6 +144,58 @@ def _read_again(
         if _sureness(second) > _sureness(first) + SURER and _letters(second) >= 0.7 * _letters(first):
             words = tuple(word for word in words if word.line != number) + second
     return words
+
+
+def _read_boxed(
+    engine: Engine, image: Image.Image, seen: ink.Ink, words: tuple[Word, ...], ends: float
+) -> tuple[Word, ...]:
+    """The words, and those of rows of ink that were not read, such as digits in the boxes of a form: each row
+    alone, without ruled lines.
+    """
+    for row in _rows_of_marks(ink.marks(seen, words), seen.dpi)[:MOST_ROWS]:
+        margin = seen.dpi // 25
+        left, top = max(0, row[0] - margin), max(0, row[1] - margin)
+        part = ink.without_rules(image, seen, (left, top, row[2] + margin, row[3] + margin))
+        line = max((word.line for word in words), default=-1) + 1
+        try:
+            found = engine.words(part, seen.dpi, ends - time.perf_counter(), single_line=True)
+        except PageUnreadable:  # what was read stays
+            return words
+        found = tuple(
+            msgspec.structs.replace(
+                word,
+                box=(word.box[0] + left, word.box[1] + top, word.box[2] + left, word.box[3] + top),
+                line=line,
+            )
+            for word in found
+            if word.confidence >= LEGIBLE_IN_BOXES
+        )
+        if sum(mark.isdigit() for word in found for mark in word.text) >= DOUBTFUL_DIGITS:
+            words = tuple(word for word in words if not _covers(row, word.box)) + found
+    return words
+
+
+def _rows_of_marks(marks: tuple[Box, ...], dpi: int) -> list[Box]:
+    """Rows of marks of the height of writing, side by side and together some characters wide."""
+    low, high, gap = dpi * 0.07, dpi * 0.4, dpi * 0.35
+    rows: list[Box] = []
+    for mark in sorted(marks):
+        if not low <= mark[3] - mark[1] <= high:
+            continue
+        for number, row in enumerate(rows):
+            middle = (mark[1] + mark[3]) / 2
+            if row[1] <= middle <= row[3] and mark[0] - row[2] <= gap:
+                rows[number] = (row[0], min(row[1], mark[1]), max(row[2], mark[2]), max(row[3], mark[3]))
+                break
+        else:
+            rows.append(mark)
+    wide = [row for row in rows if row[2] - row[0] >= dpi * WIDE_INCHES and row[3] - row[1] <= high]
+    return sorted(wide, key=lambda row: row[0] - row[2])
+
+
+def _covers(row: Box, box: Box) -> bool:
+    across, down = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    return row[0] <= across <= row[2] and row[1] <= down <= row[3]
 
 
 def _line_alone(

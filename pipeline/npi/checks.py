@@ -88,6 +88,21 @@ def is_card(value: str) -> bool:
     return bool(_CARD.match(value)) and len(set(value)) > 1 and bool(luhn.is_valid(value))
 
 
+def grouped(check: Check) -> Check:
+    """Of a card number: its digits stand together, in fours, or as American Express and Diners group them."""
+
+    def grouped_check(text: str) -> bool:
+        sizes = [len(digits(part)) for part in re.split(r"[ .-]+", text.strip(" .-"))]
+        usual = (
+            len(sizes) == 1
+            or sizes in ([4, 6, 5], [4, 6, 4])
+            or (set(sizes[:-1]) == {4} and 1 <= sizes[-1] <= 4)
+        )
+        return usual and check(text)
+
+    return grouped_check
+
+
 def is_labelled_card(value: str) -> bool:
     """Also the older Maestro, whose prefixes are those of nearly everything."""
     return is_card(value) or (bool(_MAESTRO.match(value)) and bool(luhn.is_valid(value)))

@@ -58,7 +58,7 @@ _NINE_GROUPED = _form(rf"D{{3}}{_HYPHEN}D{{2}}{_HYPHEN}{_LAST_FOUR}")
 _NINE_LOOSE = _form(rf"(?:D{{3}}{_LOOSE}D{{2}}{_LOOSE}{_LAST_FOUR}|D{{3}} ?D{{3}} ?D{{3}}|{_BOXES})")
 _NO = r"(?:\s*(?:number|numb|nurnber|no\b\.?|nos?\b\.?|num\b\.?|nbr\b\.?|nr\b\.?|n[o°º]\b|#|code|id\b\.?))"
 """The word after what a number is of."""
-_TAXPAYER = r"\bt\.?i\.?n\b\.?|tax(?:\s*payer)?(?:'?s)?\W{0,2}i(?:\.?\s?d\b|dent)\w*|taxpayer"
+_TAXPAYER = r"\bt\.?i\.?n\b\.?|tax(?:\s*payer)?(?:['’`]?s)?\W{0,2}i(?:\.?\s?d\b|dent)\w*|taxpayer"
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 _DAY = r"\d{1,2}\s?(?:st|nd|rd|th)?"
 _SEP = r"\s?[/.\-–|]\s?"
@@ -121,7 +121,7 @@ DETECTORS: tuple[Detector, ...] = (
     Detector(
         type="CARD_NUMBER",
         form=_form(r"(?:D[ .-]{0,2}){11,22}D"),
-        check=number(checks.is_card),
+        check=checks.grouped(number(checks.is_card)),
         parts=True,
         label=_pattern(
             r"\b(?:credit|debit|charge|bank|payment|gift)?\s*card(?:\s*(?:holder|member)?\s*(?:number|no|num|nr|#|account))?"
@@ -133,7 +133,7 @@ DETECTORS: tuple[Detector, ...] = (
     Detector(
         type="CARD_NUMBER",
         form=_form(r"(?:D[ .-]{0,2}){11,22}D"),
-        check=number(checks.is_labelled_card),
+        check=checks.grouped(number(checks.is_labelled_card)),
         parts=True,
         label=_pattern(r"\bcard|maestro|debit|credit"),
         named=0.9,
@@ -149,17 +149,14 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         type="ROUTING_NUMBER",
-        form=re.compile(r"(?<!\w)(?:[:|;'\"⑆]{1,3}|[lI1]:)\s?\d{9}\s?(?:[:|;'\"⑆]{1,3}|[lI1]:)"),
-        check=lambda text: (
-            checks.is_routing_number(re.sub(r"\D", "", text)[-9:])
-            or checks.is_routing_number(re.sub(r"\D", "", text)[:9])
-        ),
+        form=re.compile(r"(?<!\d)\d{9}(?=\s?[:|;'\"⑆]{1,3}\s?\d{4,17})"),
+        check=checks.is_routing_number,
         label=_pattern(r"(?!)"),
         alone=0.85,
     ),
     Detector(
         type="BANK_ACCOUNT",
-        form=re.compile(r"(?<=\d[:|;'\"⑆])\s?(?:\d[ -]?){6,16}\d(?=\s?[|\"'’”⑈uUlI1]{1,3})"),
+        form=re.compile(r"(?<=\d[:|;'\"⑆])\s{0,2}(?:\d[ -]?){6,16}\d(?=\s?[|\"'’”⑈uUlI1]{1,3})"),
         check=number(checks.is_account),
         label=_pattern(r"(?!)"),
         alone=0.75,
@@ -222,7 +219,7 @@ DETECTORS: tuple[Detector, ...] = (
         parts=True,
         check=checks.coded(5, 16, 4),
         label=_pattern(
-            r"state[\s-]*(?:issued)?[\s-]*(?:photo\s*)?(?:i\.?d\b|identification)|identification\s*card|non-?driver\s*id|\bid\s*card|photo\s*id"
+            r"state[\s-]*(?:issued)?[\s-]*(?:photo\s*)?(?:[il1|]\.?\s?d\b|identification)|identification\s*card|non-?driver\s*id|\bid\s*card|photo\s*id"
         ),
         near=40,
         named=0.88,
@@ -284,7 +281,7 @@ DETECTORS: tuple[Detector, ...] = (
         parts=True,
         check=checks.coded(5, 14, 4),
         label=_pattern(
-            rf"\bm\.?r\.?\s?(?:n\b|#|no\b)|med(?:ical|\.)?\s*rec(?:ord|\.)?s?{_NO}?|chart{_NO}|patient\s*(?:i\.?d\b|ident\w*|acc\w*|no\b|num\w*|#)|health\s*record{_NO}?"
+            rf"\bm\.?r\.?\s?(?:n\b|#|no\b)|med(?:ical|\.)?\s*rec(?:ord|\.)?s?{_NO}?|chart{_NO}|patient\s*(?:[il1|]\.?\s?d\b|ident\w*|acc\w*|no\b|num\w*|#)|health\s*record{_NO}?"
         ),
         named=0.9,
     ),
@@ -294,7 +291,7 @@ DETECTORS: tuple[Detector, ...] = (
         parts=True,
         check=checks.coded(6, 16, 4),
         label=_pattern(
-            rf"(?:member|subscriber|enrol+ee|insured|beneficiary|participant)(?:'?s)?\s*(?:i\.?d\b|ident\w*|no\b|num\w*|#|card)|medicaid{_NO}?|insurance\s*(?:i\.?d\b|card)|health\s*plan{_NO}"
+            rf"(?:member|subscriber|enrol+ee|insured|beneficiary|participant)(?:['’`]?s)?\s*(?:[il1|]\.?\s?d\b|ident\w*|no\b|num\w*|#|card)|medicaid{_NO}?|insurance\s*(?:[il1|]\.?\s?d\b|card)|health\s*plan{_NO}"
         ),
         named=0.9,
     ),
@@ -314,7 +311,7 @@ DETECTORS: tuple[Detector, ...] = (
         parts=True,
         check=checks.coded(7, 12, 6),
         label=_pattern(
-            rf"\bdod\b\s*(?:i\.?d\b|ident\w*){_NO}?|\bedipi\b|military\s*(?:i\.?d\b|ident\w*|service|serial){_NO}?|(?:service|veteran'?s?)\s*(?:no\b|num\w*|#|i\.?d\b|file)|\bva\s*(?:file|claim){_NO}?"
+            rf"\bdod\b\s*(?:[il1|]\.?\s?d\b|ident\w*){_NO}?|\bedipi\b|military\s*(?:[il1|]\.?\s?d\b|ident\w*|service|serial){_NO}?|(?:service|veteran'?s?)\s*(?:no\b|num\w*|#|[il1|]\.?\s?d\b|file)|\bva\s*(?:file|claim){_NO}?"
         ),
         named=0.9,
     ),

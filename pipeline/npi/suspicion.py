@@ -11,11 +11,15 @@ from collections.abc import Iterator
 from pipeline.npi.detection import LEAST_READ, LEAST_READ_UNNAMED, claims, read_percent
 from pipeline.npi.detectors import DETECTORS, Detector
 from pipeline.npi.fields import Line, Page, enclosing
-from pipeline.page_text import Box, Finding, PageText
+from pipeline.page_text import Box, Finding, PageText, Word
 
 FEW_WORDS = 12
 """With fewer words that were surely read, much ink that was not is suspicious."""
-SURE = 60
+SURE, BY_CHANCE = 60, 20
+FIELD_HEIGHT = 0.037
+"""Of the page's width: a field is a third of an inch high on a letter."""
+COLUMN_HEIGHTS, COLUMN_WORDS = 45, 3
+"""How far below its head a column goes, in heights, and words in it that were hardly read."""
 UNREAD_SHARE = 0.004
 """Of the page's area, in marks that no word explains."""
 LEGIBLE = 40
@@ -82,7 +86,7 @@ def _filled_in(page: Page, text: PageText, findings: tuple[Finding, ...]) -> str
             if any(_belongs(finding.box, label) for finding in findings):
                 continue
             field = _field(page, text, line, place, label, end)
-            if _has_ink(text, field) or _has_scrawl(page, field, label):
+            if _has_ink(text, field) or _has_scrawl(page, field, label) or _heads_scrawl(page, label):
                 return f"the place of {detector.type} is filled in, but no value could be read there"
     return ""
 
@@ -128,7 +132,7 @@ def _field(page: Page, text: PageText, line: Line, place: int, label: Box, end: 
         ):
             right = other.box[0]
     beside = (label[2] + height // 3, label[1] - height // 2, right, label[3] + height // 2)
-    floor = label[3] + int(2.4 * height)
+    floor = label[3] + max(int(2.4 * height), int(text.width * FIELD_HEIGHT))
     for other in page.segments:
         if (
             other.is_label
@@ -181,14 +185,33 @@ def _has_scrawl(page: Page, field: tuple[Box, Box], label: Box) -> bool:
                 if word.box[2] <= label[2] and word.box[1] < label[3]:
                     continue
                 digits = sum(mark.isdigit() for mark in word.text)
-                if (
-                    word.confidence < SURE
-                    and not _BLANK.fullmatch(word.text)
-                    and not _PRINTED.search(word.text)
-                ):
+                if word.confidence < SURE and not _BLANK.fullmatch(word.text) and not _is_printed(word):
                     marks += len(word.text)
                 elif digits >= 2 and word.confidence < 85:
                     marks += digits
         if marks >= 4:
             return True
     return False
+
+
+def _is_printed(word: Word) -> bool:
+    """Whether it looks like a printed word, and was not read by chance."""
+    return word.confidence >= BY_CHANCE and bool(_PRINTED.search(word.text))
+
+
+def _heads_scrawl(page: Page, label: Box) -> bool:
+    """Whether a label is the head of a column in which numbers were hardly read."""
+    height = max(1, label[3] - label[1])
+    hardly = 0
+    for line in page.lines:
+        for word in line.words:
+            middle = (word.box[0] + word.box[2]) / 2
+            if (
+                label[3] < word.box[1] < label[3] + COLUMN_HEIGHTS * height
+                and label[0] - 2 * height <= middle <= label[2] + 6 * height
+                and word.confidence < LEAST_READ
+                and len(word.text) >= COLUMN_WORDS
+                and not _is_printed(word)
+            ):
+                hardly += 1
+    return hardly >= COLUMN_WORDS
