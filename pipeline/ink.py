@@ -19,6 +19,7 @@ INKED = 0.06
 """Of a cell, from which on there is ink in it; a speck of dust is less."""
 RULE_INCHES = 0.16
 """A straight run of ink so long is a ruled line: no stroke of text of usual size is."""
+UPRIGHT, FEWEST_BOXES = 0.7, 4
 LEAST_CELLS = 3
 """A smaller mark is dirt."""
 MOST_MARKS = 400
@@ -62,6 +63,13 @@ def marks(ink: Ink, words: tuple[Word, ...]) -> tuple[Box, ...]:
         (left * full, top * full, (right + 1) * full, (bottom + 1) * full)
         for left, top, right, bottom in found[:MOST_MARKS]
     )
+
+
+def has_boxes(ink: Ink, box: Box) -> bool:
+    """Whether upright rules part a row into boxes, as digits are written in."""
+    left, top, right, bottom = (value // HALF for value in box)
+    upright = ink.rules[top : bottom + 1, max(0, left - 2) : right + 3].mean(axis=0) > UPRIGHT
+    return int(np.count_nonzero(np.diff(upright.astype(np.int8)) == 1)) >= FEWEST_BOXES
 
 
 def without_rules(pixels: Image.Image, ink: Ink, box: Box) -> Image.Image:

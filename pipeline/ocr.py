@@ -33,7 +33,7 @@ DOUBTFUL_PERCENT, DOUBTFUL_DIGITS = 50, 4
 MOST_LINES_AGAIN = 2
 ENLARGED = 2
 MOST_ROWS, WIDE_INCHES = 2, 0.7
-"""Rows of ink without words that are read alone, at most, and how wide one is at least."""
+"""Rows of boxes that are read alone, at most, and how wide one is at least."""
 LEGIBLE_IN_BOXES = 40
 SURER = 5
 """Percent of confidence by which the second reading must be better."""
@@ -149,10 +149,11 @@ def _read_again(
 def _read_boxed(
     engine: Engine, image: Image.Image, seen: ink.Ink, words: tuple[Word, ...], ends: float
 ) -> tuple[Word, ...]:
-    """The words, and those of rows of ink that were not read, such as digits in the boxes of a form: each row
-    alone, without ruled lines.
+    """The words, and those of rows of boxes with ink in them that was not read: each row alone, without its
+    ruled lines.
     """
-    for row in _rows_of_marks(ink.marks(seen, words), seen.dpi)[:MOST_ROWS]:
+    rows = [row for row in _rows_of_marks(ink.marks(seen, words), seen.dpi) if ink.has_boxes(seen, row)]
+    for row in rows[:MOST_ROWS]:
         margin = seen.dpi // 25
         left, top = max(0, row[0] - margin), max(0, row[1] - margin)
         part = ink.without_rules(image, seen, (left, top, row[2] + margin, row[3] + margin))

@@ -1,6 +1,7 @@
 """Builders of what tests arrange: words on a page, TIFF bytes, messages, and a whole run."""
 
 import io
+import re
 import struct
 from pathlib import Path
 
@@ -110,3 +111,40 @@ def run(
         account_concurrency=account_concurrency,
     )
     return runs.run(CONFIG, inputs.collect([folder], CONFIG.input_suffixes), options, quiet)
+
+
+def tagged(data: bytes, tags: dict[int, int | tuple[int, ...]], counts: int | None = -1) -> bytes:
+    """A little-endian TIFF of one strip with these tags; `counts`: its StripByteCounts, None for no such tag."""
+    entries = {tag: value if isinstance(value, tuple) else (value,) for tag, value in tags.items()}
+    entries[273] = (8,)
+    if counts is not None:
+        entries[279] = (len(data) if counts == -1 else counts,)
+    data += b"\0" * (len(data) % 2)
+    start = 8 + len(data)
+    behind = start + 2 + 12 * len(entries) + 4
+    body, values = struct.pack("<H", len(entries)), b""
+    for tag, numbers in sorted(entries.items()):
+        kind, form = (4, "I") if tag in (273, 279) else (3, "H")
+        raw = struct.pack(f"<{len(numbers)}{form}", *numbers)
+        if len(raw) > 4:
+            body += struct.pack("<HHII", tag, kind, len(numbers), behind + len(values))
+            values += raw
+        else:
+            body += struct.pack("<HHI", tag, kind, len(numbers)) + raw.ljust(4, b"\0")
+    return struct.pack("<2sHI", b"II", 42, start) + data + body + struct.pack("<I", 0) + values
+
+
+def with_segments(page: PageFile, segments: tuple[tuple[int, bytes], ...]) -> PageFile:
+    return PageFile(page.layout, page.offset, page.size, segments)
+
+
+def aligned(text: str) -> list[str]:
+    """The lines of a text in which " / " parts lines, and two spaces or more part cells: tables in columns."""
+    lines = text.split(" / ")
+    cells = [re.split(r" {2,}", line) for line in lines]
+    if len(lines) < 2 or len({len(row) for row in cells}) > 1 or len(cells[0]) < 2:
+        return lines
+    widths = [max(len(row[place]) for row in cells) + 3 for place in range(len(cells[0]))]
+    return [
+        "".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
+    ]

@@ -15,7 +15,7 @@ from pipeline.page_text import Box, Finding, PageText, Word
 
 FEW_WORDS = 12
 """With fewer words that were surely read, much ink that was not is suspicious."""
-SURE, BY_CHANCE = 60, 20
+SURE, BY_CHANCE = 60, 40
 FIELD_HEIGHT = 0.037
 """Of the page's width: a field is a third of an inch high on a letter."""
 COLUMN_HEIGHTS, COLUMN_WORDS = 45, 3
@@ -28,7 +28,6 @@ FORM_TYPES = frozenset(
     {
         "SSN",
         "ITIN",
-        "CARD_NUMBER",
         "BANK_ACCOUNT",
         "ROUTING_NUMBER",
         "DATE_OF_BIRTH",
@@ -42,7 +41,7 @@ FORM_TYPES = frozenset(
     }
 )
 """Types whose fields are looked into."""
-LONGEST_LABEL_CELL, LONGEST_REST = 60, 24
+LONGEST_LABEL_CELL, LONGEST_REST, LABEL_READ = 60, 24, 75
 _DIGITS = re.compile(r"\d.*\d")
 _PRINTED = re.compile(r"[A-Za-z]{4}")
 _BLANK = re.compile(r"[\W_]*")
@@ -80,12 +79,12 @@ def _unread(text: PageText) -> str:
 
 def _filled_in(page: Page, text: PageText, findings: tuple[Finding, ...]) -> str:
     """A label of NPI with ink in its place, and no value."""
-    for place, line in enumerate(page.lines):
+    for line in page.lines:
         for detector, start, end in _labels(line):
             label = enclosing(line.words_at(start, end))
             if any(_belongs(finding.box, label) for finding in findings):
                 continue
-            field = _field(page, text, line, place, label, end)
+            field = _field(page, text, label)
             if _has_ink(text, field) or _has_scrawl(page, field, label) or _heads_scrawl(page, label):
                 return f"the place of {detector.type} is filled in, but no value could be read there"
     return ""
@@ -98,12 +97,19 @@ def _labels(line: Line) -> Iterator[tuple[Detector, int, int]]:
         cell = line.text[start:end]
         if len(cell) > LONGEST_LABEL_CELL:
             continue
+        if _confidence(line, start, end) < LABEL_READ:
+            continue
         for detector in DETECTORS:
             match = detector.label.search(cell) if detector.type in FORM_TYPES else None
             if match and match.end() > match.start() and _is_open(cell[match.end() :]) and end > taken:
                 taken = end
                 yield detector, start + match.start(), end
                 break
+
+
+def _confidence(line: Line, start: int, end: int) -> float:
+    words = line.words_at(start, end)
+    return sum(word.confidence for word in words) / max(1, len(words))
 
 
 def _is_open(rest: str) -> bool:
@@ -119,29 +125,22 @@ def _belongs(found: Box, label: Box) -> bool:
     return in_row or below
 
 
-def _field(page: Page, text: PageText, line: Line, place: int, label: Box, end: int) -> tuple[Box, Box]:
+def _field(page: Page, text: PageText, label: Box) -> tuple[Box, Box]:
     """Where a label's value would stand: to its right up to the next words, and right below it."""
     height = max(8, label[3] - label[1])
     right = min(text.width, label[2] + 22 * height)
-    for other in page.segments:
-        if (
-            other.is_label
-            and label[2] < other.box[0] < right
-            and other.box[1] < label[3]
-            and other.box[3] > label[1]
-        ):
-            right = other.box[0]
+    printed = [word.box for line in page.lines for word in line.words if word.confidence >= SURE]
+    right = min(
+        (box[0] for box in printed if label[2] < box[0] < right and box[1] < label[3] and box[3] > label[1]),
+        default=right,
+    )
     beside = (label[2] + height // 3, label[1] - height // 2, right, label[3] + height // 2)
     floor = label[3] + max(int(2.4 * height), int(text.width * FIELD_HEIGHT))
-    for other in page.segments:
-        if (
-            other.is_label
-            and label[3] <= other.box[1] < floor
-            and other.box[0] < label[2]
-            and other.box[2] > label[0]
-        ):
-            floor = other.box[1]
-    below = (label[0] - height, label[3] + height // 4, max(label[2], label[0] + 10 * height), floor)
+    floor = min(
+        (box[1] for box in printed if label[3] <= box[1] < floor and box[0] < label[2] and box[2] > label[0]),
+        default=floor,
+    )
+    below = (label[0] - height, label[3] + height // 4, max(label[2], label[0] + 14 * height), floor)
     return beside, below
 
 
@@ -179,8 +178,8 @@ def _has_scrawl(page: Page, field: tuple[Box, Box], label: Box) -> bool:
         marks = 0
         for line in page.lines:
             for word in line.words:
-                middle = (word.box[0] + word.box[2]) / 2, (word.box[1] + word.box[3]) / 2
-                if not (box[0] <= middle[0] <= box[2] and box[1] <= middle[1] <= box[3]):
+                middle = (word.box[1] + word.box[3]) / 2
+                if not (word.box[0] < box[2] and word.box[2] > box[0] and box[1] <= middle <= box[3]):
                     continue
                 if word.box[2] <= label[2] and word.box[1] < label[3]:
                     continue

@@ -88,3 +88,11 @@ def test_the_schema_in_docs_is_that_of_the_code() -> None:
     """Renew it with `python -m pipeline.results > docs/result.schema.json`."""
     documented = msgspec.json.decode((Path(__file__).parents[2] / "docs" / "result.schema.json").read_bytes())
     assert documented == msgspec.json.decode(msgspec.json.encode(results.schema()))
+
+
+def test_suspect_pages_are_told_with_their_reason_and_leave_the_status_alone() -> None:
+    """They were searched, so the file is COMPLETED; whoever reads only npiPages is told that more may be there."""
+    outcomes = (PageOutcome(1, 96), PageOutcome(2, 60, suspect="the page is dark all over"))
+    verdict = results.judge(2, (BatchOutcome(1, "1-2", outcomes),), "")
+    assert (verdict.status, verdict.npi_pages) == ("COMPLETED", ())
+    assert [(one.page, one.reason) for one in verdict.suspect_pages] == [(2, "the page is dark all over")]

@@ -3,8 +3,11 @@ ever.
 """
 
 import csv
+import io
 
+import numpy as np
 import pytest
+import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -110,3 +113,44 @@ def test_the_zoo_has_the_pages_that_pillow_counts(shared_corpora) -> None:
         if int(row["pages_by_pillow"]) not in (0, count, len(found.offsets)):
             wrong.append((row["file"], row["pages_by_pillow"], count))
     assert wrong == []
+
+
+def test_a_full_page_under_its_thumbnail_is_the_page() -> None:
+    """As some scanners write it: a small image in the chain, the page in its SubIFDs."""
+    buffer = io.BytesIO()
+    with tifffile.TiffWriter(buffer) as writer:
+        writer.write(np.zeros((55, 150), np.uint8), subifds=1, photometric="minisblack")
+        writer.write(np.full((330, 900), 255, np.uint8), photometric="minisblack")
+    found = chain(buffer.getvalue())
+    assert len(found.offsets) == 1
+    assert builders.page_file(buffer.getvalue(), found.layout, found.offsets[0]).tags()[256] == (900,)
+    assert found.left_out == ("image 1 is a thumbnail of the page in its SubIFDs",)
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "pages", "said"),
+    [
+        (1, (110, 300), 1, "is a smaller version of another"),
+        (4, (330, 900), 1, "is a transparency mask"),
+        (1, (200, 200), 2, ""),
+        (0, (110, 300), 2, ""),
+    ],
+    ids=["thumbnail", "mask", "of another shape", "not said to be one"],
+)
+def test_thumbnails_and_masks_are_no_pages_and_it_is_said(kind: int, shape, pages: int, said: str) -> None:
+    buffer = io.BytesIO()
+    with tifffile.TiffWriter(buffer) as writer:
+        writer.write(np.full((330, 900), 255, np.uint8), photometric="minisblack")
+        values = np.zeros(shape, bool if kind == 4 else np.uint8)
+        writer.write(values, photometric="mask" if kind == 4 else "minisblack", subfiletype=kind)
+    found = chain(buffer.getvalue())
+    assert len(found.offsets) == pages
+    assert said in "".join(found.left_out)
+    assert len(found.offsets) + len(found.left_out) == 2
+
+
+def test_a_lone_thumbnail_is_a_page() -> None:
+    buffer = io.BytesIO()
+    with tifffile.TiffWriter(buffer) as writer:
+        writer.write(np.zeros((110, 300), np.uint8), photometric="minisblack", subfiletype=1)
+    assert len(chain(buffer.getvalue()).offsets) == 1

@@ -1,0 +1,48 @@
+"""The labelled lines and tables of fixtures/lines.txt: how many are found, by type, and how many clean ones are
+accused. The floors are what the detectors are held to.
+"""
+
+from collections import Counter
+
+from pipeline import npi
+from tests import builders
+
+LINES = builders.PROJECT / "fixtures" / "lines.txt"
+FIRST_TYPES = frozenset(
+    {"SSN", "ITIN", "CARD_NUMBER", "BANK_ACCOUNT", "ROUTING_NUMBER", "DATE_OF_BIRTH", "DRIVERS_LICENCE", "PASSPORT",
+     "NATIONAL_PROVIDER_IDENTIFIER"}
+)  # fmt: skip
+
+
+def test_phrasings_of_npi_are_found_and_clean_lines_are_silent() -> None:
+    count: Counter[str] = Counter()
+    for row in LINES.read_text().splitlines():
+        if not row or row.startswith("#"):
+            continue
+        wanted, text = row.split(" | ", 1)
+        types = {finding.type for finding in npi.detect(1, builders.page_text(*builders.aligned(text)))}
+        expected = set() if wanted == "-" else set(wanted.split(","))
+        kind = "clean" if not expected else "first" if expected & FIRST_TYPES else "added"
+        count[kind] += 1
+        count[f"{kind} right"] += expected <= types if expected else not types
+    assert count["first"] + count["added"] + count["clean"] >= 400
+    assert count["first right"] >= 0.97 * count["first"], count
+    assert count["added right"] >= 0.9 * count["added"], count
+    assert count["clean right"] >= 0.98 * count["clean"], count
+
+
+def test_the_column_of_a_register_is_found_row_by_row() -> None:
+    """Twelve numbers under their head, beside names and sums that are none."""
+    rows = [
+        f"Name{n} {chr(65 + n)}  {400 + n}-{20 + n}-{6000 + n}  40.0  {12 + n}.50  {500 + n}.00"
+        for n in range(12)
+    ]
+    table = " / ".join(["Employee x  SSN  Hours  Rate  Gross", *rows])
+    found = npi.detect(1, builders.page_text(*builders.aligned(table)))
+    assert [finding.type for finding in found] == ["SSN"] * 12
+
+
+def test_the_same_numbers_under_another_head_are_none() -> None:
+    rows = [f"Flange {n}  {400 + n}-{20 + n}-{6000 + n}  {n}  {12 + n}.50" for n in range(1, 9)]
+    table = " / ".join(["Description x  Part no.  Qty  Price", *rows])
+    assert npi.detect(1, builders.page_text(*builders.aligned(table))) == ()

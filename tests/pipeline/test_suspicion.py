@@ -1,0 +1,85 @@
+"""A page in doubt is suspect, never taken for clean; an empty form is not."""
+
+import msgspec
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+from pipeline import npi, ocr
+from pipeline.ocr_options import OcrOptions
+from pipeline.page_text import PageText
+from tests import builders
+
+OPTIONS = OcrOptions()
+
+
+def form(*, ink: bool, boxes: bool = False, label: str = "Social security number") -> Image.Image:
+    """A form with fields under and beside their labels, filled in by hand, which means scribbles, or not at all."""
+    sheet = Image.new("L", (1700, 1100), 255)
+    canvas, generator = ImageDraw.Draw(sheet), np.random.default_rng(5)
+    large, small = ImageFont.load_default(44), ImageFont.load_default(26)
+    canvas.text((200, 80), "Application for membership in the club", fill=0, font=large)
+    canvas.text((200, 250), label, fill=0, font=small)
+    canvas.text((200, 500), "Reason for the application and further remarks", fill=0, font=small)
+    canvas.text((200, 700), "All members receive the monthly letter of the club by mail", fill=0, font=small)
+    if boxes:
+        for number in range(9):
+            canvas.rectangle((200 + 60 * number, 300, 260 + 60 * number, 360), outline=0, width=3)
+    else:
+        canvas.line((200, 360, 740, 360), fill=0, width=3)
+    if ink:
+        for number in range(9):
+            points = np.add(generator.integers(0, 44, (7, 2)), (208 + 60 * number, 308))
+            canvas.line([tuple(map(int, point)) for point in points], fill=0, width=4)
+    return sheet
+
+
+def verdict(sheet: Image.Image) -> tuple[tuple, str]:
+    text = ocr.read_page(builders.first_page(builders.tiff(sheet, compression="tiff_lzw")), OPTIONS)
+    findings = npi.detect(1, text)
+    return findings, npi.suspicion(text, findings)
+
+
+@pytest.mark.parametrize("boxes", [False, True])
+@pytest.mark.parametrize("label", ["Social security number", "Date of birth"])
+def test_a_field_filled_in_by_hand_is_suspect_and_an_empty_one_is_not(boxes: bool, label: str) -> None:
+    assert verdict(form(ink=False, boxes=boxes, label=label)) == ((), "")
+    findings, suspicion = verdict(form(ink=True, boxes=boxes, label=label))
+    assert findings or "is filled in" in suspicion or "confidence" in suspicion
+
+
+def test_ink_beside_a_label_of_nothing_private_is_not() -> None:
+    assert verdict(form(ink=True, label="Colour of the bicycle"))[1] == ""
+
+
+def test_much_ink_without_words_is_suspect() -> None:
+    noise = np.random.default_rng(3).integers(0, 256, (1100, 850), dtype=np.uint8)
+    _, suspicion = verdict(Image.fromarray(noise))
+    assert suspicion
+
+
+def test_a_value_that_was_read_with_next_to_no_confidence_is_suspect_and_not_found() -> None:
+    text = builders.page_text("SSN: 536-22-8145", confidence=12.0)
+    assert npi.detect(1, text) == ()
+    assert npi.suspicion(text, ()) == "what may be a value of SSN was read with 12 % confidence"
+
+
+def test_doubtful_pixels_make_a_page_suspect() -> None:
+    text = msgspec.structs.replace(builders.page_text("Dear reader"), doubt="the image data is damaged")
+    assert npi.suspicion(text, ()) == "the image data is damaged"
+    assert npi.suspicion(PageText(100, 100), ()) == ""
+
+
+def test_every_value_of_the_public_reports_is_found_or_its_page_suspect(shared_corpora) -> None:
+    from pipeline import tiff
+    from pipeline.documents import PageFile
+
+    missed = []
+    for path in sorted((shared_corpora / "reports").glob("*.tif")):
+        data = path.read_bytes()
+        chain = tiff.read_chain(lambda offset, size, data=data: data[offset : offset + size], len(data))
+        text = ocr.read_page(PageFile(chain.layout, chain.offsets[0], len(data), ((0, data),)), OPTIONS)
+        findings = npi.detect(1, text)
+        if not findings and not npi.suspicion(text, findings):
+            missed.append(path.name)
+    assert missed == []
