@@ -12,8 +12,8 @@ from PIL import Image
 
 from pipeline.page_text import Box, Word
 
-HALF = 2
-"""Ink is looked at in half the resolution, in which a pixel is as dark as the darkest of four."""
+SEEN_DPI = 110
+"""Ink is looked at in about this resolution."""
 CELLS_AN_INCH = 25
 INKED = 0.06
 """Of a cell, from which on there is ink in it; a speck of dust is less."""
@@ -28,32 +28,33 @@ Dark = npt.NDArray[np.bool_]
 
 
 class Ink(msgspec.Struct, frozen=True):
-    """A page's ink in half its resolution, without and with its ruled lines; `dpi` is the page's own."""
+    """A page's ink without and with its ruled lines, a pixel for `step` x `step` of the page's; `dpi` is the
+    page's own.
+    """
 
     text: Dark
     rules: Dark
     dpi: int
+    step: int
 
 
 def of(pixels: Image.Image, dpi: int) -> Ink:
     """pixels: mode "L", dark on light."""
-    grey = np.asarray(pixels)
-    rows, columns = (side // HALF * HALF for side in grey.shape)
-    small = np.minimum(grey[0:rows:2, 0:columns:2], grey[1:rows:2, 1:columns:2])
-    small = np.minimum(small, np.minimum(grey[0:rows:2, 1:columns:2], grey[1:rows:2, 0:columns:2]))
-    dark = small < _threshold(grey)
-    length = max(8, round(dpi / HALF * RULE_INCHES))
+    step = max(2, round(dpi / SEEN_DPI))
+    small = np.asarray(pixels.reduce(step))
+    dark = small < _threshold(small)
+    length = max(8, round(dpi / step * RULE_INCHES))
     rules = _runs(dark, length) | _runs(dark.T, length).T
-    return Ink(dark & ~rules, rules, dpi)
+    return Ink(dark & ~rules, rules, dpi, step)
 
 
 def marks(ink: Ink, words: tuple[Word, ...]) -> tuple[Box, ...]:
     """Boxes, in pixels of the page, of what no word explains; the largest first."""
-    size = max(1, round(ink.dpi / HALF / CELLS_AN_INCH))
+    size = max(1, round(ink.dpi / ink.step / CELLS_AN_INCH))
     rows, columns = (side // size for side in ink.text.shape)
     share = ink.text[: rows * size, : columns * size].reshape(rows, size, columns, size).mean(axis=(1, 3))
     cells = share > INKED
-    full = size * HALF
+    full = size * ink.step
     for word in words:
         left, top, right, bottom = (value // full for value in word.box)
         cells[max(0, top - 1) : bottom + 2, max(0, left - 1) : right + 2] = False
@@ -67,7 +68,7 @@ def marks(ink: Ink, words: tuple[Word, ...]) -> tuple[Box, ...]:
 
 def has_boxes(ink: Ink, box: Box) -> bool:
     """Whether upright rules part a row into boxes, as digits are written in."""
-    left, top, right, bottom = (value // HALF for value in box)
+    left, top, right, bottom = (value // ink.step for value in box)
     upright = ink.rules[top : bottom + 1, max(0, left - 2) : right + 3].mean(axis=0) > UPRIGHT
     return int(np.count_nonzero(np.diff(upright.astype(np.int8)) == 1)) >= FEWEST_BOXES
 
@@ -76,16 +77,17 @@ def without_rules(pixels: Image.Image, ink: Ink, box: Box) -> Image.Image:
     """A part of the page, its ruled lines painted white."""
     left, top, right, bottom = box
     part = np.array(pixels.crop(box))
-    rules = ink.rules[top // HALF : bottom // HALF + 1, left // HALF : right // HALF + 1]
-    mask = np.repeat(np.repeat(rules, HALF, axis=0), HALF, axis=1)
-    mask = mask[top % HALF : top % HALF + part.shape[0], left % HALF : left % HALF + part.shape[1]]
+    step = ink.step
+    rules = ink.rules[top // step : bottom // step + 1, left // step : right // step + 1]
+    mask = np.repeat(np.repeat(rules, step, axis=0), step, axis=1)
+    mask = mask[top % step : top % step + part.shape[0], left % step : left % step + part.shape[1]]
     part[: mask.shape[0], : mask.shape[1]][mask] = 255
     return Image.fromarray(part)
 
 
 def _threshold(grey: npt.NDArray[np.uint8]) -> float:
     """Between ink and paper: the grey level that parts the histogram best (Otsu 1979)."""
-    counts = np.bincount(grey[::3, ::3].ravel(), minlength=256).astype(float)
+    counts = np.bincount(grey.ravel(), minlength=256).astype(float)
     below, levels = np.cumsum(counts), np.arange(256)
     mass, total = np.cumsum(counts * levels), counts.sum()
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -116,8 +116,10 @@ def read_page(page: PageFile, options: OcrOptions) -> PageText:
     upright = image.pixels.rotate(best.turned, expand=True) if best.turned else image.pixels
     best = msgspec.structs.replace(best, words=_read_again(engine, upright, image.dpi, best.words, ends))
     seen = ink.of(upright, image.dpi)
-    best = msgspec.structs.replace(best, words=_read_boxed(engine, upright, seen, best.words, ends))
     marks = ink.marks(seen, best.words)
+    if boxed := _read_boxed(engine, upright, seen, marks, ends):
+        best = msgspec.structs.replace(best, words=_with(best.words, boxed))
+        marks = ink.marks(seen, best.words)
     scale = image.scale[::-1] if best.turned in (90, 270) else image.scale
     return msgspec.structs.replace(
         best,
@@ -147,32 +149,39 @@ def _read_again(
 
 
 def _read_boxed(
-    engine: Engine, image: Image.Image, seen: ink.Ink, words: tuple[Word, ...], ends: float
-) -> tuple[Word, ...]:
-    """The words, and those of rows of boxes with ink in them that was not read: each row alone, without its
-    ruled lines.
+    engine: Engine, image: Image.Image, seen: ink.Ink, marks: tuple[Box, ...], ends: float
+) -> list[tuple[Box, tuple[Word, ...]]]:
+    """(row, its words) of rows of boxes with ink in them that was not read: each row alone, without its ruled
+    lines.
     """
-    rows = [row for row in _rows_of_marks(ink.marks(seen, words), seen.dpi) if ink.has_boxes(seen, row)]
+    rows = [row for row in _rows_of_marks(marks, seen.dpi) if ink.has_boxes(seen, row)]
+    read: list[tuple[Box, tuple[Word, ...]]] = []
     for row in rows[:MOST_ROWS]:
         margin = seen.dpi // 25
         left, top = max(0, row[0] - margin), max(0, row[1] - margin)
         part = ink.without_rules(image, seen, (left, top, row[2] + margin, row[3] + margin))
-        line = max((word.line for word in words), default=-1) + 1
         try:
             found = engine.words(part, seen.dpi, ends - time.perf_counter(), single_line=True)
         except PageUnreadable:  # what was read stays
-            return words
+            break
         found = tuple(
             msgspec.structs.replace(
-                word,
-                box=(word.box[0] + left, word.box[1] + top, word.box[2] + left, word.box[3] + top),
-                line=line,
+                word, box=(word.box[0] + left, word.box[1] + top, word.box[2] + left, word.box[3] + top)
             )
             for word in found
             if word.confidence >= LEGIBLE_IN_BOXES
         )
         if sum(mark.isdigit() for word in found for mark in word.text) >= DOUBTFUL_DIGITS:
-            words = tuple(word for word in words if not _covers(row, word.box)) + found
+            read.append((row, found))
+    return read
+
+
+def _with(words: tuple[Word, ...], boxed: list[tuple[Box, tuple[Word, ...]]]) -> tuple[Word, ...]:
+    """The words, those of each row in place of what was read there, as a line of their own."""
+    for row, found in boxed:
+        line = max((word.line for word in words), default=-1) + 1
+        words = tuple(word for word in words if not _covers(row, word.box))
+        words += tuple(msgspec.structs.replace(word, line=line) for word in found)
     return words
 
 

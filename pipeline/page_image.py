@@ -19,7 +19,7 @@ ASSUMED_DPI = 200
 SMALLEST_TEXT_PIXELS = 16
 """No line of text fits into an image lower or narrower than this."""
 FINE_DPI = 150
-SPECK_STEP, SPECK_CONTRAST, SPECKLED = 7, 128, 0.0095
+SPECK_CONTRAST, SPECKLED, BANDS, BAND_ROWS = 128, 0.0095, 12, 8
 """A page is speckled when more than this share of pixels differs so much from the middle of their
 neighbours.
 """
@@ -66,10 +66,20 @@ def blackness(pixels: Image.Image) -> str:
 
 
 def _despeckled(grey: Image.Image) -> Image.Image:
-    """The page without salt and pepper, where there is much of it: pixels unlike all around them."""
-    middle = grey.filter(ImageFilter.MedianFilter(3))
-    sample = np.asarray(grey)[::SPECK_STEP].astype(np.int16) - np.asarray(middle)[::SPECK_STEP]
-    return middle if float(np.mean(np.abs(sample) > SPECK_CONTRAST)) > SPECKLED else grey
+    """The page without salt and pepper, where there is much of it: pixels unlike all around them. Some bands
+    tell whether there is.
+    """
+    bands = [
+        grey.crop((0, top, grey.width, top + BAND_ROWS))
+        for top in range(BAND_ROWS, grey.height - BAND_ROWS, max(1, grey.height // BANDS))
+    ]
+    unlike = [
+        np.abs(np.asarray(band).astype(np.int16) - np.asarray(band.filter(ImageFilter.MedianFilter(3))))
+        for band in bands
+    ]
+    if not unlike or float(np.mean([np.mean(one > SPECK_CONTRAST) for one in unlike])) <= SPECKLED:
+        return grey
+    return grey.filter(ImageFilter.MedianFilter(3))
 
 
 def _for_reading(
