@@ -63,7 +63,9 @@ def answer(asked: Question, progress: Progress) -> dict[str, Any]:
         found = uncertainty.intervals(small, base, plan.seed, tell)
     pages = float(work.pages.sum())
     others = alternatives(small, base, plan, chain(plan.system), flow, made.total, pages, asked.prices)
-    dollars = asked.estimate.total[1] if asked.estimate and asked.estimate.total else made.total
+    dollars = made.total
+    if asked.estimate and asked.estimate.total:  # for as many files
+        dollars = asked.estimate.total[1] * len(work.pages) / asked.estimate.files
     return {
         "kind": KIND,
         "files": len(work.pages),

@@ -170,6 +170,7 @@ def test_a_projection_says_all_that_it_promises(sample_run: tuple[runs.Run, Path
     # Nothing is faster than all workers at work all the time.
     assert numbers["makespanSeconds"] > seconds / 800
     assert abs(numbers["scaledFleet"]["billError"]) < 0.02
+    assert numbers["breakEven"]["dollars"] == 30  # the estimate's upper end, for half of its files
     points = numbers["breakEven"]["points"]
     assert [one["secondsPerPage"] for one in points] == sorted(
         (one["secondsPerPage"] for one in points), reverse=True
