@@ -109,6 +109,8 @@ def decode(page: PageFile, max_pixels: int) -> Pixels:
         for mended in (False, True):
             try:
                 found = decoder(page, tags, mended)
+            except PageUnreadable:
+                raise
             except Exception as error:  # decoders raise nearly every class for damaged data
                 reasons.append(f"{type(error).__name__}: {error}")
                 continue

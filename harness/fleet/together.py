@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.cloud.limits import STREAM_BACKOFF_LIMIT_SECONDS, STREAM_BACKOFF_SECONDS
 from harness.fleet.heaps import inlined, jit, pop_pair, push_pair, uniform
 from harness.fleet.lanes import SHORTEST_SECONDS
 
@@ -26,8 +27,6 @@ GONE, RESTS, POLLS, GATHERS, BEGINS, ENDS = range(6)
 GOOD, FAILED, TIMED_OUT, HANDED_BACK = range(4)
 """How an invocation ends."""
 MINUTE, HALF_HOUR = 60.0, 1_800.0
-LONGEST_PAUSE_SECONDS = 60.0
-"""Between tries of a stream's mapping."""
 RECEIVE, INVOKE, AFTER, COLD, LEFT = range(5)
 """What seconds are drawn for: see `lanes.queue_stage`."""
 DRAWS = 5
@@ -720,7 +719,8 @@ def _stream_goes_on(w: World, number: int, t: float, failed: bool) -> None:
         elif of.backs_off and lane.held > 1:
             lane.takes = lane.held // 2
         else:
-            again += min(LONGEST_PAUSE_SECONDS, 2.0 ** min(lane.tries - 1, 10))
+            pause = STREAM_BACKOFF_SECONDS * 2.0 ** min(lane.tries - 1, 10)
+            again += min(STREAM_BACKOFF_LIMIT_SECONDS, pause)
     else:
         of.deleted += lane.held
         lane.tries, lane.takes = 0, of.batch

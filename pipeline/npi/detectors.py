@@ -19,7 +19,7 @@ class Detector(msgspec.Struct, frozen=True, kw_only=True):
 
     check: whether the value can be one. parts: what fails the check may hold one between its separators.
     alike: types whose labels name this one too. near: characters before the value in which its label in the
-    same line must end. alone_against: whether a label of something else silences an unlabelled value.
+    same line must end.
     """
 
     type: str

@@ -107,10 +107,11 @@ def test_the_zoo_has_the_pages_that_pillow_counts(shared_corpora) -> None:
         data = (zoo / row["file"]).read_bytes()
         try:
             found = chain(data)
-            count = len(found.offsets) + len(found.left_out)
+            in_chain = [one for one in found.left_out if "further images in its SubIFDs" not in one]
+            count = len(found.offsets) + len(in_chain)
         except BadFile:
             count = 0
-        if int(row["pages_by_pillow"]) not in (0, count, len(found.offsets)):
+        if int(row["pages_by_pillow"]) not in (0, count):
             wrong.append((row["file"], row["pages_by_pillow"], count))
     assert wrong == []
 
