@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: run test cost bench lint format lock sample clean
+.PHONY: run test cost accuracy bench lint format lock sample clean
 
 run: $(READY)
 	$(BIN)/harness run --sample --out runs/latest
@@ -11,6 +11,10 @@ run: $(READY)
 # What 8 million files cost and how long they take, by the sample's calibration.
 cost: $(READY)
 	$(BIN)/harness project --out runs/projection
+
+# What is found of the NPI on the sample, on drawn office forms, and in labelled lines.
+accuracy: $(READY)
+	$(BIN)/harness accuracy --out runs/accuracy
 
 test: $(READY) lint
 	$(BIN)/pytest -n auto --dist worksteal

@@ -143,6 +143,18 @@ class HandBack(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
 
 
+class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
+    """What `harness accuracy` measures when it is given nothing: the sample, inputs that makers
+    ("module:function") make, so many of each, and files of labelled lines. lines: "module:function" of
+    (texts) -> [[{type, masked}, ...], ...], what is found in text.
+    """
+
+    sample: bool = True
+    made: dict[str, int] = {}
+    texts: tuple[str, ...] = ()
+    lines: str = ""
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """See the comments in pyproject.toml. `inputs` and `results` are "<logical id of a bucket>/<prefix>" or
     that of a queue.
@@ -166,6 +178,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     state: StateFields | None = None
     estimate: Estimate | None = None
     hand_back: HandBack | None = None
+    accuracy: Accuracy | None = None
     record: tuple[RecordedFunction, ...] = ()
 
 

@@ -44,7 +44,8 @@ def of(pixels: Image.Image, dpi: int) -> Ink:
     small = np.asarray(pixels.reduce(step))
     dark = small < _threshold(small)
     length = max(8, round(dpi / step * RULE_INCHES))
-    rules = _runs(dark, length) | _runs(dark.T, length).T
+    upright = _runs(_widened(dark).T, length).T & dark  # a page's skew shifts it by a pixel on its way
+    rules = _runs(dark, length) | upright
     return Ink(dark & ~rules, rules, dpi, step)
 
 
@@ -79,6 +80,7 @@ def without_rules(pixels: Image.Image, ink: Ink, box: Box) -> Image.Image:
     part = np.array(pixels.crop(box))
     step = ink.step
     rules = ink.rules[top // step : bottom // step + 1, left // step : right // step + 1]
+    rules = _widened(_widened(rules).T).T  # and its grey edges
     mask = np.repeat(np.repeat(rules, step, axis=0), step, axis=1)
     mask = mask[top % step : top % step + part.shape[0], left % step : left % step + part.shape[1]]
     part[: mask.shape[0], : mask.shape[1]][mask] = 255
@@ -94,6 +96,14 @@ def _threshold(grey: npt.NDArray[np.uint8]) -> float:
         means = mass / below, (mass[-1] - mass) / (total - below)
         between = below * (total - below) * (means[0] - means[1]) ** 2
     return float(np.nanargmax(between)) + 1
+
+
+def _widened(dark: Dark) -> Dark:
+    """By one pixel to the left and right."""
+    wide = dark.copy()
+    wide[:, 1:] |= dark[:, :-1]
+    wide[:, :-1] |= dark[:, 1:]
+    return wide
 
 
 def _runs(dark: Dark, length: int) -> Dark:

@@ -8,6 +8,7 @@ are in pixels of the page as scanned, upright.
 import contextlib
 import shutil
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -34,7 +35,7 @@ MOST_LINES_AGAIN = 2
 ENLARGED = 2
 MOST_ROWS, WIDE_INCHES = 2, 0.7
 """Rows of boxes that are read alone, at most, and how wide one is at least."""
-LEGIBLE_IN_BOXES = 40
+LEGIBLE_IN_BOXES, UNSURE_IN_BOXES = 40, 85
 SURER = 5
 """Percent of confidence by which the second reading must be better."""
 
@@ -117,7 +118,7 @@ def read_page(page: PageFile, options: OcrOptions) -> PageText:
     best = msgspec.structs.replace(best, words=_read_again(engine, upright, image.dpi, best.words, ends))
     seen = ink.of(upright, image.dpi)
     marks = ink.marks(seen, best.words)
-    if boxed := _read_boxed(engine, upright, seen, marks, ends):
+    if boxed := _read_boxed(engine, upright, seen, best.words, marks, ends):
         best = msgspec.structs.replace(best, words=_with(best.words, boxed))
         marks = ink.marks(seen, best.words)
     scale = image.scale[::-1] if best.turned in (90, 270) else image.scale
@@ -149,29 +150,37 @@ def _read_again(
 
 
 def _read_boxed(
-    engine: Engine, image: Image.Image, seen: ink.Ink, marks: tuple[Box, ...], ends: float
+    engine: Engine,
+    image: Image.Image,
+    seen: ink.Ink,
+    words: tuple[Word, ...],
+    marks: tuple[Box, ...],
+    ends: float,
 ) -> list[tuple[Box, tuple[Word, ...]]]:
-    """(row, its words) of rows of boxes with ink in them that was not read: each row alone, without its ruled
-    lines.
+    """(row, its words) of rows of boxes with ink in them that was not read, or hardly: each row alone,
+    without its ruled lines.
     """
-    rows = [row for row in _rows_of_marks(marks, seen.dpi) if ink.has_boxes(seen, row)]
+    hardly = tuple(
+        word.box for word in words if word.confidence < UNSURE_IN_BOXES and any(map(str.isdigit, word.text))
+    )
+    rows = [row for row in _rows_of_marks(marks + hardly, seen.dpi) if ink.has_boxes(seen, row)]
     read: list[tuple[Box, tuple[Word, ...]]] = []
     for row in rows[:MOST_ROWS]:
         margin = seen.dpi // 25
         left, top = max(0, row[0] - margin), max(0, row[1] - margin)
         part = ink.without_rules(image, seen, (left, top, row[2] + margin, row[3] + margin))
+        large = part.resize((part.width * ENLARGED, part.height * ENLARGED), Image.Resampling.BICUBIC)
         try:
-            found = engine.words(part, seen.dpi, ends - time.perf_counter(), single_line=True)
+            found = engine.words(large, seen.dpi * ENLARGED, ends - time.perf_counter(), single_line=True)
         except PageUnreadable:  # what was read stays
             break
         found = tuple(
-            msgspec.structs.replace(
-                word, box=(word.box[0] + left, word.box[1] + top, word.box[2] + left, word.box[3] + top)
-            )
+            msgspec.structs.replace(word, box=_placed(word.box, left, top))
             for word in found
             if word.confidence >= LEGIBLE_IN_BOXES
         )
-        if sum(mark.isdigit() for word in found for mark in word.text) >= DOUBTFUL_DIGITS:
+        before = tuple(word for word in words if _covers(row, word.box))
+        if _digits(found) >= DOUBTFUL_DIGITS and _sureness(found) > _sureness(before):
             read.append((row, found))
     return read
 
@@ -224,16 +233,21 @@ def _line_alone(
     return tuple(
         msgspec.structs.replace(
             word,
-            box=(
-                left + word.box[0] // ENLARGED,
-                top + word.box[1] // ENLARGED,
-                left + word.box[2] // ENLARGED,
-                top + word.box[3] // ENLARGED,
-            ),
+            box=_placed(word.box, left, top),
             line=line[0].line,
         )
         for word in found
     )
+
+
+def _placed(box: Box, left: int, top: int) -> Box:
+    """A box in a part that was enlarged, in pixels of the page; the part begins at (left, top)."""
+    across, down, right, bottom = (value // ENLARGED for value in box)
+    return left + across, top + down, left + right, top + bottom
+
+
+def _digits(words: Iterable[Word]) -> int:
+    return sum(mark.isdigit() for word in words for mark in word.text)
 
 
 def _letters(words: tuple[Word, ...]) -> int:

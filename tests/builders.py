@@ -1,7 +1,6 @@
 """Builders of what tests arrange: words on a page, TIFF bytes, messages, and a whole run."""
 
 import io
-import re
 import struct
 from pathlib import Path
 
@@ -16,26 +15,14 @@ from harness.runs import inputs
 from harness.runs import run as runs
 from harness.runs.rig import ComputeKind, Options, quiet
 from pipeline.documents import PageFile
-from pipeline.page_text import PageText, Word
+from pipeline.npi.typed import aligned, page_text
 from pipeline.tiff import Layout, read_chain
+
+__all__ = ["aligned", "page_text"]
 
 PROJECT = Path(__file__).parent.parent
 CONFIG = config.load(PROJECT)
 LEDGER = PROJECT / ".harness" / "ledger.sqlite"
-
-
-def page_text(*lines: str, confidence: float = 96.0, line_height: int = 60) -> PageText:
-    """A page with these lines, 20 pixels a letter; words that two spaces or more part lie further apart."""
-    words = []
-    for number, line in enumerate(lines):
-        at = 0
-        for text in line.split(" "):
-            if text:
-                top = line_height * (number + 1)
-                box = (100 + 20 * at, top, 100 + 20 * (at + len(text)), top + 30)
-                words.append(Word(text, box, confidence, number))
-            at += len(text) + 1
-    return PageText(1700, 2200, tuple(words))
 
 
 def page_image(text: str, mode: str = "L", size: tuple[int, int] = (900, 240)) -> Image.Image:
@@ -136,15 +123,3 @@ def tagged(data: bytes, tags: dict[int, int | tuple[int, ...]], counts: int | No
 
 def with_segments(page: PageFile, segments: tuple[tuple[int, bytes], ...]) -> PageFile:
     return PageFile(page.layout, page.offset, page.size, segments)
-
-
-def aligned(text: str) -> list[str]:
-    """The lines of a text in which " / " parts lines, and two spaces or more part cells: tables in columns."""
-    lines = text.split(" / ")
-    cells = [re.split(r" {2,}", line) for line in lines]
-    if len(lines) < 2 or len({len(row) for row in cells}) > 1 or len(cells[0]) < 2:
-        return lines
-    widths = [max(len(row[place]) for row in cells) + 3 for place in range(len(cells[0]))]
-    return [
-        "".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
-    ]

@@ -14,7 +14,7 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from harness.commands import explore, fixtures, prices, project, redrive, report, run, trace
+from harness.commands import accuracy, explore, fixtures, prices, project, redrive, report, run, trace
 from harness.engine import interrupt, memory
 from harness.errors import UsageError
 
@@ -33,6 +33,7 @@ for command in (
     redrive.redrive,
     explore.explore,
     fixtures.fixtures,
+    accuracy.accuracy,
     report.report,
     trace.trace,
 ):

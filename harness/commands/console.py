@@ -126,6 +126,21 @@ class Screen:
         self._out.print(table)
         self.say(f"Report: {out / 'report.html'}   Numbers: {out / 'summary.json'}")
 
+    def accuracy(self, numbers: Mapping[str, Any], out: Path) -> None:
+        """Recall and precision of each set, of all, and of each type."""
+        words = numbers["words"]
+        self._out.print(_verdicts(numbers["sets"] | {"all": numbers["all"]}, words))
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        for title in ("type", "recall", "precision", "F1", "values found"):
+            table.add_column(title, justify="left" if title == "type" else "right")
+        for kind, row in numbers["types"].items():
+            f1 = "-" if row["f1"] is None else f"{row['f1']:.3f}"
+            table.add_row(kind, _share(row["recall"]), _share(row["precision"]), f1, _of(row["values"]))
+        self._out.print(table)
+        wrong = len(numbers["examples"]) + numbers["examplesLeftOut"]
+        self.say(f"{wrong} types were missed or found in error: {out / 'report.html'} shows them, masked")
+        self.say(f"Numbers: {out / 'summary.json'}")
+
     def exploration(self, numbers: Mapping[str, Any], failures: Sequence[Failure], out: Path) -> None:
         """What was tried, which faults struck, and how to see each failure again."""
         table = Table(box=None, show_header=False, pad_edge=False)
@@ -167,6 +182,31 @@ def _files(files: Sequence[FileLine], words: Words) -> Table:
         cells = (line.name, line.status, str(line.units), ranges(line.marked) or "-", remarks)
         table.add_row(*(Text(cell) for cell in cells))  # a name may look like markup
     return table
+
+
+def _verdicts(sets: Mapping[str, Mapping[str, Any]], words: Mapping[str, Any]) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    doubt = words["suspect"]
+    titles = ["recall", f"or {doubt}", "all types", "precision", "accused", f"clean, {doubt}"]
+    for title in ("set", words["unit"][1], *titles):
+        table.add_column(title, justify="left" if title == "set" else "right")
+    for name, row in sets.items():
+        shares = [
+            "-" if row[key]["share"] is None else f"{row[key]['share']:.3f}"
+            for key in ("recall", "recallOrDoubt", "allTypes", "precision")
+        ]
+        table.add_row(Text(name), str(row["units"]), *shares, _of(row["accused"]), _of(row["doubted"]))
+    return table
+
+
+def _share(share: Mapping[str, Any]) -> str:
+    if share["share"] is None:
+        return "-"
+    return f"{share['share']:.3f} ({share['low']:.2f}-{share['high']:.2f})"
+
+
+def _of(share: Mapping[str, Any]) -> str:
+    return f"{share['part']} of {share['whole']}"
 
 
 def _headline(numbers: Mapping[str, Any], words: Words) -> Table:

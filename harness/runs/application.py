@@ -1,5 +1,5 @@
-"""What of the application the harness calls by the name that [tool.harness] gives: the maker of its
-sample.
+"""What of the application the harness calls by the name that [tool.harness] gives: the makers of its inputs,
+and what finds in lines of text.
 """
 
 import importlib
@@ -21,21 +21,35 @@ def maker(config: Config) -> Callable[..., Any]:
             "there is no maker of a sample here: [tool.harness] "
             f'sample = {{ make = "module:function" }} names one, and {where}'
         )
-    module, _, function = name.partition(":")
+    return function(config, name, "the sample's maker")
+
+
+def function(config: Config, name: str, what: str) -> Callable[..., Any]:
+    """The function "module:name" of the project. Raises `UsageError` when it cannot be imported."""
+    module, _, attribute = name.partition(":")
     if str(config.root) not in sys.path:
         sys.path.insert(0, str(config.root))
     try:
-        found: Callable[..., Any] = getattr(importlib.import_module(module), function)
+        found: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
-        raise UsageError(f"{config.source}: the sample's maker {name} cannot be imported: {error}") from error
+        raise UsageError(f"{config.source}: {what} {name} cannot be imported: {error}") from error
     return found
 
 
 def sample(config: Config) -> Path:
     """The folder of the project's sample, made unless it is there."""
-    make = maker(config)
+    return _folder(config, "sample", maker(config), config.sample.files)
+
+
+def made(config: Config, name: str, files: int) -> Path:
+    """The folder of what the maker "module:function" makes, made unless it is there."""
+    short = name.partition(":")[0].rpartition(".")[2]
+    return _folder(config, short, function(config, name, "the maker"), files)
+
+
+def _folder(config: Config, name: str, make: Callable[..., Any], files: int) -> Path:
     version = getattr(sys.modules[make.__module__], "VERSION", 0)
-    folder = config.root / ".harness" / f"sample-{version}-{config.sample.files}-{config.sample.seed}"
+    folder = config.root / ".harness" / f"{name}-{version}-{files}-{config.sample.seed}"
     if not (folder / "truth.json").is_file():
-        make(folder, config.sample.files, config.sample.seed)
+        make(folder, files, config.sample.seed)
     return folder

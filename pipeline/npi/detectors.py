@@ -52,8 +52,8 @@ _HYPHEN = r"\s?[-–—~]{1,2}\s?"
 _LOOSE = r"(?:\s?[-–—~./]\s?|\s|)"
 _LAST_FOUR = r"D{3} ?D"
 """OCR sets a slim last digit (1) apart now and then."""
-_BOXES = r"\d(?:[ |\[\]_.-]{1,3}\d){8}"
-"""One digit a box."""
+_BOXES = r"(?=(?:\d{1,3}[ |\[\]_.-]{1,3}){5})\d(?:[ |\[\]_.-]{0,3}\d){8}"
+"""One digit a box; OCR sets some together."""
 _NINE_GROUPED = _form(rf"D{{3}}{_HYPHEN}D{{2}}{_HYPHEN}{_LAST_FOUR}")
 _NINE_LOOSE = _form(rf"(?:D{{3}}{_LOOSE}D{{2}}{_LOOSE}{_LAST_FOUR}|D{{3}} ?D{{3}} ?D{{3}}|{_BOXES})")
 _NO = r"(?:\s*(?:number|numb|nurnber|no\b\.?|nos?\b\.?|num\b\.?|nbr\b\.?|nr\b\.?|n[o°º]\b|#|code|id\b\.?))"
@@ -140,7 +140,7 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         type="ROUTING_NUMBER",
-        form=_form(r"D{4}[ -]?D{4}[ -]?D|D{3} ?D{3} ?D{3}|D(?:[ |]{1,2}D){8}"),
+        form=_form(r"D{4}[ -]?D{4}[ -]?D|D{3} ?D{3} ?D{3}|(?=(?:D{1,3}[ |]{1,2}){5})D(?:[ |]{0,2}D){8}"),
         check=number(checks.is_routing_number),
         label=_pattern(
             rf"rout?ing(?:\s*(?:transit|/?\s*aba))?{_NO}?|\baba\b(?:\s*rout\w*)?{_NO}?|\br\.?t\.?n\b|\brt\s?[#n]\w*|transit{_NO}?|bank\s*code"
@@ -235,7 +235,9 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         type="NATIONAL_PROVIDER_IDENTIFIER",
-        form=_form(r"D{10}|D{4}[ -]D{3}[ -]D{3}|D{3}[ -]D{3}[ -]D{4}|D(?:[ |]{1,2}D){9}"),
+        form=_form(
+            r"D{10}|D{4}[ -]D{3}[ -]D{3}|D{3}[ -]D{3}[ -]D{4}|(?=(?:D{1,3}[ |]{1,2}){5})D(?:[ |]{0,2}D){9}"
+        ),
         check=number(checks.is_provider_identifier),
         label=_pattern(r"\bn\.?\s?p\.?\s?[il1|]\b|provider|rendering|physician"),
         named=0.97,
@@ -355,6 +357,7 @@ ELSE = _pattern(
     r"(?:ing)?\W{0,3}(?:(?:number|numb|no\b\.?|num\b\.?|nbr\b\.?|nr\b\.?|id\b\.?|code|#|:|is\b|at\b|us\b)\W{0,3})*\W{0,4}$"
     r"|(?:sign\w*|signature|issue\w*|expir\w*|exp|effective|hire\w*|statement|due|service|loss|visit|injury|admission|discharge|invoice|print\w*|receiv\w*"
     r"|posted|mail\w*|revis\w*|prepar\w*|report\w*|meeting|birthplace|place of birth|report\s*date|dated?)\W{0,3}(?:date|on|of)?\W{0,4}$"
+    r"|employer\w{0,2}['’`]?s?\s+state\s*(?:[il1|]\.?\s?d\b\.?|ident\w*)\s*(?:number|no\.?|num\.?|#)?\W{0,4}$"
     r"|\be\.?i\.?n\b\W{0,3}$|employer\s*id\w*(?:\s*(?:number|no\.?))?\W{0,3}$|federal\s*(?:tax\s*)?id\w*\W{0,3}(?:number|no\.?)?\W{0,3}$|\bfein\b\W{0,3}$"
 )
 """Ends of texts that name what is no NPI."""

@@ -24,6 +24,8 @@ UNREAD_SHARE = 0.004
 """Of the page's area, in marks that no word explains."""
 LEGIBLE = 40
 """Percent of mean confidence below which a page's words say little."""
+LONGEST_IN_BOX, FEWEST_BOXED = 3, 4
+"""Characters of a word, and words, by which digits in boxes are known."""
 FORM_TYPES = frozenset(
     {
         "SSN",
@@ -44,6 +46,7 @@ FORM_TYPES = frozenset(
 LONGEST_LABEL_CELL, LONGEST_REST, LABEL_READ = 60, 24, 75
 _DIGITS = re.compile(r"\d.*\d")
 _PRINTED = re.compile(r"[A-Za-z]{4}")
+_LETTERS = re.compile(r"[A-Za-z]{2}")
 _BLANK = re.compile(r"[\W_]*")
 
 
@@ -129,7 +132,12 @@ def _field(page: Page, text: PageText, label: Box) -> tuple[Box, Box]:
     """Where a label's value would stand: to its right up to the next words, and right below it."""
     height = max(8, label[3] - label[1])
     right = min(text.width, label[2] + 22 * height)
-    printed = [word.box for line in page.lines for word in line.words if word.confidence >= SURE]
+    printed = [
+        word.box
+        for line in page.lines
+        for word in line.words
+        if word.confidence >= SURE and _LETTERS.search(word.text)
+    ]
     right = min(
         (box[0] for box in printed if label[2] < box[0] < right and box[1] < label[3] and box[3] > label[1]),
         default=right,
@@ -173,22 +181,25 @@ def _within(mark: Box, box: Box) -> float:
 
 
 def _has_scrawl(page: Page, field: tuple[Box, Box], label: Box) -> bool:
-    """Whether there are words in a place that are no printed text: read without confidence, with digits."""
+    """Whether there are words in a place that are no printed text: read without confidence, with digits, or
+    some digits of a number.
+    """
     for box in field:
-        marks = 0
+        marks, boxed = 0, 0
         for line in page.lines:
             for word in line.words:
                 middle = (word.box[1] + word.box[3]) / 2
                 if not (word.box[0] < box[2] and word.box[2] > box[0] and box[1] <= middle <= box[3]):
                     continue
-                if word.box[2] <= label[2] and word.box[1] < label[3]:
+                if word.box[2] <= label[2] and middle < label[3]:
                     continue
                 digits = sum(mark.isdigit() for mark in word.text)
                 if word.confidence < SURE and not _BLANK.fullmatch(word.text) and not _is_printed(word):
                     marks += len(word.text)
                 elif digits >= 2 and word.confidence < 85:
                     marks += digits
-        if marks >= 4:
+                boxed += digits > 0 and len(word.text) <= LONGEST_IN_BOX
+        if marks >= 4 or boxed >= FEWEST_BOXED:
             return True
     return False
 

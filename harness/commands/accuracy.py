@@ -1,0 +1,53 @@
+"""`harness accuracy`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.commands import choices
+
+
+def accuracy(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Folders of inputs with a truth.json, or files of labelled lines; else the project's own.",
+            show_default=False,
+        ),
+    ] = None,
+    truth: Annotated[
+        Path | None, typer.Option(help="What stands on the inputs; else truth.json beside them.")
+    ] = None,
+    parameter: choices.Parameter = None,
+    out: choices.Out = Path("runs/accuracy"),
+) -> None:
+    """Measures recall and precision of what the system finds, by kind of input and type."""
+    import msgspec
+
+    from harness.commands.console import Screen
+    from harness.commands.reporting import write_report
+    from harness.runs import out_folder
+    from harness.tuning import accuracy as measures
+    from harness.tuning import examination
+
+    kind = out_folder.Kind("accuracy", ("summary.json", "report.html"), "sets")
+    config = choices.config(None)
+    parameters = choices.parameters(config, {}, parameter or [])
+    options = choices.options(config, None, parameters, seed=0)
+    out_folder.check(out, kind.name)
+    screen, units, sets = Screen(), [], {}
+    for path in paths or examination.sets(config):
+        found = examination.examine(config, path, truth, options, screen.progress)
+        sets[path.name] = msgspec.to_builtins(measures.measure(found)["all"])
+        units += found
+    summary = {
+        "kind": kind.name,
+        "words": msgspec.to_builtins(config.words),
+        "sets": sets,
+        **measures.measure(units),
+    }
+    with out_folder.held(out, kind):
+        (out / "summary.json").write_bytes(msgspec.json.format(msgspec.json.encode(summary), indent=1))
+        write_report(out)
+    screen.accuracy(summary, out)
