@@ -130,7 +130,10 @@ def is_provider_identifier(value: str) -> bool:
 
 
 def is_mbi(text: str) -> bool:
-    return bool(_MBI.match(compact(text)))
+    value = compact(text)
+    if value[1:2] == "0":  # where a letter stands: a Q or D, misread
+        value = f"{value[0]}Q{value[2:]}"
+    return bool(_MBI.match(value))
 
 
 def is_claim_number(text: str) -> bool:

@@ -239,12 +239,14 @@ DETECTORS: tuple[Detector, ...] = (
             r"D{10}|D{4}[ -]D{3}[ -]D{3}|D{3}[ -]D{3}[ -]D{4}|(?=(?:D{1,3}[ |]{1,2}){5})D(?:[ |]{0,2}D){9}"
         ),
         check=number(checks.is_provider_identifier),
-        label=_pattern(r"\bn\.?\s?p\.?\s?[il1|]\b|provider|rendering|physician"),
+        label=_pattern(r"\bn\.?\s?p\.?\s?[il1|]?\b|provider|rendering|physician"),
         named=0.97,
     ),
     Detector(
         type="MEDICARE",
-        form=re.compile(r"(?<![\w-])[1-9][A-Z][A-Z0-9]\d[- ]?[A-Z][A-Z0-9]\d[- ]?[A-Z]{2}\d{2}(?![\w-])"),
+        form=re.compile(
+            r"(?<![\w-])[1-9][A-Z0][A-Z0-9]\d ?[-–]? ?[A-Z][A-Z0-9]\d ?[-–]? ?[A-Z]{2}\d{2}(?![\w-])"
+        ),
         check=checks.is_mbi,
         alike=frozenset({"MEMBER_ID"}),
         label=_pattern(r"medicare|\bm\.?b\.?i\b|beneficiary"),

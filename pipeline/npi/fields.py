@@ -36,8 +36,8 @@ class Segment(msgspec.Struct, frozen=True):
 
 
 def _is_label(text: str) -> bool:
-    """Whether a text can name something: it has a word, and is not mostly digits."""
-    return bool(_LETTERS.search(text)) and 2 * len(_DIGIT.findall(text)) < len(text.replace(" ", ""))
+    """Whether a text can name something: it has a word, and no more digits than else."""
+    return bool(_LETTERS.search(text)) and 2 * len(_DIGIT.findall(text)) <= len(text.replace(" ", ""))
 
 
 class Line(msgspec.Struct, frozen=True):
