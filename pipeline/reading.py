@@ -60,6 +60,7 @@ def _read_pages(
     At least one page is read, so that a batch never goes round without progress.
     """
     outcomes = list(decode_outcomes(bytes(batch.done)))
+    table = npi.load_table(settings.npi_table)
     offsets, first = batch.pages.offsets, batch.pages.first
     layout = tiff.Layout(batch.byte_order, batch.big_tiff)
     pages = documents.read_pages(s3, batch.file, layout, offsets, settings.whole_file_bytes)
@@ -75,8 +76,8 @@ def _read_pages(
             outcomes += [PageOutcome(first + rest, error=str(bad)) for rest in range(index, len(offsets))]
             break
         else:
-            findings = npi.detect(number, text)
-            suspect = npi.suspicion(text, findings)
+            findings = npi.detect(number, text, table)
+            suspect = npi.suspicion(text, findings, table)
             confidence = npi.page_confidence(text, findings)
             outcomes.append(PageOutcome(number, confidence, findings, suspect=suspect))
     return tuple(outcomes), None

@@ -17,6 +17,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     item_bytes: outcomes of a batch that are longer go to S3; an item may have 400 KB, and every 1 KB of it is
     billed.
     pdf_mode: "none" or "original".
+    npi_table: path of a user's own table of NPI types, from the folder that pipeline/ lies in ("" for none).
     record_days: days after which DynamoDB may forget a file (TTL).
     parked_queues: ARN of a dead-letter queue -> URL of the queue that keeps its messages for a redrive.
     file_dead_letters, aggregator_failures: ARNs of the queues of upload events that died, and of results that
@@ -29,6 +30,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     whole_file_bytes: int = 16 * 2**20
     item_bytes: int = 100_000
     pdf_mode: str = "none"
+    npi_table: str = ""
     record_days: int = 90
     parked_queues: dict[str, str] = {}
     file_dead_letters: str = ""

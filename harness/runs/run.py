@@ -19,6 +19,7 @@ from harness.cloud.deployment import ACCOUNT
 from harness.config import Config, ResultFields
 from harness.engine.clock import EPOCH
 from harness.fleet.calibration import Calibration
+from harness.recorder import Invocation
 from harness.runs import calibrating, summary
 from harness.runs.emulation import Emulation
 from harness.runs.inputs import InputFile
@@ -88,7 +89,7 @@ def run(config: Config, inputs: Sequence[InputFile], options: Options, progress:
         config.words,
         fields,
         inputs=len(inputs),
-        notes=rig.notes,
+        notes=[*rig.notes, *_not_initialised(emulation)],
         has_results=bool(config.results),
         seed=options.seed,
         compute=options.compute,
@@ -128,6 +129,18 @@ def write(finished: Run, out: Path) -> None:
         path = out / "results" / result_path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2))
+
+
+def _not_initialised(emulation: Emulation) -> list[str]:
+    """What is said of functions whose handler could not be imported: nothing else tells why all failed."""
+    failed: dict[str, list[str]] = {}
+    for event in emulation.recorder.events:
+        if isinstance(event, Invocation) and event.init_failed:
+            failed.setdefault(event.function, []).append(event.error)
+    return [
+        f"{function} could not be initialised, {len(errors)} times: {errors[0]}"
+        for function, errors in failed.items()
+    ]
 
 
 def _file_line(name: str, upload_key: str, result: Outcome, fields: ResultFields) -> FileLine:

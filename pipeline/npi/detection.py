@@ -6,12 +6,12 @@ claim the same characters, the stronger one has them.
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 
 import msgspec
 
-from pipeline.npi.detectors import DETECTORS, ELSE, HEADS, Detector
+from pipeline.npi.detectors import HEADS, Detector
 from pipeline.npi.fields import Line, Page, enclosing
+from pipeline.npi.tables import BUILT_IN, NOWHERE, Table, last
 from pipeline.page_text import Finding, PageText
 
 _LETTER = re.compile(r"[A-Za-z]|#")
@@ -26,7 +26,6 @@ LEAST_READ = 40
 LEAST_READ_UNNAMED = 60
 """Percent of OCR's confidence below which a value is only suspected, with a label and without."""
 NAMED, UNNAMED, OTHER = "named", "unnamed", "other"
-NOWHERE = (-1, -1)
 
 
 class Claim(msgspec.Struct, frozen=True):
@@ -40,26 +39,31 @@ class Claim(msgspec.Struct, frozen=True):
     is_named: bool
 
 
-def detect(page_number: int, text: PageText) -> tuple[Finding, ...]:
+def detect(page_number: int, text: PageText, table: Table = BUILT_IN) -> tuple[Finding, ...]:
     """All NPI on a page, in reading order."""
     page = Page(text.words)
     return tuple(
         _finding(page_number, page.lines[claim.line], claim)
-        for claim in claims(page)
+        for claim in claims(page, table)
         if read_percent(page, claim) >= (LEAST_READ if claim.is_named else LEAST_READ_UNNAMED)
     )
 
 
-def claims(page: Page) -> list[Claim]:
+def claims(page: Page, table: Table = BUILT_IN) -> list[Claim]:
     """What is taken for NPI on a page, in reading order."""
     found = [
         claim
         for place, line in enumerate(page.lines)
-        if len(_DIGIT.findall(line.text)) >= FEWEST_DIGITS
-        for detector in DETECTORS
-        for claim in _claims(detector, page, line, place)
+        if not table.needs_digits or _has_digits(line)
+        for detector in table.detectors
+        if not detector.digits or _has_digits(line)
+        for claim in _claims(table, detector, page, line, place)
     ]
     return _strongest(found)
+
+
+def _has_digits(line: Line) -> bool:
+    return len(_DIGIT.findall(line.text)) >= FEWEST_DIGITS
 
 
 def read_percent(page: Page, claim: Claim) -> float:
@@ -128,19 +132,19 @@ def _spans(detector: Detector, text: str, start: int, end: int) -> Iterator[tupl
                 break
 
 
-def _claims(detector: Detector, page: Page, line: Line, place: int) -> Iterator[Claim]:
+def _claims(table: Table, detector: Detector, page: Page, line: Line, place: int) -> Iterator[Claim]:
     for match in detector.form.finditer(line.text):
         for low, high in _spans(detector, line.text, match.start(), match.end()):
             start, end = _value(detector, line.text, low, high)
             if start >= end:
                 continue
-            standing = named_by(detector, page, line, start, end)
+            standing = named_by(table, detector, page, line, start, end)
             strength = {NAMED: detector.named, UNNAMED: detector.alone, OTHER: 0.0}[standing]
             if strength > 0:
                 yield Claim(detector.type, strength, place, start, end, standing == NAMED)
 
 
-def named_by(detector: Detector, page: Page, line: Line, start: int, end: int) -> str:
+def named_by(table: Table, detector: Detector, page: Page, line: Line, start: int, end: int) -> str:
     """Whether the labels around a value name this type, something else, or nothing."""
     around = page.around(line, start, end)
     for text, is_head in (
@@ -149,7 +153,7 @@ def named_by(detector: Detector, page: Page, line: Line, start: int, end: int) -
         (around.above, True),
         (around.column, True),
     ):
-        standing = _standing(detector, text, is_head)
+        standing = _standing(table, detector, text, is_head)
         if standing != UNNAMED:
             return standing
     if not _LETTER.search(around.before):
@@ -159,7 +163,7 @@ def named_by(detector: Detector, page: Page, line: Line, start: int, end: int) -
     return UNNAMED
 
 
-def _standing(detector: Detector, text: str, is_head: bool) -> str:
+def _standing(table: Table, detector: Detector, text: str, is_head: bool) -> str:
     """What a text says of a value that it stands before, or over. Behind another value it speaks of this one
     only.
     """
@@ -168,12 +172,12 @@ def _standing(detector: Detector, text: str, is_head: bool) -> str:
     if not _LETTER.search(text):
         return UNNAMED
     since = 0 if is_head else max((match.end() for match in _VALUE.finditer(text)), default=0)
-    own = _last(detector.label, text)
+    own = last(detector.label, text)
     if own[1] >= 0 and not is_head and len(text) - own[1] > detector.near:
         own = NOWHERE
     named = [
         span
-        for kind, span in _labels(text)
+        for kind, span in table.labels_in(text)
         if kind != detector.type and kind not in detector.alike and span[0] >= since
     ]
     if own == NOWHERE:
@@ -183,23 +187,6 @@ def _standing(detector: Detector, text: str, is_head: bool) -> str:
         if holds or start >= own[1]:
             return OTHER
     return NAMED
-
-
-@lru_cache(maxsize=1024)
-def _labels(text: str) -> tuple[tuple[str, tuple[int, int]], ...]:
-    """The last label of each type in a text, and of what is none ("")."""
-    spans = [(other.type, _last(other.label, text)) for other in DETECTORS]
-    spans.append(("", _last(ELSE, text)))
-    return tuple(one for one in spans if one[1] != NOWHERE)
-
-
-def _last(pattern: re.Pattern[str], text: str) -> tuple[int, int]:
-    """(start, end) of the last match. The label nearest to the value is the last."""
-    found = NOWHERE
-    for match in pattern.finditer(text):
-        if match.end() > match.start():
-            found = match.span()
-    return found
 
 
 def _strongest(found: list[Claim]) -> list[Claim]:

@@ -19,7 +19,7 @@ class Detector(msgspec.Struct, frozen=True, kw_only=True):
 
     check: whether the value can be one. parts: what fails the check may hold one between its separators.
     alike: types whose labels name this one too. near: characters before the value in which its label in the
-    same line must end.
+    same line must end. digits: whether a value has three of them at least.
     """
 
     type: str
@@ -31,6 +31,7 @@ class Detector(msgspec.Struct, frozen=True, kw_only=True):
     named: float = 0.95
     parts: bool = False
     alike: frozenset[str] = frozenset()
+    digits: bool = True
 
 
 def _pattern(text: str) -> re.Pattern[str]:
@@ -349,6 +350,51 @@ DETECTORS: tuple[Detector, ...] = (
         named=0.85,
     ),
 )
+
+_NAME = r"[A-Z][A-Za-z'’-]+"
+OPTIONAL: tuple[Detector, ...] = (
+    Detector(
+        type="PHONE",
+        form=re.compile(
+            r"(?<![\w-])(?:\+?1[ .-]?)?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[ .-])[2-9]\d{2}[ .-]\d{4}(?![\w-])"
+        ),
+        check=lambda text: True,
+        label=_pattern(r"\b(?:tele?)?phone|\btel\b\.?|\bcell|\bmobile|\bfax"),
+        alike=frozenset({""}),  # what is no NPI has phone numbers among it
+        alone=0.6,
+        named=0.9,
+    ),
+    Detector(
+        type="EMAIL",
+        form=re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}(?!\w)"),
+        check=lambda text: True,
+        label=_pattern(r"e-?mail"),
+        alone=0.9,
+        named=0.95,
+        digits=False,
+    ),
+    Detector(
+        type="ADDRESS",
+        form=re.compile(
+            rf"(?<![\w-])\d{{1,6}} (?:[NSEW]\.? )?(?:{_NAME} ){{1,3}}"
+            r"(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Way|Place|Pl)\b\.?"
+        ),
+        check=lambda text: True,
+        label=_pattern(r"address|street|residence"),
+        alone=0.6,
+        named=0.9,
+        digits=False,
+    ),
+    Detector(
+        type="NAME",
+        form=re.compile(rf"(?<![\w-])(?:{_NAME},? )(?:[A-Z]\.? )?{_NAME}(?![\w-])"),
+        check=lambda text: True,
+        label=_pattern(r"\bname\b|\bborrower\b|\bapplicant\b|\bpatient\b|\bemployee\b|\binsured\b"),
+        named=0.7,
+        digits=False,
+    ),
+)
+"""Types that a user's table may switch on: on letters, nearly every page has them."""
 
 ELSE = _pattern(
     r"(?:invoice|order|part|item|sku|model|serial|ref(?:erence|\.)?|p\.?\s?o\.?|purchase|tracking|parcel|shipment|waybill|ticket|docket"

@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterator
 
 from pipeline.npi.detection import LEAST_READ, LEAST_READ_UNNAMED, claims, read_percent
-from pipeline.npi.detectors import DETECTORS, Detector
+from pipeline.npi.detectors import Detector
 from pipeline.npi.fields import Line, Page, enclosing
+from pipeline.npi.tables import BUILT_IN, Table
 from pipeline.page_text import Box, Finding, PageText, Word
 
 FEW_WORDS = 12
@@ -50,20 +51,20 @@ _LETTERS = re.compile(r"[A-Za-z]{2}")
 _BLANK = re.compile(r"[\W_]*")
 
 
-def suspicion(text: PageText, findings: tuple[Finding, ...]) -> str:
+def suspicion(text: PageText, findings: tuple[Finding, ...], table: Table = BUILT_IN) -> str:
     """Why more may be on the page than was found; "" when nothing speaks for it."""
     if text.doubt:
         return text.doubt
     page = Page(text.words)
-    for reason in (_unsure(page), _unread(text), _filled_in(page, text, findings)):
+    for reason in (_unsure(page, table), _unread(text), _filled_in(page, text, findings, table)):
         if reason:
             return reason
     return ""
 
 
-def _unsure(page: Page) -> str:
+def _unsure(page: Page, table: Table) -> str:
     """Values that were read with next to no confidence."""
-    for claim in claims(page):
+    for claim in claims(page, table):
         percent = read_percent(page, claim)
         if percent < (LEAST_READ if claim.is_named else LEAST_READ_UNNAMED):
             return f"what may be a value of {claim.type} was read with {percent:.0f} % confidence"
@@ -80,10 +81,10 @@ def _unread(text: PageText) -> str:
     return ""
 
 
-def _filled_in(page: Page, text: PageText, findings: tuple[Finding, ...]) -> str:
+def _filled_in(page: Page, text: PageText, findings: tuple[Finding, ...], table: Table) -> str:
     """A label of NPI with ink in its place, and no value."""
     for line in page.lines:
-        for detector, start, end in _labels(line):
+        for detector, start, end in _labels(line, table):
             label = enclosing(line.words_at(start, end))
             if any(_belongs(finding.box, label) for finding in findings):
                 continue
@@ -93,7 +94,7 @@ def _filled_in(page: Page, text: PageText, findings: tuple[Finding, ...]) -> str
     return ""
 
 
-def _labels(line: Line) -> Iterator[tuple[Detector, int, int]]:
+def _labels(line: Line, table: Table) -> Iterator[tuple[Detector, int, int]]:
     """Labels of a line, one for a place: a label in the middle of a sentence asks for nothing."""
     taken = 0
     for start, end in line.cuts():
@@ -102,7 +103,7 @@ def _labels(line: Line) -> Iterator[tuple[Detector, int, int]]:
             continue
         if _confidence(line, start, end) < LABEL_READ:
             continue
-        for detector in DETECTORS:
+        for detector in table.detectors:
             match = detector.label.search(cell) if detector.type in FORM_TYPES else None
             if match and match.end() > match.start() and _is_open(cell[match.end() :]) and end > taken:
                 taken = end

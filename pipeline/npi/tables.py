@@ -1,0 +1,141 @@
+"""The table of what is looked for: the built-in one, or a user's own over it.
+
+A user's table is a TOML file. A section is a type: one that is known is switched `on` or off; another one is
+added, with its form and label as regular expressions, and the strength that it has with a label and without.
+"""
+
+import re
+import tomllib
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from stdnum import luhn
+
+from pipeline.npi.detectors import DETECTORS, ELSE, OPTIONAL, Detector
+
+ROOT = Path(__file__).parents[2]
+"""What a relative path begins at: the folder that pipeline/ lies in, here and in a Lambda package."""
+NOWHERE = (-1, -1)
+MOST_LABELS = 4096
+"""Texts whose labels are remembered: forms repeat them."""
+CHECKS = {"any": lambda value: True, "luhn": lambda value: bool(luhn.is_valid(re.sub(r"\D", "", value)))}
+
+Span = tuple[int, int]
+
+
+class OwnType(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A section of a user's table. on: whether it is looked for; the rest describes a type of their own.
+
+    form: the value, matched as a word or words of its own; label: what names it, in any case; named, alone:
+    its strength with a label and without (0: not found); near: characters before it in which its label must
+    end; check: "any" or "luhn".
+    """
+
+    on: bool = True
+    form: str = ""
+    label: str = ""
+    named: float = 0.9
+    alone: float = 0.0
+    near: int = 44
+    check: str = "any"
+
+
+class Table:
+    """Detectors, and the labels that they know."""
+
+    def __init__(self, detectors: Sequence[Detector]) -> None:
+        self.detectors = tuple(detectors)
+        self._labels: dict[str, tuple[tuple[str, Span], ...]] = {}
+
+    @property
+    def needs_digits(self) -> bool:
+        """Whether nothing can be found in a line without digits."""
+        return all(detector.digits for detector in self.detectors)
+
+    def labels_in(self, text: str) -> tuple[tuple[str, Span], ...]:
+        """The last label of each type in a text, and of what is none ("")."""
+        if text not in self._labels:
+            if len(self._labels) >= MOST_LABELS:
+                self._labels.clear()
+            spans = [(other.type, last(other.label, text)) for other in self.detectors]
+            spans.append(("", last(ELSE, text)))
+            self._labels[text] = tuple(one for one in spans if one[1] != NOWHERE)
+        return self._labels[text]
+
+
+BUILT_IN = Table(DETECTORS)
+
+
+def last(pattern: re.Pattern[str], text: str) -> Span:
+    """(start, end) of the last match. The label nearest to the value is the last."""
+    found = NOWHERE
+    for match in pattern.finditer(text):
+        if match.end() > match.start():
+            found = match.span()
+    return found
+
+
+@cache
+def load(path: str) -> Table:
+    """The built-in table with a user's own over it; "" for the built-in one alone. Raises `ValueError` when
+    the file is none.
+    """
+    if not path:
+        return BUILT_IN
+    file = ROOT / path
+    try:
+        sections = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"the table of NPI types {file} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"the table of NPI types {file} is not TOML: {error}") from error
+    detectors = list(DETECTORS)
+    for name, section in sections.items():
+        detectors = _with(detectors, name, _own(file, name, section), file)
+    return Table(detectors)
+
+
+def _own(file: Path, name: str, section: Any) -> OwnType:
+    try:
+        return msgspec.convert(section, OwnType)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"{file}: [{name}] is wrong: {error}") from error
+
+
+def _with(detectors: list[Detector], name: str, own: OwnType, file: Path) -> list[Detector]:
+    known = [one for one in (*DETECTORS, *OPTIONAL) if one.type == name]
+    if not own.form:
+        if not known:
+            types = ", ".join(dict.fromkeys(one.type for one in (*DETECTORS, *OPTIONAL)))
+            raise ValueError(f"{file}: [{name}] is a new type and needs a form; known ones are {types}")
+        others = [one for one in detectors if one.type != name]
+        return others + known if own.on else others
+    if not own.on:
+        return detectors
+    if own.check not in CHECKS:
+        raise ValueError(f"{file}: [{name}] check is one of {', '.join(CHECKS)}, not {own.check}")
+    if own.named > 0 and not own.label and not own.alone:
+        raise ValueError(f"{file}: [{name}] is found by nothing: give a label, or a strength alone")
+    form = _expression(file, name, "form", rf"(?<!\w)(?:{own.form})(?!\w)", re.NOFLAG)
+    label = _expression(file, name, "label", own.label or r"(?!)", re.IGNORECASE)
+    added = Detector(
+        type=name,
+        form=form,
+        check=CHECKS[own.check],
+        label=label,
+        near=own.near,
+        alone=own.alone,
+        named=own.named,
+        digits=False,
+    )
+    return [*detectors, added]
+
+
+def _expression(file: Path, name: str, what: str, text: str, flags: re.RegexFlag) -> re.Pattern[str]:
+    try:
+        return re.compile(text, flags)
+    except re.error as error:
+        raise ValueError(f"{file}: [{name}] {what} is no regular expression: {error}") from error
