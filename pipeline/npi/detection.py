@@ -54,9 +54,7 @@ def claims(page: Page, table: Table = BUILT_IN) -> list[Claim]:
     found = [
         claim
         for place, line in enumerate(page.lines)
-        if not table.needs_digits or _has_digits(line)
-        for detector in table.detectors
-        if not detector.digits or _has_digits(line)
+        for detector in (table.detectors if _has_digits(line) else table.wordy)
         for claim in _claims(table, detector, page, line, place)
     ]
     return _strongest(found)

@@ -44,16 +44,12 @@ class OwnType(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Table:
-    """Detectors, and the labels that they know."""
+    """Detectors, those of them that need no digits, and the labels that they know."""
 
     def __init__(self, detectors: Sequence[Detector]) -> None:
         self.detectors = tuple(detectors)
+        self.wordy = tuple(detector for detector in detectors if not detector.digits)
         self._labels: dict[str, tuple[tuple[str, Span], ...]] = {}
-
-    @property
-    def needs_digits(self) -> bool:
-        """Whether nothing can be found in a line without digits."""
-        return all(detector.digits for detector in self.detectors)
 
     def labels_in(self, text: str) -> tuple[tuple[str, Span], ...]:
         """The last label of each type in a text, and of what is none ("")."""
