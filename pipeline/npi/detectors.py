@@ -150,7 +150,10 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         type="ROUTING_NUMBER",
-        form=re.compile(r"(?<!\d)\d{9}(?=\s?[:|;'\"⑆]{1,3}\s?\d{4,17})"),
+        # Between its symbols; the first of them may be read as a digit, or the account as another line.
+        form=re.compile(
+            r"(?:(?<!\d)|(?<=(?<!\d)[147]))\d{9}(?=\s?[:|;'\"⑆]{1,3}\s?\d{4,17})|(?<=[:;|⑆])\d{9}(?=\s?[:;|⑆])"
+        ),
         check=checks.is_routing_number,
         label=_pattern(r"(?!)"),
         alone=0.85,
@@ -166,7 +169,9 @@ DETECTORS: tuple[Detector, ...] = (
         type="BANK_ACCOUNT",
         form=re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?(?!\w)"),
         check=checks.is_iban,
-        label=_pattern(r"\biban\b|\baccount\b|\bacct\b"),
+        label=_pattern(
+            r"\biban\b|\b(?:account|acct)\b(?!\W*(?:rep|manager|executive|team|type|title|name|holder|owner))"
+        ),
         alone=0.9,
         named=0.97,
     ),

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 
 from pipeline.npi.detection import LEAST_READ, LEAST_READ_UNNAMED, claims, read_percent
 from pipeline.npi.detectors import Detector
-from pipeline.npi.fields import Line, Page, enclosing
+from pipeline.npi.fields import GAP, Line, Page, enclosing
 from pipeline.npi.tables import BUILT_IN, Table
 from pipeline.page_text import Box, Finding, PageText, Word
 
 FEW_WORDS = 12
 """With fewer words that were surely read, much ink that was not is suspicious."""
-SURE, BY_CHANCE = 60, 40
+SURE, BY_CHANCE, FEW_HARDLY = 60, 40, 4
 FIELD_HEIGHT = 0.037
 """Of the page's width: a field is a third of an inch high on a letter."""
 COLUMN_HEIGHTS, COLUMN_WORDS = 45, 3
@@ -76,6 +76,9 @@ def _unread(text: PageText) -> str:
     area = sum((mark[2] - mark[0]) * (mark[3] - mark[1]) for mark in text.marks)
     if sure < FEW_WORDS and area > UNREAD_SHARE * text.width * text.height:
         return f"there is much ink on it and few words were read ({sure})"
+    hardly = sum(word.confidence < BY_CHANCE and not _BLANK.fullmatch(word.text) for word in text.words)
+    if sure < FEW_WORDS and hardly >= FEW_HARDLY:
+        return f"few of its words were surely read ({sure}), others hardly ({hardly})"
     if len(text.words) >= FEW_WORDS and text.confidence < LEGIBLE:
         return f"its words could hardly be read (mean confidence {text.confidence:.0f} %)"
     return ""
@@ -188,9 +191,11 @@ def _has_scrawl(page: Page, field: tuple[Box, Box], label: Box) -> bool:
     for box in field:
         marks, boxed = 0, 0
         for line in page.lines:
-            for word in line.words:
+            for number, word in enumerate(line.words):
                 middle = (word.box[1] + word.box[3]) / 2
                 if not (word.box[0] < box[2] and word.box[2] > box[0] and box[1] <= middle <= box[3]):
+                    continue
+                if _leads(word, line.words[number + 1 : number + 2]):
                     continue
                 if word.box[2] <= label[2] and middle < label[3]:
                     continue
@@ -203,6 +208,16 @@ def _has_scrawl(page: Page, field: tuple[Box, Box], label: Box) -> bool:
         if marks >= 4 or boxed >= FEWEST_BOXED:
             return True
     return False
+
+
+def _leads(word: Word, following: tuple[Word, ...]) -> bool:
+    """Whether printed text goes on behind a word: then it is of another label, badly read."""
+    return any(
+        one.confidence >= LABEL_READ
+        and bool(_LETTERS.search(one.text))
+        and one.box[0] - word.box[2] < GAP * (one.box[3] - one.box[1])
+        for one in following
+    )
 
 
 def _is_printed(word: Word) -> bool:

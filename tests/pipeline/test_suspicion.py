@@ -7,8 +7,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from pipeline import npi, ocr
 from pipeline.ocr_options import OcrOptions
-from pipeline.page_text import PageText
+from pipeline.page_text import PageText, Word
 from tests import builders
+from tests.builders import page_text
 
 OPTIONS = OcrOptions()
 
@@ -83,3 +84,24 @@ def test_every_value_of_the_public_reports_is_found_or_its_page_suspect(shared_c
         if not findings and not npi.suspicion(text, findings):
             missed.append(path.name)
     assert missed == []
+
+
+def test_a_page_of_few_words_that_were_hardly_read_is_suspect() -> None:
+    """A card filled in by hand: even its labels are lost."""
+    printed = page_text("DRIVER LICENSE", "460 MAIN STREET")
+    scrawl = page_text("Pe NU SL", "he MOSM AVES", confidence=20, line_height=200)
+    text = PageText(1700, 2200, printed.words + scrawl.words)
+    assert npi.suspicion(text, ()) == "few of its words were surely read (5), others hardly (6)"
+    assert npi.suspicion(printed, ()) == ""
+
+
+def test_digits_that_were_read_in_boxes_under_a_label_but_are_no_number_are_suspect() -> None:
+    assert "SSN is filled in" in npi.suspicion(page_text("Social security number", "9 3 622 8 14"), ())
+
+
+def test_a_printed_label_that_was_hardly_read_is_no_handwriting() -> None:
+    label = page_text("PAYER'S TIN   RECIPIENT'S TIN").words
+    hardly = tuple(Word(w.text, w.box, 16.0 if w.text == "RECIPIENT'S" else 96.0, w.line) for w in label)
+    assert npi.suspicion(PageText(1700, 2200, hardly), ()) == ""
+    alone = tuple(word for number, word in enumerate(hardly) if number != 3)
+    assert npi.suspicion(PageText(1700, 2200, alone), ())
