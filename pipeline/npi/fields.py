@@ -36,8 +36,9 @@ class Segment(msgspec.Struct, frozen=True):
 
 
 def _is_label(text: str) -> bool:
-    """Whether a text can name something: it has a word, and no more digits than else."""
-    return bool(_LETTERS.search(text)) and 2 * len(_DIGIT.findall(text)) <= len(text.replace(" ", ""))
+    """Whether a text can name something: it has a word, and is not mostly digits but for a field's number."""
+    count = len(_DIGIT.findall(text))
+    return bool(_LETTERS.search(text)) and (count <= 2 or 2 * count < len(text.replace(" ", "")))
 
 
 class Line(msgspec.Struct, frozen=True):

@@ -124,3 +124,12 @@ def test_the_verdict_on_a_page_with_npi_is_as_sure_as_any_finding() -> None:
 
 def test_the_verdict_on_a_page_without_npi_is_as_sure_as_its_words() -> None:
     assert npi.page_confidence(page_text("nothing to see", confidence=70), ()) == 70
+
+
+def test_a_line_with_a_value_heads_no_column() -> None:
+    lines = ("Account no. 9357316614", "Springfield, IL 60576-9621")
+    assert types(*lines) == ["BANK_ACCOUNT"]
+
+
+def test_a_label_of_two_letters_behind_its_field_number_names_what_stands_under_it() -> None:
+    assert types("56 NP", "1607761172") == ["NATIONAL_PROVIDER_IDENTIFIER"]
