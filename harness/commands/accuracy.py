@@ -39,7 +39,8 @@ def accuracy(
     screen, units, sets = Screen(), [], {}
     for path in paths or examination.sets(config):
         found = examination.examine(config, path, truth, options, screen.progress)
-        sets[path.name] = msgspec.to_builtins(measures.measure(found)["all"])
+        name = path.name if path.name not in sets else str(path)
+        sets[name] = msgspec.to_builtins(measures.verdicts(found))
         units += found
     summary = {
         "kind": kind.name,

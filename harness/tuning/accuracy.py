@@ -129,9 +129,9 @@ def measure(units: Sequence[Unit]) -> dict[str, Any]:
     )
     examples = [example for unit in units for example in _examples(unit)]
     return {
-        "all": msgspec.to_builtins(_verdicts(units)),
+        "all": msgspec.to_builtins(verdicts(units)),
         "kinds": {
-            kind: msgspec.to_builtins(_verdicts([unit for unit in units if unit.kind == kind]))
+            kind: msgspec.to_builtins(verdicts([unit for unit in units if unit.kind == kind]))
             for kind in kinds
         },
         "types": {kind: msgspec.to_builtins(_by_type(units, kind)) for kind in types},
@@ -140,7 +140,8 @@ def measure(units: Sequence[Unit]) -> dict[str, Any]:
     }
 
 
-def _verdicts(units: Iterable[Unit]) -> dict[str, Any]:
+def verdicts(units: Iterable[Unit]) -> dict[str, Any]:
+    """Of units with something to find: how many were marked, and of clean ones: how many were accused."""
     count: Counter[str] = Counter()
     for unit in units:
         holds, marked = bool(unit.wanted), bool(unit.found)

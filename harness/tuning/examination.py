@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.config import Config
+from harness.engine.interrupt import Interrupted
 from harness.errors import UsageError
 from harness.runs import application, inputs
 from harness.runs import run as runs
@@ -42,6 +43,8 @@ def examine(
     if not files:
         raise UsageError(f"{source} names no input of {path}")
     finished = runs.run(config, files, options, progress)
+    if finished.emulation.interrupted:  # what had no result yet would count as missed
+        raise Interrupted("nothing was measured; the pages recorded so far are kept")
     return [
         unit
         for file in files

@@ -245,7 +245,7 @@ DETECTORS: tuple[Detector, ...] = (
             r"D{10}|D{4}[ -]D{3}[ -]D{3}|D{3}[ -]D{3}[ -]D{4}|(?=(?:D{1,3}[ |]{1,2}){5})D(?:[ |]{0,2}D){9}"
         ),
         check=number(checks.is_provider_identifier),
-        label=_pattern(r"\bn\.?\s?p\.?\s?[il1|]?\b|provider|rendering|physician"),
+        label=_pattern(r"\bn\.?\s?p\.?\s?[il1|]\b|^\W*\d{1,2}[a-z]?\W*np\W*$|provider|rendering|physician"),
         named=0.97,
     ),
     Detector(

@@ -133,3 +133,7 @@ def test_a_line_with_a_value_heads_no_column() -> None:
 
 def test_a_label_of_two_letters_behind_its_field_number_names_what_stands_under_it() -> None:
     assert types("56 NP", "1607761172") == ["NATIONAL_PROVIDER_IDENTIFIER"]
+
+
+def test_the_title_of_a_nurse_before_a_number_does_not_hide_it() -> None:
+    assert types("Seen by J. Roe NP 536-22-8145") == ["SSN"]
