@@ -76,8 +76,7 @@ def _read_pages(
             outcomes += [PageOutcome(first + rest, error=str(bad)) for rest in range(index, len(offsets))]
             break
         else:
-            findings = npi.detect(number, text, table)
-            suspect = npi.suspicion(text, findings, table)
+            findings, suspect = npi.examine(number, text, table)
             confidence = npi.page_confidence(text, findings)
             outcomes.append(PageOutcome(number, confidence, findings, suspect=suspect))
     return tuple(outcomes), None

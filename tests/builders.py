@@ -66,6 +66,13 @@ def ifd_chain(links: list[int], big: bool = False) -> bytes:
     return data
 
 
+def labelled_lines() -> list[tuple[frozenset[str], str]]:
+    """(types, text) of each line and table of fixtures/lines.txt; clean ones have no types."""
+    rows = (PROJECT / "fixtures" / "lines.txt").read_text(encoding="utf-8").splitlines()
+    parted = (row.split(" | ", 1) for row in rows if row and not row.startswith("#"))
+    return [(frozenset() if types == "-" else frozenset(types.split(",")), text) for types, text in parted]
+
+
 def sample() -> Path:
     """The corpus of `make run`, made when it is not there."""
     folder = PROJECT / ".harness" / f"sample-{corpus.VERSION}-{CONFIG.sample.files}-{CONFIG.sample.seed}"

@@ -26,6 +26,7 @@ MONTHS = {
     )
 }
 _ITIN_GROUPS = frozenset({*range(50, 66), *range(70, 89), 90, 91, 92, *range(94, 100)})
+_NO_DIGIT, _NO_MARK, _GAPS = re.compile(r"\D"), re.compile(r"[^A-Z0-9]"), re.compile(r"[ .-]+")
 _CARD = re.compile(
     r"4(\d{12}|\d{15}|\d{18})$"  # Visa
     r"|(5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720)\d*$(?<=^.{16})"  # Mastercard
@@ -52,7 +53,7 @@ _VIN_WEIGHTS = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
 
 def digits(text: str) -> str:
     """The digits of a number as OCR wrote it, confusable letters read as the digits they look like."""
-    return re.sub(r"\D", "", text.translate(_CONFUSED))
+    return _NO_DIGIT.sub("", text.translate(_CONFUSED))
 
 
 def mostly_digits(text: str) -> bool:
@@ -65,11 +66,11 @@ def mostly_digits(text: str) -> bool:
 
 def number(check: Check) -> Check:
     """The check of a number, on a value as OCR wrote it."""
-    return lambda text: mostly_digits(text) and check(digits(text))
+    return lambda text: check(digits(text)) and mostly_digits(text)
 
 
 def compact(text: str) -> str:
-    return re.sub(r"[^A-Z0-9]", "", text.upper())
+    return _NO_MARK.sub("", text.upper())
 
 
 def is_ssn(value: str) -> bool:
@@ -92,13 +93,14 @@ def grouped(check: Check) -> Check:
     """Of a card number: its digits stand together, in fours, or as American Express and Diners group them."""
 
     def grouped_check(text: str) -> bool:
-        sizes = [len(digits(part)) for part in re.split(r"[ .-]+", text.strip(" .-"))]
-        usual = (
+        if not check(text):
+            return False
+        sizes = [len(digits(part)) for part in _GAPS.split(text.strip(" .-"))]
+        return (
             len(sizes) == 1
             or sizes in ([4, 6, 5], [4, 6, 4])
             or (set(sizes[:-1]) == {4} and 1 <= sizes[-1] <= 4)
         )
-        return usual and check(text)
 
     return grouped_check
 

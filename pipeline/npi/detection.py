@@ -5,22 +5,26 @@ claim the same characters, the stronger one has them.
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
+from itertools import accumulate
 
 import msgspec
 
 from pipeline.npi.detectors import HEADS, Detector
+from pipeline.npi.expressions import Expression
 from pipeline.npi.fields import Line, Page, enclosing
-from pipeline.npi.tables import BUILT_IN, NOWHERE, Table, last
+from pipeline.npi.tables import BUILT_IN, NOWHERE, Table
 from pipeline.page_text import Finding, PageText
 
 _LETTER = re.compile(r"[A-Za-z]|#")
 _PARTS = re.compile(r"[ .-]+")
 _VALUE = re.compile(r"\d[\d/.-]{3,}\d")
 """Another value: what stands before it names that."""
-_DIGIT = re.compile(r"\d")
-FEWEST_DIGITS = 3
-"""Of a line that can hold a value; most lines have none, and need no detector."""
+_DIGITS = re.compile(r"\d.*?\d.*?\d")
+"""In a line that can hold a value; most lines have none, and need no detector."""
+BETWEEN = "\0"
+"""What no form with digits goes over."""
 LONGEST_LABEL = 72
 LEAST_READ = 40
 LEAST_READ_UNNAMED = 60
@@ -42,26 +46,65 @@ class Claim(msgspec.Struct, frozen=True):
 def detect(page_number: int, text: PageText, table: Table = BUILT_IN) -> tuple[Finding, ...]:
     """All NPI on a page, in reading order."""
     page = Page(text.words)
+    return findings(page_number, page, claims(page, table))
+
+
+def findings(page_number: int, page: Page, claimed: list[Claim]) -> tuple[Finding, ...]:
+    """Of what is taken for NPI, what was read surely enough."""
     return tuple(
         _finding(page_number, page.lines[claim.line], claim)
-        for claim in claims(page, table)
+        for claim in claimed
         if read_percent(page, claim) >= (LEAST_READ if claim.is_named else LEAST_READ_UNNAMED)
     )
 
 
 def claims(page: Page, table: Table = BUILT_IN) -> list[Claim]:
     """What is taken for NPI on a page, in reading order."""
-    found = [
-        claim
-        for place, line in enumerate(page.lines)
-        for detector in (table.detectors if _has_digits(line) else table.wordy)
-        for claim in _claims(table, detector, page, line, place)
-    ]
+    at_work = table.at_work(page.text)
+    if not at_work:
+        return []
+    numbered = _Lines([(place, line.text) for place, line in enumerate(page.lines) if _has_digits(line)])
+    found: list[Claim] = []
+    for number in at_work:
+        detector = table.detectors[number]
+        matches = numbered.matches(detector.form) if detector.digits else _in_each(page, detector)
+        for place, start, end in matches:
+            found += _claims(table, number, page, place, start, end)
     return _strongest(found)
 
 
+class _Lines:
+    """Some lines of a page as one text, so that a form is looked for once, and only once however many
+    detectors have it.
+    """
+
+    def __init__(self, lines: list[tuple[int, str]]) -> None:
+        self._places = [place for place, _ in lines]
+        self._starts = [0, *accumulate(len(text) + 1 for _, text in lines)][:-1]
+        self._text = BETWEEN.join([text for _, text in lines])
+        self._found: dict[str, list[tuple[int, int, int]]] = {}
+
+    def matches(self, form: Expression) -> list[tuple[int, int, int]]:
+        """(line, start, end) of each match."""
+        if form.pattern not in self._found:
+            found = []
+            for match in form.finditer(self._text):
+                start, end = match.span()
+                at = bisect_right(self._starts, start) - 1
+                found.append((self._places[at], start - self._starts[at], end - self._starts[at]))
+            self._found[form.pattern] = found
+        return self._found[form.pattern]
+
+
+def _in_each(page: Page, detector: Detector) -> Iterator[tuple[int, int, int]]:
+    """(line, start, end) of each match of a form that might go over the end of a line."""
+    for place, line in enumerate(page.lines):
+        for match in detector.form.finditer(line.text):
+            yield place, match.start(), match.end()
+
+
 def _has_digits(line: Line) -> bool:
-    return len(_DIGIT.findall(line.text)) >= FEWEST_DIGITS
+    return bool(_DIGITS.search(line.text))
 
 
 def read_percent(page: Page, claim: Claim) -> float:
@@ -130,38 +173,33 @@ def _spans(detector: Detector, text: str, start: int, end: int) -> Iterator[tupl
                 break
 
 
-def _claims(table: Table, detector: Detector, page: Page, line: Line, place: int) -> Iterator[Claim]:
-    for match in detector.form.finditer(line.text):
-        for low, high in _spans(detector, line.text, match.start(), match.end()):
-            start, end = _value(detector, line.text, low, high)
-            if start >= end:
-                continue
-            standing = named_by(table, detector, page, line, start, end)
-            strength = {NAMED: detector.named, UNNAMED: detector.alone, OTHER: 0.0}[standing]
-            if strength > 0:
-                yield Claim(detector.type, strength, place, start, end, standing == NAMED)
+def _claims(table: Table, number: int, page: Page, place: int, start: int, end: int) -> Iterator[Claim]:
+    detector, line = table.detectors[number], page.lines[place]
+    for low, high in _spans(detector, line.text, start, end):
+        start, end = _value(detector, line.text, low, high)
+        if start >= end:
+            continue
+        standing = named_by(table, number, page, line, start, end)
+        strength = {NAMED: detector.named, UNNAMED: detector.alone, OTHER: 0.0}[standing]
+        if strength > 0:
+            yield Claim(detector.type, strength, place, start, end, standing == NAMED)
 
 
-def named_by(table: Table, detector: Detector, page: Page, line: Line, start: int, end: int) -> str:
-    """Whether the labels around a value name this type, something else, or nothing."""
+def named_by(table: Table, number: int, page: Page, line: Line, start: int, end: int) -> str:
+    """Whether the labels around a value name a detector's type, something else, or nothing."""
     around = page.around(line, start, end)
-    for text, is_head in (
-        (around.before, False),
-        (around.beside, False),
-        (around.above, True),
-        (around.column, True),
-    ):
-        standing = _standing(table, detector, text, is_head)
+    for where in ("before", "beside", "above", "column"):
+        standing = _standing(table, number, getattr(around, where), where in ("above", "column"))
         if standing != UNNAMED:
             return standing
     if not _LETTER.search(around.before):
         after = re.split(r"\d", around.after, maxsplit=1)[0][:24]
-        if any(detector.label.search(text) for text in (after, around.below)):
+        if any(number in table.labels_in(text) for text in (after, around.below)):
             return NAMED
     return UNNAMED
 
 
-def _standing(table: Table, detector: Detector, text: str, is_head: bool) -> str:
+def _standing(table: Table, number: int, text: str, is_head: bool) -> str:
     """What a text says of a value that it stands before, or over. Behind another value it speaks of this one
     only.
     """
@@ -169,18 +207,17 @@ def _standing(table: Table, detector: Detector, text: str, is_head: bool) -> str
         text = text[-LONGEST_LABEL:]
     if not _LETTER.search(text):
         return UNNAMED
+    detector, labels = table.detectors[number], table.labels_in(text)
     since = 0 if is_head else max((match.end() for match in _VALUE.finditer(text)), default=0)
-    own = last(detector.label, text)
+    own = labels.get(number, NOWHERE)
     if own[1] >= 0 and not is_head and len(text) - own[1] > detector.near:
         own = NOWHERE
-    named = [
-        span
-        for kind, span in table.labels_in(text)
-        if kind != detector.type and kind not in detector.alike and span[0] >= since
+    others = [
+        span for other, span in labels.items() if span[0] >= since and not table.is_alike(detector, other)
     ]
     if own == NOWHERE:
-        return OTHER if named or (is_head and HEADS.search(text)) else UNNAMED
-    for start, end in named:
+        return OTHER if others or (is_head and HEADS.search(text)) else UNNAMED
+    for start, end in others:
         holds = start <= own[0] and end >= own[1] and end - start > own[1] - own[0]
         if holds or start >= own[1]:
             return OTHER

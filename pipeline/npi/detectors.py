@@ -12,6 +12,7 @@ import msgspec
 
 from pipeline.npi import checks
 from pipeline.npi.checks import Check, number
+from pipeline.npi.expressions import Expression
 
 
 class Detector(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,9 +24,9 @@ class Detector(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     type: str
-    form: re.Pattern[str]
+    form: Expression
     check: Check
-    label: re.Pattern[str]
+    label: Expression
     near: int = 44
     alone: float = 0.0
     named: float = 0.95
@@ -57,7 +58,9 @@ _BOXES = r"(?=(?:\d{1,3}[ |\[\]_.-]{1,3}){5})\d(?:[ |\[\]_.-]{0,3}\d){8}"
 """One digit a box; OCR sets some together."""
 _NINE_GROUPED = _form(rf"D{{3}}{_HYPHEN}D{{2}}{_HYPHEN}{_LAST_FOUR}")
 _NINE_LOOSE = _form(rf"(?:D{{3}}{_LOOSE}D{{2}}{_LOOSE}{_LAST_FOUR}|D{{3}} ?D{{3}} ?D{{3}}|{_BOXES})")
-_NO = r"(?:\s*(?:number|numb|nurnber|no\b\.?|nos?\b\.?|num\b\.?|nbr\b\.?|nr\b\.?|n[o°º]\b|#|code|id\b\.?))"
+_NO = (
+    r"(?:\s*(?:number|numb|nurnber|no\b\.?|nos?\b\.?|num\b\.?|nbr\b\.?|nr\b\.?|n[o°º](?!\w)|#|code|id\b\.?))"
+)
 """The word after what a number is of."""
 _TAXPAYER = r"\bt\.?i\.?n\b\.?|tax(?:\s*payer)?(?:['’`]?s)?\W{0,2}i(?:\.?\s?d\b|dent)\w*|taxpayer"
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"

@@ -6,10 +6,10 @@ it, at the head of its column, behind it, or below. What is itself a value names
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-
-import msgspec
+from itertools import accumulate, pairwise
 
 from pipeline.page_text import Box, Word
 
@@ -22,62 +22,121 @@ COLUMN_LINES = 4.5
 """From one cell of a column to the next, at most."""
 BESIDE = 3.0
 """Between two parts of one label, in heights."""
-LONGEST_COLUMN = 60
 _DIGIT = re.compile(r"\d")
 _LETTERS = re.compile(r"[A-Za-z]{2}|#")
 
 
-class Segment(msgspec.Struct, frozen=True):
+class Segment:
     """Words of a line that stand close together, and whether they can name something."""
 
-    text: str
-    box: Box
-    is_label: bool
+    __slots__ = ("_is_label", "box", "text")
+
+    def __init__(self, words: Sequence[Word]) -> None:
+        self.text = " ".join([word.text for word in words])
+        self.box = enclosing(words)
+        self._is_label: bool | None = None
+
+    @property
+    def is_label(self) -> bool:
+        """A text can name something that has a word, and is not mostly digits but for a field's number."""
+        if self._is_label is None:
+            self._is_label = bool(_LETTERS.search(self.text)) and not _is_number(self.text)
+        return self._is_label
 
 
-def _is_label(text: str) -> bool:
-    """Whether a text can name something: it has a word, and is not mostly digits but for a field's number."""
+def _is_number(text: str) -> bool:
     count = len(_DIGIT.findall(text))
-    return bool(_LETTERS.search(text)) and (count <= 2 or 2 * count < len(text.replace(" ", "")))
+    return count > 2 and 2 * count >= len(text.replace(" ", ""))
 
 
-class Line(msgspec.Struct, frozen=True):
-    """A line of words; `starts[i]` is where word i begins in `text`, words being joined by single spaces."""
+class Line:
+    """A line of words, joined by single spaces to `text`."""
 
-    words: tuple[Word, ...]
-    text: str
-    starts: tuple[int, ...]
+    __slots__ = ("_starts", "text", "words")
+
+    def __init__(self, words: tuple[Word, ...]) -> None:
+        self.words = words
+        self.text = " ".join([word.text for word in words])
+        self._starts: list[int] = []
+
+    @property
+    def starts(self) -> list[int]:
+        """Where in `text` each word begins."""
+        if not self._starts:
+            ends = accumulate(len(word.text) + 1 for word in self.words)
+            self._starts = [0, *ends][:-1]
+        return self._starts
 
     def words_at(self, start: int, end: int) -> tuple[Word, ...]:
         """The words that text[start:end] touches."""
-        return tuple(
-            word
-            for word, at in zip(self.words, self.starts, strict=True)
-            if at < end and at + len(word.text) > start
-        )
+        first = max(0, bisect_right(self.starts, start) - 1)
+        if self.starts[first] + len(self.words[first].text) <= start:
+            first += 1
+        return self.words[first : bisect_left(self.starts, end)]
 
     def cuts(self) -> Iterator[tuple[int, int]]:
         """(start, end) in `text` of each segment."""
-        heights = sorted(word.box[3] - word.box[1] for word in self.words)
-        gap, first = GAP * max(1, heights[len(heights) * 4 // 5]), 0
-        for number, word in enumerate(self.words):
-            following = self.words[number + 1] if number + 1 < len(self.words) else None
-            if following is None or following.box[0] - word.box[2] > gap:
-                yield self.starts[first], self.starts[number] + len(word.text)
-                first = number + 1
+        for first, beyond in self._cells():
+            yield self.starts[first], self.starts[beyond - 1] + len(self.words[beyond - 1].text)
+
+    def segments(self) -> list[Segment]:
+        return [Segment(self.words[first:beyond]) for first, beyond in self._cells()]
+
+    def _cells(self) -> list[tuple[int, int]]:
+        """(first, beyond) of the words of each segment."""
+        boxes = [word.box for word in self.words]
+        if len(boxes) == 1:
+            return [(0, 1)]
+        heights = sorted([box[3] - box[1] for box in boxes])
+        gap = GAP * max(1, heights[len(heights) * 4 // 5])
+        parted = [
+            number
+            for number, (one, following) in enumerate(pairwise(boxes), 1)
+            if following[0] - one[2] > gap
+        ]
+        return list(zip([0, *parted], [*parted, len(boxes)], strict=True))
 
 
-class Around(msgspec.Struct, frozen=True):
-    """Texts around a value, the likeliest to name it first. before: up to the value, from the start of its
-    segment; after: behind it.
-    """
+class Around:
+    """Texts around a value, each looked for when it is asked for: its label is often the first of them."""
 
-    before: str
-    beside: str
-    above: str
-    column: str
-    after: str
-    below: str
+    def __init__(self, page: "Page", line: Line, start: int, end: int) -> None:
+        self._page, self._line, self._start, self._end = page, line, start, end
+
+    @cached_property
+    def _box(self) -> Box:
+        return enclosing(self._line.words_at(self._start, self._end))
+
+    @cached_property
+    def _cell(self) -> tuple[int, int]:
+        cells = ((low, high) for low, high in self._line.cuts() if low <= self._start < high)
+        return next(cells, (0, len(self._line.text)))
+
+    @cached_property
+    def before(self) -> str:
+        """Up to the value, from the start of its segment."""
+        return self._line.text[self._cell[0] : self._start]
+
+    @cached_property
+    def after(self) -> str:
+        """Behind it, up to the end of its segment."""
+        return self._line.text[self._end : max(self._cell[1], self._end)]
+
+    @cached_property
+    def beside(self) -> str:
+        return self._page.beside(self._box)
+
+    @cached_property
+    def above(self) -> str:
+        return self._page.above(self._box)
+
+    @cached_property
+    def column(self) -> str:
+        return self._page.column(self._box)
+
+    @cached_property
+    def below(self) -> str:
+        return self._page.below(self._box)
 
 
 class Page:
@@ -85,49 +144,45 @@ class Page:
 
     def __init__(self, words: Iterable[Word]) -> None:
         self._around: dict[tuple[int, int, int], Around] = {}
+        self._heads: dict[Box, str] = {}
         by_line: dict[int, list[Word]] = {}
+        number, group = None, []
         for word in words:
-            by_line.setdefault(word.line, []).append(word)
-        self.lines = tuple(
-            _line(tuple(sorted(group, key=lambda word: word.box[0]))) for group in by_line.values()
-        )
+            if word.line != number:
+                number = word.line
+                group = by_line.setdefault(number, [])
+            group.append(word)
+        self.lines = tuple([Line(tuple(sorted(group, key=_left))) for group in by_line.values()])
 
     @cached_property
-    def segments(self) -> tuple[Segment, ...]:
-        return tuple(
-            Segment(
-                line.text[start:end], enclosing(line.words_at(start, end)), _is_label(line.text[start:end])
-            )
-            for line in self.lines
-            for start, end in line.cuts()
-        )
+    def text(self) -> str:
+        """All lines, in the order in which they were read."""
+        return "\n".join([line.text for line in self.lines])
+
+    @cached_property
+    def _by_bottom(self) -> "_Sorted":
+        return _Sorted([segment for line in self.lines for segment in line.segments()], 3)
+
+    @cached_property
+    def _by_top(self) -> "_Sorted":
+        return _Sorted(self._by_bottom.segments, 1)
+
+    @cached_property
+    def _highest(self) -> int:
+        return max((one.box[3] - one.box[1] for one in self._by_bottom.segments), default=0)
 
     def around(self, line: Line, start: int, end: int) -> Around:
         """What stands around text[start:end] of a line."""
         key = id(line), start, end
         if key not in self._around:
-            self._around[key] = self._look_around(line, start, end)
+            self._around[key] = Around(self, line, start, end)
         return self._around[key]
 
-    def _look_around(self, line: Line, start: int, end: int) -> Around:
-        box = enclosing(line.words_at(start, end))
-        low, high = next(
-            ((low, high) for low, high in line.cuts() if low <= start < high), (0, len(line.text))
-        )
-        return Around(
-            before=line.text[low:start],
-            beside=self._beside(box),
-            above=self._above(box),
-            column=self._column(box),
-            after=line.text[end : max(high, end)],
-            below=self._below(box),
-        )
-
-    def _beside(self, box: Box) -> str:
+    def beside(self, box: Box) -> str:
         """What can be a label to the left, up to what cannot: a value, or an edge that is far away."""
         left = [
             one
-            for one in self.segments
+            for one in self._by_bottom.between(box[1], box[3] + self._highest)
             if one.box[2] <= box[0] + (box[3] - box[1]) // 2 and _overlap(one.box, box, 1) > 0.5
         ]
         texts: list[str] = []
@@ -138,72 +193,81 @@ class Page:
             box = one.box
         return " ".join(reversed(texts))
 
-    def _above(self, box: Box) -> str:
+    def above(self, box: Box) -> str:
         """Labels close above, over the value: the nearest line of them."""
-        height = box[3] - box[1]
-        near = [
-            one
-            for one in self._over(box)
-            if one.is_label and box[1] - one.box[3] < LABEL_LINES_ABOVE * height
-        ]
-        nearest = max(near, key=lambda one: one.box[3], default=None)
-        if nearest is None:
+        near = [one for one in self._over(box, LABEL_LINES_ABOVE) if one.is_label]
+        if not near:
             return ""
+        nearest = max(near, key=_bottom)
         same = [one for one in near if _overlap(one.box, nearest.box, 1) > 0.5]
-        return " ".join(one.text for one in sorted(same, key=lambda one: one.box[0]))
+        return " ".join(one.text for one in sorted(same, key=_left))
 
-    def _column(self, box: Box) -> str:
-        """The head of the value's column: the first label above cells of values."""
-        cell = box
-        for _ in range(LONGEST_COLUMN):
-            height = cell[3] - cell[1]
-            over = [one for one in self._over(cell) if cell[1] - one.box[3] < COLUMN_LINES * height]
-            nearest = max(over, key=lambda one: one.box[3], default=None)
-            if nearest is None:
-                return ""
-            if nearest.is_label:
-                return nearest.text
-            cell = nearest.box
-        return ""
+    def column(self, box: Box) -> str:
+        """The head of a value's column: the first label above cells of values."""
+        cells = []
+        while box not in self._heads:
+            cells.append(box)
+            over = self._over(box, COLUMN_LINES)
+            nearest = max(over, key=_bottom, default=None)
+            if nearest is None or nearest.is_label or nearest.box[1] >= box[1]:
+                self._heads[box] = nearest.text if nearest and nearest.is_label else ""
+            else:
+                box = nearest.box
+        for cell in cells:
+            self._heads[cell] = self._heads[box]
+        return self._heads[box]
 
-    def _below(self, box: Box) -> str:
+    def below(self, box: Box) -> str:
+        """The nearest label close below."""
         height = box[3] - box[1]
-        near = [
+        low, high = box[3] - height * 0.3, box[3] + LABEL_LINES_BELOW * height
+        near = (
             one
-            for one in self.segments
-            if one.is_label
-            and one.box[1] >= box[3] - height * 0.3
-            and one.box[1] - box[3] < LABEL_LINES_BELOW * height
-            and one.box[0] < box[2]
-            and one.box[2] > box[0]
-        ]
+            for one in self._by_top.between(low, high)
+            if one.is_label and one.box[1] < high and one.box[0] < box[2] and one.box[2] > box[0]
+        )
         nearest = min(near, key=lambda one: one.box[1], default=None)
         return nearest.text if nearest else ""
 
-    def _over(self, box: Box) -> list[Segment]:
-        """Segments above that stand over a box."""
+    def _over(self, box: Box, lines: float) -> list[Segment]:
+        """Segments that stand over a box, and no more than so many of its heights above it."""
         height = box[3] - box[1]
+        low, high = box[1] - lines * height, box[1] + height * 0.3
+        left, right = box[0] - 2 * height, box[2]
         return [
             one
-            for one in self.segments
-            if one.box[3] <= box[1] + height * 0.3
-            and one.box[0] < box[2]
-            and one.box[2] > box[0] - 2 * height
+            for one in self._by_bottom.between(low, high)
+            if one.box[3] > low and one.box[0] < right and one.box[2] > left
         ]
 
 
-def enclosing(words: Iterable[Word]) -> Box:
+class _Sorted:
+    """Segments by one edge of their boxes."""
+
+    def __init__(self, segments: Iterable[Segment], edge: int) -> None:
+        self.segments = sorted(segments, key=lambda one: one.box[edge])
+        self._edges = [one.box[edge] for one in self.segments]
+
+    def between(self, low: float, high: float) -> list[Segment]:
+        """Those whose edge is not less than `low` and not more than `high`."""
+        return self.segments[bisect_left(self._edges, low) : bisect_right(self._edges, high)]
+
+
+def enclosing(words: Sequence[Word]) -> Box:
     """The box around all words."""
-    lefts, tops, rights, bottoms = zip(*(word.box for word in words), strict=True)
+    boxes = [word.box for word in words]
+    if len(boxes) == 1:
+        return boxes[0]
+    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
     return min(lefts), min(tops), max(rights), max(bottoms)
 
 
-def _line(words: tuple[Word, ...]) -> Line:
-    starts, at = [], 0
-    for word in words:
-        starts.append(at)
-        at += len(word.text) + 1
-    return Line(words, " ".join(word.text for word in words), tuple(starts))
+def _left(one: Word | Segment) -> int:
+    return one.box[0]
+
+
+def _bottom(one: Segment) -> int:
+    return one.box[3]
 
 
 def _overlap(a: Box, b: Box, axis: int) -> float:

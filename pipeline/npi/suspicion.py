@@ -8,8 +8,7 @@ page; an empty place is none.
 import re
 from collections.abc import Iterator
 
-from pipeline.npi.detection import LEAST_READ, LEAST_READ_UNNAMED, claims, read_percent
-from pipeline.npi.detectors import Detector
+from pipeline.npi.detection import LEAST_READ, LEAST_READ_UNNAMED, Claim, claims, findings, read_percent
 from pipeline.npi.fields import GAP, Line, Page, enclosing
 from pipeline.npi.tables import BUILT_IN, Table
 from pipeline.page_text import Box, Finding, PageText, Word
@@ -51,20 +50,18 @@ _LETTERS = re.compile(r"[A-Za-z]{2}")
 _BLANK = re.compile(r"[\W_]*")
 
 
-def suspicion(text: PageText, findings: tuple[Finding, ...], table: Table = BUILT_IN) -> str:
-    """Why more may be on the page than was found; "" when nothing speaks for it."""
-    if text.doubt:
-        return text.doubt
+def examine(page_number: int, text: PageText, table: Table = BUILT_IN) -> tuple[tuple[Finding, ...], str]:
+    """What is found on a page, and why more may be on it than that; "" when nothing speaks for it."""
     page = Page(text.words)
-    for reason in (_unsure(page, table), _unread(text), _filled_in(page, text, findings, table)):
-        if reason:
-            return reason
-    return ""
+    claimed = claims(page, table)
+    found = findings(page_number, page, claimed)
+    reason = text.doubt or _unsure(page, claimed) or _unread(text) or _filled_in(page, text, found, table)
+    return found, reason
 
 
-def _unsure(page: Page, table: Table) -> str:
+def _unsure(page: Page, claimed: list[Claim]) -> str:
     """Values that were read with next to no confidence."""
-    for claim in claims(page, table):
+    for claim in claimed:
         percent = read_percent(page, claim)
         if percent < (LEAST_READ if claim.is_named else LEAST_READ_UNNAMED):
             return f"what may be a value of {claim.type} was read with {percent:.0f} % confidence"
@@ -84,33 +81,43 @@ def _unread(text: PageText) -> str:
     return ""
 
 
-def _filled_in(page: Page, text: PageText, findings: tuple[Finding, ...], table: Table) -> str:
+def _filled_in(page: Page, text: PageText, found: tuple[Finding, ...], table: Table) -> str:
     """A label of NPI with ink in its place, and no value."""
+    if not any(_asks(table, number) for number in table.labelled(page.text)):
+        return ""
     for line in page.lines:
-        for detector, start, end in _labels(line, table):
+        for kind, start, end in _labels(line, table):
             label = enclosing(line.words_at(start, end))
-            if any(_belongs(finding.box, label) for finding in findings):
+            if any(_belongs(finding.box, label) for finding in found):
                 continue
             field = _field(page, text, label)
             if _has_ink(text, field) or _has_scrawl(page, field, label) or _heads_scrawl(page, label):
-                return f"the place of {detector.type} is filled in, but no value could be read there"
+                return f"the place of {kind} is filled in, but no value could be read there"
     return ""
 
 
-def _labels(line: Line, table: Table) -> Iterator[tuple[Detector, int, int]]:
-    """Labels of a line, one for a place: a label in the middle of a sentence asks for nothing."""
+def _asks(table: Table, number: int) -> bool:
+    """Whether a detector's label, if a form has it, asks for a value of its own."""
+    return number < len(table.detectors) and table.detectors[number].type in FORM_TYPES
+
+
+def _labels(line: Line, table: Table) -> Iterator[tuple[str, int, int]]:
+    """(type, start, end) of a line's labels, one for a place: a label in the middle of a sentence asks for
+    nothing.
+    """
     taken = 0
     for start, end in line.cuts():
         cell = line.text[start:end]
         if len(cell) > LONGEST_LABEL_CELL:
             continue
-        if _confidence(line, start, end) < LABEL_READ:
+        numbers = sorted(number for number in table.labelled(cell) if _asks(table, number))
+        if not numbers or _confidence(line, start, end) < LABEL_READ:
             continue
-        for detector in table.detectors:
-            match = detector.label.search(cell) if detector.type in FORM_TYPES else None
+        for number in numbers:
+            match = table.detectors[number].label.search(cell)
             if match and match.end() > match.start() and _is_open(cell[match.end() :]) and end > taken:
                 taken = end
-                yield detector, start + match.start(), end
+                yield table.detectors[number].type, start + match.start(), end
                 break
 
 

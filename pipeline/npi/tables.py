@@ -6,7 +6,7 @@ added, with its form and label as regular expressions, and the strength that it 
 
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,12 @@ import msgspec
 from stdnum import luhn
 
 from pipeline.npi.detectors import DETECTORS, ELSE, OPTIONAL, Detector
+from pipeline.npi.expressions import NEVER, Expression, OwnWord, Together, linear
 
 ROOT = Path(__file__).parents[2]
 """What a relative path begins at: the folder that pipeline/ lies in, here and in a Lambda package."""
 NOWHERE = (-1, -1)
+NEVER_MATCHES = re.compile(NEVER)
 MOST_LABELS = 4096
 """Texts whose labels are remembered: forms repeat them."""
 CHECKS = {"any": lambda value: True, "luhn": lambda value: bool(luhn.is_valid(re.sub(r"\D", "", value)))}
@@ -44,28 +46,52 @@ class OwnType(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Table:
-    """Detectors, those of them that need no digits, and the labels that they know."""
+    """Detectors, and which of them can have anything on a page."""
 
     def __init__(self, detectors: Sequence[Detector]) -> None:
         self.detectors = tuple(detectors)
-        self.wordy = tuple(detector for detector in detectors if not detector.digits)
-        self._labels: dict[str, tuple[tuple[str, Span], ...]] = {}
+        self._forms = Together([detector.form for detector in detectors])
+        self._labels = Together([*(detector.label for detector in detectors), ELSE])
+        self._unlabelled = frozenset(
+            number for number, detector in enumerate(detectors) if detector.alone > 0
+        )
+        self._spans: dict[str, dict[int, Span]] = {}
 
-    def labels_in(self, text: str) -> tuple[tuple[str, Span], ...]:
-        """The last label of each type in a text, and of what is none ("")."""
-        if text not in self._labels:
-            if len(self._labels) >= MOST_LABELS:
-                self._labels.clear()
-            spans = [(other.type, last(other.label, text)) for other in self.detectors]
-            spans.append(("", last(ELSE, text)))
-            self._labels[text] = tuple(one for one in spans if one[1] != NOWHERE)
-        return self._labels[text]
+    def at_work(self, text: str) -> list[int]:
+        """Places of the detectors whose values may be on a page with this text: their form is, and their
+        label where they need one.
+        """
+        labelled = self._labels.may_match(text)
+        if not labelled and not self._unlabelled:
+            return []
+        return sorted(self._forms.may_match(text) & (labelled | self._unlabelled))
+
+    def labelled(self, text: str) -> frozenset[int]:
+        """Places of the detectors whose label may be in a text."""
+        return self._labels.may_match(text)
+
+    def is_alike(self, detector: Detector, other: int) -> bool:
+        """Whether the label of a detector at a place names what another one finds, too."""
+        kind = self.detectors[other].type if other < len(self.detectors) else ""
+        return kind == detector.type or kind in detector.alike
+
+    def labels_in(self, text: str) -> dict[int, Span]:
+        """The last label in a text of each detector, by its place; and of what is none (at the place behind
+        them).
+        """
+        if text not in self._spans:
+            if len(self._spans) >= MOST_LABELS:
+                self._spans.clear()
+            patterns = (*(detector.label for detector in self.detectors), ELSE)
+            spans = {number: last(patterns[number], text) for number in self._labels.may_match(text)}
+            self._spans[text] = {number: span for number, span in spans.items() if span != NOWHERE}
+        return self._spans[text]
 
 
 BUILT_IN = Table(DETECTORS)
 
 
-def last(pattern: re.Pattern[str], text: str) -> Span:
+def last(pattern: Expression, text: str) -> Span:
     """(start, end) of the last match. The label nearest to the value is the last."""
     found = NOWHERE
     for match in pattern.finditer(text):
@@ -115,8 +141,8 @@ def _with(detectors: list[Detector], name: str, own: OwnType, file: Path) -> lis
         raise ValueError(f"{file}: [{name}] check is one of {', '.join(CHECKS)}, not {own.check}")
     if own.named > 0 and not own.label and not own.alone:
         raise ValueError(f"{file}: [{name}] is found by nothing: give a label, or a strength alone")
-    form = _expression(file, name, "form", rf"(?<!\w)(?:{own.form})(?!\w)", re.NOFLAG)
-    label = _expression(file, name, "label", own.label or r"(?!)", re.IGNORECASE)
+    form = _expression(file, name, "form", OwnWord, own.form)
+    label = _expression(file, name, "label", linear, f"(?i){own.label}") if own.label else NEVER_MATCHES
     added = Detector(
         type=name,
         form=form,
@@ -130,8 +156,8 @@ def _with(detectors: list[Detector], name: str, own: OwnType, file: Path) -> lis
     return [*detectors, added]
 
 
-def _expression(file: Path, name: str, what: str, text: str, flags: re.RegexFlag) -> re.Pattern[str]:
+def _expression(file: Path, name: str, what: str, make: Callable[[str], Expression], text: str) -> Expression:
     try:
-        return re.compile(text, flags)
-    except re.error as error:
+        return make(text)
+    except ValueError as error:
         raise ValueError(f"{file}: [{name}] {what} is no regular expression: {error}") from error

@@ -7,7 +7,6 @@ from collections import Counter
 from pipeline import npi
 from tests import builders
 
-LINES = builders.PROJECT / "fixtures" / "lines.txt"
 FIRST_TYPES = frozenset(
     {"SSN", "ITIN", "CARD_NUMBER", "BANK_ACCOUNT", "ROUTING_NUMBER", "DATE_OF_BIRTH", "DRIVERS_LICENCE", "PASSPORT",
      "NATIONAL_PROVIDER_IDENTIFIER"}
@@ -16,12 +15,8 @@ FIRST_TYPES = frozenset(
 
 def test_phrasings_of_npi_are_found_and_clean_lines_are_silent() -> None:
     count: Counter[str] = Counter()
-    for row in LINES.read_text().splitlines():
-        if not row or row.startswith("#"):
-            continue
-        wanted, text = row.split(" | ", 1)
+    for expected, text in builders.labelled_lines():
         types = {finding.type for finding in npi.detect(1, builders.page_text(*builders.aligned(text)))}
-        expected = set() if wanted == "-" else set(wanted.split(","))
         kind = "clean" if not expected else "first" if expected & FIRST_TYPES else "added"
         count[kind] += 1
         count[f"{kind} right"] += expected <= types if expected else not types

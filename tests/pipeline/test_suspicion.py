@@ -37,8 +37,7 @@ def form(*, ink: bool, boxes: bool = False, label: str = "Social security number
 
 def verdict(sheet: Image.Image) -> tuple[tuple, str]:
     text = ocr.read_page(builders.first_page(builders.tiff(sheet, compression="tiff_lzw")), OPTIONS)
-    findings = npi.detect(1, text)
-    return findings, npi.suspicion(text, findings)
+    return npi.examine(1, text)
 
 
 @pytest.mark.parametrize("boxes", [False, True])
@@ -61,14 +60,13 @@ def test_much_ink_without_words_is_suspect() -> None:
 
 def test_a_value_that_was_read_with_next_to_no_confidence_is_suspect_and_not_found() -> None:
     text = builders.page_text("SSN: 536-22-8145", confidence=12.0)
-    assert npi.detect(1, text) == ()
-    assert npi.suspicion(text, ()) == "what may be a value of SSN was read with 12 % confidence"
+    assert npi.examine(1, text) == ((), "what may be a value of SSN was read with 12 % confidence")
 
 
 def test_doubtful_pixels_make_a_page_suspect() -> None:
     text = msgspec.structs.replace(builders.page_text("Dear reader"), doubt="the image data is damaged")
-    assert npi.suspicion(text, ()) == "the image data is damaged"
-    assert npi.suspicion(PageText(100, 100), ()) == ""
+    assert npi.examine(1, text)[1] == "the image data is damaged"
+    assert npi.examine(1, PageText(100, 100))[1] == ""
 
 
 def test_every_value_of_the_public_reports_is_found_or_its_page_suspect(shared_corpora) -> None:
@@ -80,8 +78,7 @@ def test_every_value_of_the_public_reports_is_found_or_its_page_suspect(shared_c
         data = path.read_bytes()
         chain = tiff.read_chain(lambda offset, size, data=data: data[offset : offset + size], len(data))
         text = ocr.read_page(PageFile(chain.layout, chain.offsets[0], len(data), ((0, data),)), OPTIONS)
-        findings = npi.detect(1, text)
-        if not findings and not npi.suspicion(text, findings):
+        if npi.examine(1, text) == ((), ""):
             missed.append(path.name)
     assert missed == []
 
@@ -91,17 +88,17 @@ def test_a_page_of_few_words_that_were_hardly_read_is_suspect() -> None:
     printed = page_text("DRIVER LICENSE", "460 MAIN STREET")
     scrawl = page_text("Pe NU SL", "he MOSM AVES", confidence=20, line_height=200)
     text = PageText(1700, 2200, printed.words + scrawl.words)
-    assert npi.suspicion(text, ()) == "few of its words were surely read (5), others hardly (6)"
-    assert npi.suspicion(printed, ()) == ""
+    assert npi.examine(1, text)[1] == "few of its words were surely read (5), others hardly (6)"
+    assert npi.examine(1, printed)[1] == ""
 
 
 def test_digits_that_were_read_in_boxes_under_a_label_but_are_no_number_are_suspect() -> None:
-    assert "SSN is filled in" in npi.suspicion(page_text("Social security number", "9 3 622 8 14"), ())
+    assert "SSN is filled in" in npi.examine(1, page_text("Social security number", "9 3 622 8 14"))[1]
 
 
 def test_a_printed_label_that_was_hardly_read_is_no_handwriting() -> None:
     label = page_text("PAYER'S TIN   RECIPIENT'S TIN").words
     hardly = tuple(Word(w.text, w.box, 16.0 if w.text == "RECIPIENT'S" else 96.0, w.line) for w in label)
-    assert npi.suspicion(PageText(1700, 2200, hardly), ()) == ""
+    assert npi.examine(1, PageText(1700, 2200, hardly))[1] == ""
     alone = tuple(word for number, word in enumerate(hardly) if number != 3)
-    assert npi.suspicion(PageText(1700, 2200, alone), ())
+    assert npi.examine(1, PageText(1700, 2200, alone))[1]

@@ -61,6 +61,8 @@ def test_a_type_that_is_switched_off_is_not_looked_for(tmp_path: Path) -> None:
     [
         ("[X]\non = true\n", "new type and needs a form"),
         ("[X]\nform = '('\nlabel = 'x'\n", "form is no regular expression"),
+        ("[X]\nform = 'x(?=y)'\nlabel = 'x'\n", "form is no .*: invalid perl operator: .* no lookaround"),
+        ("[X]\nform = 'x'\nlabel = '('\n", r"label is no regular expression: missing \)"),
         ("[X]\nform = 'x'\n", "found by nothing"),
         ("[X]\nform = 'x'\nlabel = 'x'\ncheck = 'mod97'\n", "check is one of any, luhn"),
         ("[SSN]\nstrength = 1\n", r"\[SSN\] is wrong: Object contains unknown field `strength`"),
