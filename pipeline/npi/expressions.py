@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-import re2  # type: ignore[import-untyped]
+import re2
 
 MEMORY_BYTES = 64 << 20
 """Of a set's automaton, at most; it is built as far as texts need it."""

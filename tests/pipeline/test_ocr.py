@@ -10,7 +10,7 @@ import pytesseract
 import pytest
 from PIL import Image
 
-from pipeline import ocr, page_image
+from pipeline import engines, ocr, page_image
 from pipeline.failures import PageUnreadable
 from pipeline.ocr_options import OcrOptions
 from tests import builders
@@ -75,7 +75,7 @@ def test_a_page_on_its_head_is_turned() -> None:
 
 
 def test_a_blank_page_needs_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ocr, "Tesseract", None)
+    monkeypatch.setattr(engines, "engine", None)
     assert (
         ocr.read_page(builders.first_page(builders.tiff(Image.new("L", (1700, 2200), 250))), OPTIONS).words
         == ()
@@ -119,7 +119,7 @@ def test_an_engine_that_takes_too_long_is_stopped(engine: Callable[[str], str]) 
     with pytest.raises(PageUnreadable, match="longer than 1 s"):
         ocr.read_page(
             builders.first_page(builders.tiff(builders.page_image("x"))),
-            OcrOptions(tesseract=slow, page_timeout=1),
+            OcrOptions(engine="pytesseract", tesseract=slow, page_timeout=1),
         )
 
 
@@ -144,7 +144,7 @@ def test_the_turns_of_a_page_share_its_time(engine: Callable[[str], str]) -> Non
     began = time.perf_counter()
     text = ocr.read_page(
         builders.first_page(builders.tiff(builders.page_image("x"))),
-        OcrOptions(tesseract=slow, page_timeout=2),
+        OcrOptions(engine="pytesseract", tesseract=slow, page_timeout=2),
     )
     assert [word.text for word in text.words] == ["hardly"]
     assert time.perf_counter() - began < 10
@@ -154,7 +154,8 @@ def test_an_engine_that_is_none_is_named(engine: Callable[[str], str]) -> None:
     broken = engine("exit 0")
     with pytest.raises(RuntimeError, match=f"{broken} does not run as Tesseract"):
         ocr.read_page(
-            builders.first_page(builders.tiff(builders.page_image("x"))), OcrOptions(tesseract=broken)
+            builders.first_page(builders.tiff(builders.page_image("x"))),
+            OcrOptions(engine="pytesseract", tesseract=broken),
         )
 
 
@@ -162,5 +163,5 @@ def test_a_missing_engine_says_what_to_do() -> None:
     with pytest.raises(RuntimeError, match="OCR_TESSERACT"):
         ocr.read_page(
             builders.first_page(builders.tiff(builders.page_image("x"))),
-            OcrOptions(tesseract="/nowhere/tesseract"),
+            OcrOptions(engine="pytesseract", tesseract="/nowhere/tesseract"),
         )

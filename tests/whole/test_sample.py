@@ -9,7 +9,7 @@ from pathlib import Path
 import pikepdf
 import pytest
 
-from harness.recorder import Invocation, Log
+from harness.recorder import Invocation
 from harness.runs import run as runs
 from tests import builders
 
@@ -176,19 +176,20 @@ def pages_of(finished: runs.Run) -> dict[str, tuple]:
     }
 
 
-def test_without_an_engine_every_file_still_closes_with_a_reason_and_says_why_in_the_log(
+def test_without_an_engine_every_file_still_closes_with_a_reason_and_the_run_says_why(
     tmp_path: Path, sample: Path
 ) -> None:
     name = "file00000.tiff"
     (tmp_path / name).write_bytes((sample / name).read_bytes())
-    finished = builders.run(tmp_path, parameters={"OcrTesseract": "/no/tesseract", "MaxReceives": "2"})
-    (violation,) = finished.summary["invariants"][
-        "violations"
-    ]  # nothing struck, so it is the system itself that is wrong
-    assert violation["invariant"] == "nothing is given up without a cause"
+    finished = builders.run(
+        tmp_path, parameters={"OcrEngine": "pytesseract", "OcrTesseract": "/no/tesseract", "MaxReceives": "2"}
+    )
+    assert "nothing is given up without a cause" in {
+        violation["invariant"] for violation in finished.summary["invariants"]["violations"]
+    }  # nothing struck, so it is the system itself that is wrong
     assert finished.results[name]["status"] == "FAILED"
     assert "every attempt failed" in finished.results[name]["reason"]
     assert finished.summary["queues"]["BatchQueue"]["redriven"] == 1
     assert finished.emulation.leftovers["BatchParkedQueue"].messages == 1
-    logs = [event.text for event in finished.emulation.recorder.events if isinstance(event, Log)]
-    assert any("OCR_TESSERACT" in text for text in logs)
+    (note,) = [note for note in finished.summary["notes"] if "could not be initialised" in note]
+    assert "no Tesseract found for OCR_TESSERACT='/no/tesseract'" in note

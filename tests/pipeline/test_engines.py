@@ -1,0 +1,101 @@
+"""The engines: the same words from Tesseract's library and its command, and a page that hangs or crashes one
+costs itself alone.
+"""
+
+import os
+import signal
+import time
+
+import pytest
+
+from pipeline import engines, ocr
+from pipeline.failures import PageUnreadable
+from pipeline.ocr_options import OcrOptions
+from tests import builders
+
+LIBRARY, COMMAND = OcrOptions(), OcrOptions(engine="pytesseract")
+
+
+@pytest.fixture(scope="module")
+def page():
+    return builders.first_page(builders.tiff(builders.page_image("Account 4417 1234")))
+
+
+@pytest.fixture(scope="module")
+def image():
+    return builders.page_image("Account 4417 1234\n\nand 2 more lines\nof text")
+
+
+@pytest.mark.parametrize("single_line", [False, True])
+def test_the_library_and_the_command_read_the_same(image, single_line: bool) -> None:
+    library, command = (
+        engines.engine(options).words(image, 200, 60, single_line) for options in (LIBRARY, COMMAND)
+    )
+    assert library == command
+    assert library
+
+
+def hang(*_: object) -> str:
+    time.sleep(60)
+    return ""
+
+
+def crash(*_: object) -> str:
+    os.kill(os.getpid(), signal.SIGSEGV)
+    return ""
+
+
+def fail(*_: object) -> str:
+    raise ValueError("Tesseract could not recognise it\nand more")
+
+
+@pytest.mark.parametrize(
+    ("does", "told"),
+    [
+        (hang, "OCR took longer than 1 s"),
+        (crash, r"OCR failed: the engine crashed \(SIGSEGV\)"),
+        (fail, "OCR failed: Tesseract could not recognise it$"),
+    ],
+)
+def test_a_page_that_hangs_or_crashes_the_engine_costs_itself_alone(
+    page, monkeypatch: pytest.MonkeyPatch, does, told: str
+) -> None:
+    options = OcrOptions(page_timeout=1)
+    with monkeypatch.context() as patched:
+        patched.setattr(engines, "_recognise", does)
+        with pytest.raises(PageUnreadable, match=told):
+            ocr.read_page(page, options)
+    with pytest.raises(ChildProcessError):  # nobody is left behind
+        os.waitpid(-1, os.WNOHANG)
+    assert "Account" in [word.text for word in ocr.read_page(page, LIBRARY).words]
+
+
+def test_a_child_ends_with_its_time_though_its_parent_is_gone() -> None:
+    reading, writing = os.pipe()
+    parent = os.fork()
+    if not parent:  # which is killed while its own child, the engine's, hangs
+        os.close(reading)
+        engines._apart(lambda: os.kill(os.getppid(), signal.SIGKILL) or hang(), 0.5)
+    os.close(writing)
+    os.waitpid(parent, 0)
+    began = time.perf_counter()
+    assert os.read(reading, 1) == b""  # until the last that holds the pipe has ended
+    assert time.perf_counter() - began < 30
+    os.close(reading)
+
+
+def test_a_page_leaves_nothing_behind_for_the_next(image) -> None:
+    engine = engines.engine(LIBRARY)
+    first = engine.words(image, 200, 60)
+    engine.words(image.resize((300, 80)), 70, 60, single_line=True)
+    assert engine.words(image, 200, 60) == first
+
+
+def test_a_command_for_the_library_is_told() -> None:
+    with pytest.raises(RuntimeError, match=r"OCR_TESSERACT='system' is a command: OCR_ENGINE=pytesseract"):
+        engines.engine(OcrOptions(tesseract="system"))
+
+
+def test_a_language_without_a_model_is_told() -> None:
+    with pytest.raises(RuntimeError, match="no Tesseract model for OCR_LANGUAGE='tlh'"):
+        engines.engine(OcrOptions(language="tlh"))
