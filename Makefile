@@ -47,10 +47,14 @@ $(READY): requirements.lock pyproject.toml
 # `sam build` calls these for each function (template.yaml: BuildMethod makefile): the package and its own requirements, as Lambda's
 # Python 3.13 on x86_64 needs them, whatever this machine is.
 WHEELS := --only-binary=:all: --python-version 3.13 --platform manylinux2014_x86_64 --platform manylinux_2_28_x86_64
+# What Lambda never runs, since a package may have 250 MB: numpy's own tests, and codecs that are in no TIFF.
+NEVER_RUN := $$(find numpy -type d -name tests) $(foreach codec,avif sz3 pcodec blosc blosc2 ultrahdr sperr zfp meshopt,imagecodecs/_$(codec).*) \
+	$(foreach library,aom avif SZ3c cpcodec blosc2 uhdr SPERR zfp meshoptimizer,imagecodecs.libs/lib$(library)-*)
 build-%:
 	mkdir -p "$(ARTIFACTS_DIR)"
 	cp -r pipeline "$(ARTIFACTS_DIR)/"
 	$(PYTHON) -m pip install --quiet --target "$(ARTIFACTS_DIR)" $(WHEELS) -r pipeline/requirements.txt
+	cd "$(ARTIFACTS_DIR)" && rm -rf bin $(NEVER_RUN)
 
 clean:
 	rm -rf .venv .harness runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks
