@@ -146,13 +146,17 @@ class HandBack(msgspec.Struct, frozen=True, kw_only=True):
 class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
     """What `harness accuracy` measures when it is given nothing: the sample, inputs that makers
     ("module:function") make, so many of each, and files of labelled lines. lines: "module:function" of
-    (texts) -> [[{type, masked}, ...], ...], what is found in text.
+    (texts) -> [[{type, masked}, ...], ...], what is found in text. against: other finders by name, such
+    functions too; words: "module:function" of (an input's bytes) -> [text of each of its units, ...], what
+    they are given of an input.
     """
 
     sample: bool = True
     made: dict[str, int] = {}
     texts: tuple[str, ...] = ()
     lines: str = ""
+    against: dict[str, str] = {}
+    words: str = ""
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):

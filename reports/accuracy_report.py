@@ -15,7 +15,7 @@ MARKED = "#0072b2"
 def contents(directory: Path, summary: Mapping[str, Any]) -> dict[str, Any]:
     """What the page shows beside summary.json."""
     rows = {name: row["recall"] for name, row in summary["types"].items() if row["recall"]["whole"]}
-    return {"recall_by_type": _recall(rows)}
+    return {"recall_by_type": _recall(rows), "against": summary.get("against", {})}
 
 
 def _recall(rows: Mapping[str, Mapping[str, Any]]) -> str:

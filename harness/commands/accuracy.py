@@ -20,6 +20,10 @@ def accuracy(
         Path | None, typer.Option(help="What stands on the inputs; else truth.json beside them.")
     ] = None,
     parameter: choices.Parameter = None,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(help="Another finder on the same words, by the name that the project gives it."),
+    ] = None,
     out: choices.Out = Path("runs/accuracy"),
 ) -> None:
     """Measures recall and precision of what the system finds, by kind of input and type."""
@@ -36,18 +40,28 @@ def accuracy(
     parameters = choices.parameters(config, {}, parameter or [])
     options = choices.options(config, None, parameters, seed=0)
     out_folder.check(out, kind.name)
-    screen, units, sets = Screen(), [], {}
+    others = {name: examination.other(config, name) for name in against or []}
+    screen, sets = Screen(), {}
+    units: dict[str, list[measures.Unit]] = {name: [] for name in ("", *others)}
     for path in paths or examination.sets(config):
-        found = examination.examine(config, path, truth, options, screen.progress)
+        found = {"": examination.examine(config, path, truth, options, screen.progress)}
+        if others:
+            found |= examination.by_others(config, path, truth, options, others, screen.progress)
         name = path.name if path.name not in sets else str(path)
-        sets[name] = msgspec.to_builtins(measures.verdicts(found))
-        units += found
+        sets[name] = {finder: measures.verdicts(those) for finder, those in found.items()}
+        for finder, those in found.items():
+            units[finder] += those
     summary = {
         "kind": kind.name,
-        "words": msgspec.to_builtins(config.words),
-        "sets": sets,
-        **measures.measure(units),
+        "words": config.words,
+        "sets": {name: found[""] for name, found in sets.items()},
+        **measures.measure(units[""]),
     }
+    summary["against"] = {
+        name: {"sets": {path: found[name] for path, found in sets.items()}, **measures.measure(units[name])}
+        for name in others
+    }
+    summary = msgspec.to_builtins(summary)
     with out_folder.held(out, kind):
         (out / "summary.json").write_bytes(msgspec.json.format(msgspec.json.encode(summary), indent=1))
         write_report(out)

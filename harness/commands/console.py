@@ -130,6 +130,9 @@ class Screen:
         """Recall and precision of each set, of all, and of each type."""
         words = numbers["words"]
         self._out.print(_verdicts(numbers["sets"] | {"all": numbers["all"]}, words))
+        for name, other in numbers.get("against", {}).items():
+            self.say(f"{name}, on the same words:")
+            self._out.print(_verdicts(other["sets"] | {"all": other["all"]}, words))
         table = Table(box=None, header_style="bold", pad_edge=False)
         for title in ("type", "recall", "precision", "F1", "values found"):
             table.add_column(title, justify="left" if title == "type" else "right")

@@ -156,17 +156,26 @@ class Recorded:
 
     def call(self, spec: RecordedFunction, original: Callable[..., Any], args: Any, kwargs: Any) -> Outcome:
         key = self._key(spec, original, args, kwargs)
-        entry = self._ledger.call(key)
         limit = float(argument(spec.limit, original, args, kwargs)) if spec.limit else math.inf
-        if (
-            entry is None or entry.limit_seconds < limit
-        ):  # one that ran into its limit says nothing about a longer one
-            self.incomplete = True
-            if key not in self.pending:
-                self.pending[key] = Pending(key, original, args, kwargs, limit)
-                self._pending_bytes += _weight(args)
-            self.variables = self.variables or dict(os.environ)
-            return Outcome(spec.modelled.median_seconds, _stand_in(spec, original))
+        if (outcome := self._known(key, limit, original)) is not None:
+            return outcome
+        self.incomplete = True
+        if key not in self.pending:
+            self.pending[key] = Pending(key, original, args, kwargs, limit)
+            self._pending_bytes += _weight(args)
+        self.variables = self.variables or dict(os.environ)
+        return Outcome(spec.modelled.median_seconds, _stand_in(spec, original))
+
+    def replay(self, spec: RecordedFunction, original: Callable[..., Any], args: Any, kwargs: Any) -> Outcome:
+        """What the ledger holds of a call, else the call itself."""
+        limit = float(argument(spec.limit, original, args, kwargs)) if spec.limit else math.inf
+        known = self._known(self._key(spec, original, args, kwargs), limit, original)
+        return known or measure(original, args, kwargs)
+
+    def _known(self, key: bytes, limit: float, original: Callable[..., Any]) -> Outcome | None:
+        entry = self._ledger.call(key)
+        if entry is None or entry.limit_seconds < limit:
+            return None  # one that ran into its limit says nothing about a longer one
         if entry.error:
             return Outcome(entry.cpu_seconds, error=_revive(entry.error, entry.value))
         if original not in self._returns:
