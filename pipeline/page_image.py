@@ -2,11 +2,13 @@
 have pixels that are twice as high as wide.
 """
 
+from collections.abc import Collection
+
 import msgspec
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image
 
-from pipeline import page_pixels
+from pipeline import page_mending, page_pixels
 from pipeline.documents import PageFile
 
 READING_DPI = 300
@@ -18,11 +20,6 @@ ASSUMED_DPI = 200
 """For pages that do not say: the commonest of office scanners and fine fax."""
 SMALLEST_TEXT_PIXELS = 16
 """No line of text fits into an image lower or narrower than this."""
-FINE_DPI = 150
-SPECK_CONTRAST, SPECKLED, BANDS, BAND_ROWS = 128, 0.0095, 12, 8
-"""A page is speckled when more than this share of pixels differs so much from the middle of their
-neighbours.
-"""
 DARKEST_PAPER = 80
 BLANK_CONTRAST = 24
 """Grey levels between a page's darkest and lightest parts below which nothing can be written on it."""
@@ -37,13 +34,26 @@ class PageImage(msgspec.Struct, frozen=True):
     dpi: int
     upright_size: tuple[int, int]
     scale: tuple[float, float]
+    skew: float = 0.0
     doubt: str = ""
 
 
-def load(page: PageFile, max_pixels: int) -> PageImage:
-    """Raises `PageUnreadable`."""
+def load(page: PageFile, max_pixels: int, mending: Collection[str] = page_mending.STEPS) -> PageImage:
+    """`mending`: steps of `page_mending` that are taken where they are needed. Raises `PageUnreadable`."""
     pixels = page_pixels.decode(page, max_pixels)
-    return _for_reading(pixels.grey, _resolution(pixels.resolution), max_pixels, pixels.doubt)
+    across, down = _resolution(pixels.resolution)
+    grey = pixels.grey
+    if min(grey.size) < SMALLEST_TEXT_PIXELS:
+        return PageImage(grey, round(across), grey.size, (1.0, 1.0), doubt=pixels.doubt)
+    if "despeckle" in mending and min(across, down) >= page_mending.FINE_DPI:
+        grey = page_mending.despeckled(grey)
+    if "level" in mending:
+        grey = page_mending.levelled(grey)
+    grey, dpi, scale = _for_reading(grey, across, down, max_pixels)
+    skew = page_mending.skew(grey, dpi) if "deskew" in mending else 0.0
+    if skew:
+        grey = page_mending.straightened(grey, skew)
+    return PageImage(grey, dpi, pixels.grey.size, scale, skew, pixels.doubt)
 
 
 def is_blank(pixels: Image.Image) -> bool:
@@ -65,38 +75,18 @@ def blackness(pixels: Image.Image) -> str:
     return "the page is dark all over" if middle < DARKEST_PAPER else ""
 
 
-def _despeckled(grey: Image.Image) -> Image.Image:
-    """The page without salt and pepper, where there is much of it: pixels unlike all around them. Some bands
-    tell whether there is.
-    """
-    bands = [
-        grey.crop((0, top, grey.width, top + BAND_ROWS))
-        for top in range(BAND_ROWS, grey.height - BAND_ROWS, max(1, grey.height // BANDS))
-    ]
-    unlike = [
-        np.abs(np.asarray(band).astype(np.int16) - np.asarray(band.filter(ImageFilter.MedianFilter(3))))
-        for band in bands
-    ]
-    if not unlike or float(np.mean([np.mean(one > SPECK_CONTRAST) for one in unlike])) <= SPECKLED:
-        return grey
-    return grey.filter(ImageFilter.MedianFilter(3))
-
-
 def _for_reading(
-    grey: Image.Image, resolution: tuple[float, float], max_pixels: int, doubt: str
-) -> PageImage:
-    across, down = resolution
-    if min(across, down) >= FINE_DPI:  # in a coarser page a speck may be a stroke
-        grey = _despeckled(grey)
+    grey: Image.Image, across: float, down: float, max_pixels: int
+) -> tuple[Image.Image, int, tuple[float, float]]:
+    """(pixels as high as wide and fine enough to read, their resolution, by how much they were enlarged)."""
     target = max(across, down)
     if target < COARSE_DPI:
         target = READING_DPI
     scale = (target / across, target / down)
     size = (round(grey.width * scale[0]), round(grey.height * scale[1]))
-    if size == grey.size or size[0] * size[1] > max_pixels or min(grey.size) < SMALLEST_TEXT_PIXELS:
-        return PageImage(grey, round(across), grey.size, (1.0, 1.0), doubt)
-    resized = grey.resize(size, Image.Resampling.BICUBIC)
-    return PageImage(resized, round(target), grey.size, scale, doubt)
+    if size == grey.size or size[0] * size[1] > max_pixels:
+        return grey, round(across), (1.0, 1.0)
+    return grey.resize(size, Image.Resampling.BICUBIC), round(target), scale
 
 
 def _resolution(said: tuple[float, float]) -> tuple[float, float]:

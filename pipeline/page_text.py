@@ -2,6 +2,9 @@
 handle.
 """
 
+import cmath
+import math
+
 import msgspec
 
 Box = tuple[int, int, int, int]
@@ -21,7 +24,9 @@ class Word(msgspec.Struct, frozen=True, array_like=True):
 
 class PageText(msgspec.Struct, frozen=True):
     """What stands on a page: its size in pixels, its words, and by how many degrees it was turned to be
-    read. marks: boxes of ink that no word explains; doubt: why the pixels may not be what the page shows.
+    read. marks: boxes of ink that no word explains; skew: degrees by which the upright page was straightened
+    for that, against the clock: boxes are those of the straight one; doubt: why the pixels may not be what
+    the page shows.
     """
 
     width: int = 0
@@ -29,7 +34,18 @@ class PageText(msgspec.Struct, frozen=True):
     words: tuple[Word, ...] = ()
     turned: int = 0
     marks: tuple[Box, ...] = ()
+    skew: float = 0.0
     doubt: str = ""
+
+    def as_scanned(self, box: Box) -> Box:
+        """The box on the upright page, before it was straightened, around a box."""
+        if not self.skew:
+            return box
+        turn, middle = cmath.exp(1j * math.radians(self.skew)), complex(self.width / 2, self.height / 2)
+        corners = [(complex(x, y) - middle) * turn + middle for x in box[::2] for y in box[1::2]]
+        across = [min(max(0, round(corner.real)), self.width) for corner in corners]
+        down = [min(max(0, round(corner.imag)), self.height) for corner in corners]
+        return min(across), min(down), max(across), max(down)
 
     @property
     def confidence(self) -> float:

@@ -18,6 +18,7 @@ from pipeline.npi.tables import BUILT_IN, NOWHERE, Table
 from pipeline.page_text import Finding, PageText
 
 _LETTER = re.compile(r"[A-Za-z]|#")
+_WORD = re.compile(r"(?:[A-Za-z][a-z]{2}|[A-Z]{4}).*\s")
 _PARTS = re.compile(r"[ .-]+")
 _VALUE = re.compile(r"\d[\d/.-]{3,}\d")
 """Another value: what stands before it names that."""
@@ -29,6 +30,7 @@ LONGEST_LABEL = 72
 LEAST_READ = 40
 LEAST_READ_UNNAMED = 60
 """Percent of OCR's confidence below which a value is only suspected, with a label and without."""
+HEADS_ARE = ("above", "column")
 NAMED, UNNAMED, OTHER = "named", "unnamed", "other"
 
 
@@ -46,11 +48,16 @@ class Claim(msgspec.Struct, frozen=True):
 def detect(page_number: int, text: PageText, table: Table = BUILT_IN) -> tuple[Finding, ...]:
     """All NPI on a page, in reading order."""
     page = Page(text.words)
-    return findings(page_number, page, claims(page, table))
+    return as_scanned(text, findings(page_number, page, claims(page, table)))
+
+
+def as_scanned(text: PageText, found: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """The findings of a page, where they stand on it as it was scanned."""
+    return tuple(msgspec.structs.replace(one, box=text.as_scanned(one.box)) for one in found)
 
 
 def findings(page_number: int, page: Page, claimed: list[Claim]) -> tuple[Finding, ...]:
-    """Of what is taken for NPI, what was read surely enough."""
+    """Of what is taken for NPI, what was read surely enough; on the page as it was straightened."""
     return tuple(
         _finding(page_number, page.lines[claim.line], claim)
         for claim in claimed
@@ -189,7 +196,10 @@ def named_by(table: Table, number: int, page: Page, line: Line, start: int, end:
     """Whether the labels around a value name a detector's type, something else, or nothing."""
     around = page.around(line, start, end)
     for where in ("before", "beside", "above", "column"):
-        standing = _standing(table, number, getattr(around, where), where in ("above", "column"))
+        is_head = where in HEADS_ARE
+        if is_head and table.detectors[number].loose and _WORD.search(around.before):
+            break
+        standing = _standing(table, number, getattr(around, where), is_head)
         if standing != UNNAMED:
             return standing
     if not _LETTER.search(around.before):

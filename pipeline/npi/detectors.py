@@ -20,7 +20,8 @@ class Detector(msgspec.Struct, frozen=True, kw_only=True):
 
     check: whether the value can be one. parts: what fails the check may hold one between its separators.
     alike: types whose labels name this one too. near: characters before the value in which its label in the
-    same line must end. digits: whether a value has three of them at least.
+    same line must end. digits: whether a value has three of them at least. loose: nearly any number has the
+    form: a label above does not name it where words stand before it.
     """
 
     type: str
@@ -33,6 +34,7 @@ class Detector(msgspec.Struct, frozen=True, kw_only=True):
     parts: bool = False
     alike: frozenset[str] = frozenset()
     digits: bool = True
+    loose: bool = False
 
 
 def _pattern(text: str) -> re.Pattern[str]:
@@ -172,18 +174,17 @@ DETECTORS: tuple[Detector, ...] = (
         type="BANK_ACCOUNT",
         form=re.compile(r"(?<!\w)[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?(?!\w)"),
         check=checks.is_iban,
-        label=_pattern(
-            r"\biban\b|\b(?:account|acct)\b(?!\W*(?:rep|manager|executive|team|type|title|name|holder|owner))"
-        ),
+        label=_pattern(r"\biban\b|international bank account"),
         alone=0.9,
         named=0.97,
     ),
     Detector(
         type="BANK_ACCOUNT",
         form=_form(r"(?:D[ -]{0,2}){4,16}D"),
+        loose=True,
         check=number(checks.is_account),
         label=_pattern(
-            rf"\bac+(?:oun)?t\.?{_NO}|\bac+(?:oun)?t\b\.?\W{{0,3}}$|\bac+t\b\.?|\ba/c\b\.?{_NO}?|\bdda\b{_NO}?|\biban\b"
+            rf"\bac+(?:oun)?t\.?{_NO}|(?<!of )\bac+(?:oun)?t\b\.?\W{{0,3}}$|\bac+t\b\.?|\ba/c\b\.?{_NO}?|\bdda\b{_NO}?|\biban\b"
             r"|\b(?:checking|savings|chequing|deposit|bank|money\s*market|current|loan|share)(?:\(?s?\)?)\s*ac+(?:oun)?t\b\.?"
             rf"|\b(?:checking|savings|chequing)(?:{_NO})?\W{{0,3}}$|\bac+(?:oun)?t\b(?:(?!rout|card|soc|phone|tel|invoice).){{0,18}}{_NO}|bank{_NO}"
         ),
@@ -213,6 +214,7 @@ DETECTORS: tuple[Detector, ...] = (
     Detector(
         type="DRIVERS_LICENCE",
         form=_CODE,
+        loose=True,
         parts=True,
         check=checks.coded(6, 16, 5),
         label=_pattern(
@@ -225,6 +227,7 @@ DETECTORS: tuple[Detector, ...] = (
     Detector(
         type="STATE_ID",
         form=_CODE,
+        loose=True,
         parts=True,
         check=checks.coded(5, 16, 4),
         label=_pattern(
@@ -291,6 +294,7 @@ DETECTORS: tuple[Detector, ...] = (
     Detector(
         type="MEDICAL_RECORD",
         form=_CODE,
+        loose=True,
         parts=True,
         check=checks.coded(5, 14, 4),
         label=_pattern(
@@ -301,6 +305,7 @@ DETECTORS: tuple[Detector, ...] = (
     Detector(
         type="MEMBER_ID",
         form=_CODE,
+        loose=True,
         parts=True,
         check=checks.coded(6, 16, 4),
         label=_pattern(
@@ -311,6 +316,7 @@ DETECTORS: tuple[Detector, ...] = (
     Detector(
         type="POLICY_NUMBER",
         form=_CODE,
+        loose=True,
         parts=True,
         check=checks.coded(6, 17, 4),
         label=_pattern(
@@ -321,6 +327,7 @@ DETECTORS: tuple[Detector, ...] = (
     Detector(
         type="MILITARY_ID",
         form=_CODE,
+        loose=True,
         parts=True,
         check=checks.coded(7, 12, 6),
         label=_pattern(

@@ -8,7 +8,15 @@ page; an empty place is none.
 import re
 from collections.abc import Iterator
 
-from pipeline.npi.detection import LEAST_READ, LEAST_READ_UNNAMED, Claim, claims, findings, read_percent
+from pipeline.npi.detection import (
+    LEAST_READ,
+    LEAST_READ_UNNAMED,
+    Claim,
+    as_scanned,
+    claims,
+    findings,
+    read_percent,
+)
 from pipeline.npi.fields import GAP, Line, Page, enclosing
 from pipeline.npi.tables import BUILT_IN, Table
 from pipeline.page_text import Box, Finding, PageText, Word
@@ -56,7 +64,7 @@ def examine(page_number: int, text: PageText, table: Table = BUILT_IN) -> tuple[
     claimed = claims(page, table)
     found = findings(page_number, page, claimed)
     reason = text.doubt or _unsure(page, claimed) or _unread(text) or _filled_in(page, text, found, table)
-    return found, reason
+    return as_scanned(text, found), reason
 
 
 def _unsure(page: Page, claimed: list[Claim]) -> str:
