@@ -26,21 +26,19 @@ from pipeline.page_text import Word
 if TYPE_CHECKING:
     from tesserocr import PyTessBaseAPI
 
-SINGLE_LINE = 7
-"""Tesseract's page segmentation mode for an image of one line."""
+SINGLE_BLOCK, SINGLE_LINE = 6, 7
+"""Tesseract's page segmentation modes for an image of some lines, and of one."""
 READ_BYTES = 1 << 16
 WORD_LEVEL = "5"
 """First column of the rows of words in Tesseract's TSV."""
 
 
 class Engine(Protocol):
-    """Recognises the words of an 8-bit greyscale image, which may be a single line. Raises `PageUnreadable`
-    when it cannot, or not within so many seconds.
+    """Recognises the words of an 8-bit greyscale image; `mode`: how it is laid out, 0 for as the options say.
+    Raises `PageUnreadable` when it cannot, or not within so many seconds.
     """
 
-    def words(
-        self, image: Image.Image, dpi: int, seconds: float, single_line: bool = False
-    ) -> tuple[Word, ...]: ...
+    def words(self, image: Image.Image, dpi: int, seconds: float, mode: int = 0) -> tuple[Word, ...]: ...
 
 
 def engine(options: OcrOptions) -> Engine:
@@ -63,10 +61,8 @@ class Tesseract:
         self._options = options
         self._api = _loaded(options.language)
 
-    def words(
-        self, image: Image.Image, dpi: int, seconds: float, single_line: bool = False
-    ) -> tuple[Word, ...]:
-        mode = SINGLE_LINE if single_line else self._options.page_segmentation
+    def words(self, image: Image.Image, dpi: int, seconds: float, mode: int = 0) -> tuple[Word, ...]:
+        mode = mode or self._options.page_segmentation
         try:
             table = _apart(lambda: _recognise(self._api, image, dpi, mode), seconds)
         except TimeoutError:
@@ -83,13 +79,11 @@ class TesseractCommand:
         self._options = options
         self._command, self._models = _find_command(options.tesseract)
 
-    def words(
-        self, image: Image.Image, dpi: int, seconds: float, single_line: bool = False
-    ) -> tuple[Word, ...]:
+    def words(self, image: Image.Image, dpi: int, seconds: float, mode: int = 0) -> tuple[Word, ...]:
         import pytesseract
 
         pytesseract.pytesseract.tesseract_cmd = self._command
-        config = f"--psm {SINGLE_LINE if single_line else self._options.page_segmentation} --dpi {dpi}"
+        config = f"--psm {mode or self._options.page_segmentation} --dpi {dpi}"
         if self._models:
             config += f' --tessdata-dir "{self._models}"'
         image.format = (

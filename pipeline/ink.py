@@ -23,6 +23,8 @@ UPRIGHT, FEWEST_BOXES = 0.7, 4
 LEAST_CELLS = 3
 """A smaller mark is dirt."""
 MOST_MARKS = 400
+INK_PERCENT, DARKEST = 0.5, 0.35
+"""The darkest ink of a place is darker than this part of the way from its blackest to its paper."""
 
 Dark = npt.NDArray[np.bool_]
 
@@ -85,6 +87,14 @@ def without_rules(pixels: Image.Image, ink: Ink, box: Box) -> Image.Image:
     mask = mask[top % step : top % step + part.shape[0], left % step : left % step + part.shape[1]]
     part[: mask.shape[0], : mask.shape[1]][mask] = 255
     return Image.fromarray(part)
+
+
+def darkest(pixels: Image.Image) -> Image.Image:
+    """A part of a page, only its darkest ink: print under a stamp in paler ink."""
+    dark = np.asarray(pixels)
+    ink = float(np.percentile(dark, INK_PERCENT))
+    paper = float(np.median(dark))
+    return Image.fromarray(np.where(dark < ink + (paper - ink) * DARKEST, 0, 255).astype(np.uint8))
 
 
 def _threshold(grey: npt.NDArray[np.uint8]) -> float:

@@ -13,10 +13,10 @@ from PIL import Image, ImageFilter
 
 from pipeline import engines, ink, page_image
 from pipeline.documents import PageFile
-from pipeline.engines import Engine
+from pipeline.engines import SINGLE_BLOCK, SINGLE_LINE, Engine
 from pipeline.failures import PageUnreadable
 from pipeline.ocr_options import OcrOptions
-from pipeline.page_text import Box, PageText, Word
+from pipeline.page_text import Box, PageText, Word, enclosing
 
 LEGIBLE_PERCENT = 55
 """A page whose words' mean confidence is below this may lie on its side or stand on its head: other turns are
@@ -29,6 +29,14 @@ ENLARGED = 2
 MOST_ROWS, WIDE_INCHES = 2, 0.7
 """Rows of boxes that are read alone, at most, and how wide one is at least."""
 LEGIBLE_IN_BOXES, UNSURE_IN_BOXES = 40, 85
+MOST_TROUBLED, HARDLY_READ, LARGEST_TROUBLE, MOST_WORDS_AROUND = 1, 60, 0.08, 15
+"""Places that are read again for what hides in them, at most; the confidence from which on a word counts as
+read; the part of a page, and the words, that such a place may hold.
+"""
+FEWEST_HIDDEN = 6
+"""Digits of a number whose reading stays in doubt."""
+LOWEST_LINE, HIGHEST_LINE, REACH = 0.07, 0.4, 0.15
+"""Inches: a line's height, and how far apart ink of one place lies."""
 SURER = 5
 """Percent of confidence by which the second reading must be better."""
 
@@ -66,12 +74,17 @@ def read_page(page: PageFile, options: OcrOptions) -> PageText:
     if boxed := _read_boxed(engine, upright, seen, best.words, marks, ends):
         best = msgspec.structs.replace(best, words=_with(best.words, boxed))
         marks = ink.marks(seen, best.words)
+    hidden, is_hidden = _read_hidden(engine, upright, seen, best.words, marks, ends)
+    if hidden:
+        best = msgspec.structs.replace(best, words=_with(best.words, hidden))
+        marks = ink.marks(seen, best.words)
     scale = image.scale[::-1] if best.turned in (90, 270) else image.scale
     return msgspec.structs.replace(
         best,
         words=tuple(msgspec.structs.replace(word, box=_unscaled(word.box, *scale)) for word in best.words),
         marks=tuple(_unscaled(box, *scale) for box in marks),
         skew=image.skew,
+        hidden=is_hidden,
         doubt=image.doubt,
     )
 
@@ -117,7 +130,7 @@ def _read_boxed(
         part = ink.without_rules(image, seen, (left, top, row[2] + margin, row[3] + margin))
         large = part.resize((part.width * ENLARGED, part.height * ENLARGED), Image.Resampling.BICUBIC)
         try:
-            found = engine.words(large, seen.dpi * ENLARGED, ends - time.perf_counter(), single_line=True)
+            found = engine.words(large, seen.dpi * ENLARGED, ends - time.perf_counter(), SINGLE_LINE)
         except PageUnreadable:  # what was read stays
             break
         found = tuple(
@@ -129,6 +142,95 @@ def _read_boxed(
         if _digits(found) >= DOUBTFUL_DIGITS and _sureness(found) > _sureness(before):
             read.append((row, found))
     return read
+
+
+def _read_hidden(
+    engine: Engine,
+    image: Image.Image,
+    seen: ink.Ink,
+    words: tuple[Word, ...],
+    marks: tuple[Box, ...],
+    ends: float,
+) -> tuple[list[tuple[Box, tuple[Word, ...]]], bool]:
+    """(place, its words) of lines with a number that a stamp or a pen's line hid, and whether there is such a
+    number that could hardly be read: where ink was not read it is read again, once the darkest ink alone and
+    once without straight lines.
+    """
+    found: list[tuple[Box, tuple[Word, ...]]] = []
+    for box in _troubled(words, marks, image.size, seen.dpi)[:MOST_TROUBLED]:
+        is_line = box[3] - box[1] < HIGHEST_LINE * seen.dpi
+        lines: list[tuple[Box, tuple[Word, ...]]] = []
+        for part in (ink.darkest(image.crop(box)), ink.without_rules(image, seen, box)):
+            try:
+                left = ends - time.perf_counter()
+                read = engine.words(part, seen.dpi, left, SINGLE_LINE if is_line else SINGLE_BLOCK)
+            except PageUnreadable:  # what was read stays
+                return found, False
+            lines += _numbered_lines(read, box, image.width)
+        lines.sort(key=lambda one: _sureness(one[1]) * _digits(one[1]), reverse=True)
+        for place, line in lines:
+            before = tuple(word for word in words if _covers(place, word.box))
+            if _sureness(line) > _sureness(before) + SURER and not any(_meet(place, one) for one, _ in found):
+                found.append((place, line))
+        if is_line and lines and _sureness(lines[0][1]) < HARDLY_READ:
+            return found, max(_digits(line) for _, line in lines) >= FEWEST_HIDDEN
+    return found, False
+
+
+def _troubled(words: tuple[Word, ...], marks: tuple[Box, ...], size: tuple[int, int], dpi: int) -> list[Box]:
+    """Places wide enough for a number, and not too large, in which ink was not read or hardly; the largest
+    first.
+    """
+    hardly = [word.box for word in words if word.confidence < HARDLY_READ]
+    boxes = [box for box in (*marks, *hardly) if box[3] - box[1] > LOWEST_LINE * dpi]
+    reach = round(REACH * dpi)
+    places: list[Box] = []
+    for box in boxes:
+        wide = box[0] - reach, box[1] - reach // 2, box[2] + reach, box[3] + reach // 2
+        apart = []
+        for place in places:
+            if _meet(place, wide):
+                wide = (
+                    min(place[0], wide[0]),
+                    min(place[1], wide[1]),
+                    max(place[2], wide[2]),
+                    max(place[3], wide[3]),
+                )
+            else:
+                apart.append(place)
+        places = [*apart, wide]
+    low, high = dpi * WIDE_INCHES, LARGEST_TROUBLE * size[0] * size[1]
+    fit = [
+        (max(0, left - 3 * reach), max(0, top), min(right + 3 * reach, size[0]), min(bottom, size[1]))
+        for left, top, right, bottom in places
+        if right - left > low and (right - left) * (bottom - top) < high
+    ]
+    return sorted(
+        (box for box in fit if sum(_covers(box, word.box) for word in words) <= MOST_WORDS_AROUND),
+        key=lambda box: (box[2] - box[0]) * (box[3] - box[1]),
+        reverse=True,
+    )
+
+
+def _numbered_lines(words: tuple[Word, ...], box: Box, page_width: int) -> list[tuple[Box, tuple[Word, ...]]]:
+    """(place, its words) of the lines with a number that were read in a part of a page; what its edges cut
+    apart is left out.
+    """
+    lines: dict[int, list[Word]] = {}
+    for word in words:
+        left, top, right, bottom = word.box
+        if (left > 1 or not box[0]) and (right < box[2] - box[0] - 1 or box[2] == page_width):
+            moved = left + box[0], top + box[1], right + box[0], bottom + box[1]
+            lines.setdefault(word.line, []).append(msgspec.structs.replace(word, box=moved))
+    return [(enclosing(line), tuple(line)) for line in lines.values() if _digits(line) >= DOUBTFUL_DIGITS]
+
+
+def _meet(one: Box, other: Box) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+def _around(one: Box, other: Box) -> Box:
+    return min(one[0], other[0]), min(one[1], other[1]), max(one[2], other[2]), max(one[3], other[3])
 
 
 def _with(words: tuple[Word, ...], boxed: list[tuple[Box, tuple[Word, ...]]]) -> tuple[Word, ...]:
@@ -173,7 +275,7 @@ def _line_alone(
     large = cut.resize((cut.width * ENLARGED, cut.height * ENLARGED), Image.Resampling.BICUBIC)
     sharp = large.filter(ImageFilter.UnsharpMask(radius=2, percent=150, threshold=2))
     try:
-        found = engine.words(sharp, dpi * ENLARGED, ends - time.perf_counter(), single_line=True)
+        found = engine.words(sharp, dpi * ENLARGED, ends - time.perf_counter(), SINGLE_LINE)
     except PageUnreadable:  # what was read stays
         return ()
     return tuple(

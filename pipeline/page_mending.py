@@ -20,15 +20,17 @@ neighbours.
 """
 TILE, PAPER_PERCENT, LIGHT = 16, 90, 110
 """Paper is the light part of tiles of so many pixels of an eighth of the page's; it is lighter than this."""
-SHADED, PALE = 0.8, 110
-"""A page is levelled when its darkest paper is less than this part of its lightest, or its ink hardly
-darker.
+SHADED, PALE, LEAST_CONTRAST, INK_PERCENT = 0.8, 110, 24, 0.1
+"""A page is levelled when its darkest paper is less than this part of its lightest, or its ink, so many
+percent of its pixels at least, hardly darker; but with less contrast there is none.
 """
+NOISY = 0.08
+"""Part of the contrast by which neighbours differ usually, from which on they are smoothed."""
 DARKEST_TILE = 0.25
 """Of the lightest paper: a darker tile is ink, or a picture, and no paper."""
 SKEW_DPI, STRIPS = 75, 32
 MOST_SKEW, COARSE_STEP, FINE_STEP = 4.0, 0.5, 0.1
-LEAST_SKEW, SHARPER = 0.6, 1.15
+LEAST_SKEW, SHARPER = 1.8, 1.15
 """Degrees from which on a page is turned back, and how much sharper its lines must become by it."""
 
 Grey = npt.NDArray[np.uint8]
@@ -63,15 +65,17 @@ def levelled(grey: Image.Image) -> Image.Image:
     if lightest < LIGHT:  # white on black, or a picture
         return grey
     paper = np.where(light < DARKEST_TILE * lightest, lightest, light)
-    ink = float(np.percentile(np.asarray(grey)[::3, ::3], 0.5))
-    is_pale = lightest - ink < PALE
+    pixels = np.asarray(grey)
+    ink = float(np.percentile(pixels[::2, ::2], INK_PERCENT))
+    is_pale = LEAST_CONTRAST < lightest - ink < PALE
     if not is_pale and float(np.percentile(paper, 5)) > SHADED * lightest:
         return grey
-    if is_pale:  # noise is stretched with the ink
+    unlike = np.abs(np.diff(pixels[::3].astype(np.int16), axis=1))
+    if float(np.median(unlike)) > NOISY * (lightest - ink):  # noise would be stretched with the ink
         grey = grey.filter(ImageFilter.GaussianBlur(1))
     smooth = Image.fromarray(paper).resize(grey.size, Image.Resampling.BICUBIC)
     share = np.asarray(grey, dtype=np.float32) / np.maximum(np.asarray(smooth), 1)
-    darkest = float(np.percentile(share[::3, ::3], 0.5))
+    darkest = float(np.percentile(share[::2, ::2], INK_PERCENT))
     stretched = (share - darkest) * (255 / max(0.05, 1 - darkest))
     return Image.fromarray(np.clip(stretched, 0, 255).astype(np.uint8))
 

@@ -4,6 +4,7 @@ handle.
 
 import cmath
 import math
+from collections.abc import Sequence
 
 import msgspec
 
@@ -22,11 +23,20 @@ class Word(msgspec.Struct, frozen=True, array_like=True):
     line: int
 
 
+def enclosing(words: Sequence[Word]) -> Box:
+    """The box around all words."""
+    boxes = [word.box for word in words]
+    if len(boxes) == 1:
+        return boxes[0]
+    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+    return min(lefts), min(tops), max(rights), max(bottoms)
+
+
 class PageText(msgspec.Struct, frozen=True):
     """What stands on a page: its size in pixels, its words, and by how many degrees it was turned to be
     read. marks: boxes of ink that no word explains; skew: degrees by which the upright page was straightened
-    for that, against the clock: boxes are those of the straight one; doubt: why the pixels may not be what
-    the page shows.
+    for that, against the clock: boxes are those of the straight one; hidden: whether ink over a number hides
+    it; doubt: why the pixels may not be what the page shows.
     """
 
     width: int = 0
@@ -35,6 +45,7 @@ class PageText(msgspec.Struct, frozen=True):
     turned: int = 0
     marks: tuple[Box, ...] = ()
     skew: float = 0.0
+    hidden: bool = False
     doubt: str = ""
 
     def as_scanned(self, box: Box) -> Box:

@@ -13,9 +13,9 @@ import msgspec
 
 from pipeline.npi.detectors import HEADS, Detector
 from pipeline.npi.expressions import Expression
-from pipeline.npi.fields import Line, Page, enclosing
+from pipeline.npi.fields import Line, Page
 from pipeline.npi.tables import BUILT_IN, NOWHERE, Table
-from pipeline.page_text import Finding, PageText
+from pipeline.page_text import Finding, PageText, enclosing
 
 _LETTER = re.compile(r"[A-Za-z]|#")
 _WORD = re.compile(r"(?:[A-Za-z][a-z]{2}|[A-Z]{4}).*\s")

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import accumulate, pairwise
 
-from pipeline.page_text import Box, Word
+from pipeline.page_text import Box, Word, enclosing
 
 GAP = 1.15
 """Between words, in heights of a line: a wider one parts two cells."""
@@ -251,15 +251,6 @@ class _Sorted:
     def between(self, low: float, high: float) -> list[Segment]:
         """Those whose edge is not less than `low` and not more than `high`."""
         return self.segments[bisect_left(self._edges, low) : bisect_right(self._edges, high)]
-
-
-def enclosing(words: Sequence[Word]) -> Box:
-    """The box around all words."""
-    boxes = [word.box for word in words]
-    if len(boxes) == 1:
-        return boxes[0]
-    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
-    return min(lefts), min(tops), max(rights), max(bottoms)
 
 
 def _left(one: Word | Segment) -> int:

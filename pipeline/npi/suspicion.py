@@ -17,9 +17,9 @@ from pipeline.npi.detection import (
     findings,
     read_percent,
 )
-from pipeline.npi.fields import GAP, Line, Page, enclosing
+from pipeline.npi.fields import GAP, Line, Page
 from pipeline.npi.tables import BUILT_IN, Table
-from pipeline.page_text import Box, Finding, PageText, Word
+from pipeline.page_text import Box, Finding, PageText, Word, enclosing
 
 FEW_WORDS = 12
 """With fewer words that were surely read, much ink that was not is suspicious."""
@@ -64,6 +64,8 @@ def examine(page_number: int, text: PageText, table: Table = BUILT_IN) -> tuple[
     claimed = claims(page, table)
     found = findings(page_number, page, claimed)
     reason = text.doubt or _unsure(page, claimed) or _unread(text) or _filled_in(page, text, found, table)
+    if not reason and text.hidden:
+        reason = "a number on it is struck through or stamped over, and could hardly be read"
     return as_scanned(text, found), reason
 
 

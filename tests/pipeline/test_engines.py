@@ -28,11 +28,9 @@ def image():
     return builders.page_image("Account 4417 1234\n\nand 2 more lines\nof text")
 
 
-@pytest.mark.parametrize("single_line", [False, True])
-def test_the_library_and_the_command_read_the_same(image, single_line: bool) -> None:
-    library, command = (
-        engines.engine(options).words(image, 200, 60, single_line) for options in (LIBRARY, COMMAND)
-    )
+@pytest.mark.parametrize("mode", [0, engines.SINGLE_BLOCK, engines.SINGLE_LINE])
+def test_the_library_and_the_command_read_the_same(image, mode: int) -> None:
+    library, command = (engines.engine(options).words(image, 200, 60, mode) for options in (LIBRARY, COMMAND))
     assert library == command
     assert library
 
@@ -89,7 +87,7 @@ def test_a_child_ends_with_its_time_though_its_parent_is_gone() -> None:
 def test_a_page_leaves_nothing_behind_for_the_next(image) -> None:
     engine = engines.engine(LIBRARY)
     first = engine.words(image, 200, 60)
-    engine.words(image.resize((300, 80)), 70, 60, single_line=True)
+    engine.words(image.resize((300, 80)), 70, 60, engines.SINGLE_LINE)
     assert engine.words(image, 200, 60) == first
 
 
