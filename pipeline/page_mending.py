@@ -5,10 +5,11 @@ that run up or down run across again. What each is worth: docs/detectors.md.
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageFilter
+from PIL import Image, ImageChops, ImageFilter
 
 STEPS = ("despeckle", "level", "deskew")
 
@@ -18,12 +19,18 @@ SPECK_CONTRAST, SPECKLED, BANDS, BAND_ROWS = 128, 0.0095, 12, 8
 """A page is speckled when more than this share of pixels differs so much from the middle of their
 neighbours.
 """
+SPECK_STRENGTH, MOST_TOGETHER = 64, 2
+"""Grey levels by which a speck differs, and how many of 25 pixels may, for them to be specks."""
 TILE, PAPER_PERCENT, LIGHT = 16, 90, 110
 """Paper is the light part of tiles of so many pixels of an eighth of the page's; it is lighter than this."""
 SHADED, PALE, LEAST_CONTRAST, INK_PERCENT = 0.8, 110, 24, 0.1
 """A page is levelled when its darkest paper is less than this part of its lightest, or its ink, so many
 percent of its pixels at least, hardly darker; but with less contrast there is none.
 """
+SAMPLED = 3
+"""Of every so many pixels one tells how dark the ink is."""
+BAND, AROUND = 512, 4
+"""Rows that are mended at once, and rows around them that count for it."""
 NOISY = 0.08
 """Part of the contrast by which neighbours differ usually, from which on they are smoothed."""
 DARKEST_TILE = 0.25
@@ -38,19 +45,26 @@ Grey = npt.NDArray[np.uint8]
 
 def despeckled(grey: Image.Image) -> Image.Image:
     """The page without pixels unlike all around them, where there are many. Some bands tell whether there
-    are.
+    are. A slim stroke is unlike its surroundings, too, but many of its pixels stand together.
     """
     bands = [
         grey.crop((0, top, grey.width, top + BAND_ROWS))
         for top in range(BAND_ROWS, grey.height - BAND_ROWS, max(1, grey.height // BANDS))
     ]
     unlike = [
-        np.abs(np.asarray(band).astype(np.int16) - np.asarray(band.filter(ImageFilter.MedianFilter(3))))
-        for band in bands
+        np.asarray(ImageChops.difference(band, band.filter(ImageFilter.MedianFilter(3)))) for band in bands
     ]
     if not unlike or float(np.mean([np.mean(one > SPECK_CONTRAST) for one in unlike])) <= SPECKLED:
         return grey
-    return grey.filter(ImageFilter.MedianFilter(3))
+    return _in_bands(grey, lambda band, top: _without_specks(band))
+
+
+def _without_specks(grey: Image.Image) -> Image.Image:
+    middle = grey.filter(ImageFilter.MedianFilter(3))
+    unlike = ImageChops.difference(grey, middle).point(lambda value: 255 * (value > SPECK_STRENGTH))
+    together = unlike.filter(ImageFilter.BoxBlur(2))  # of 5 x 5 pixels
+    alone = together.point(lambda value: 255 * (value <= 255 * MOST_TOGETHER // 25))
+    return Image.composite(middle, grey, ImageChops.multiply(unlike, alone))
 
 
 def levelled(grey: Image.Image) -> Image.Image:
@@ -65,19 +79,50 @@ def levelled(grey: Image.Image) -> Image.Image:
     if lightest < LIGHT:  # white on black, or a picture
         return grey
     paper = np.where(light < DARKEST_TILE * lightest, lightest, light)
-    pixels = np.asarray(grey)
-    ink = float(np.percentile(pixels[::2, ::2], INK_PERCENT))
+    sample = np.asarray(grey)[::SAMPLED, ::SAMPLED]
+    ink = float(np.percentile(sample, INK_PERCENT))
     is_pale = LEAST_CONTRAST < lightest - ink < PALE
     if not is_pale and float(np.percentile(paper, 5)) > SHADED * lightest:
         return grey
-    unlike = np.abs(np.diff(pixels[::3].astype(np.int16), axis=1))
-    if float(np.median(unlike)) > NOISY * (lightest - ink):  # noise would be stretched with the ink
-        grey = grey.filter(ImageFilter.GaussianBlur(1))
-    smooth = Image.fromarray(paper).resize(grey.size, Image.Resampling.BICUBIC)
-    share = np.asarray(grey, dtype=np.float32) / np.maximum(np.asarray(smooth), 1)
-    darkest = float(np.percentile(share[::2, ::2], INK_PERCENT))
-    stretched = (share - darkest) * (255 / max(0.05, 1 - darkest))
-    return Image.fromarray(np.clip(stretched, 0, 255).astype(np.uint8))
+    unlike = np.abs(np.diff(np.asarray(grey)[:: 4 * SAMPLED].astype(np.int16), axis=1))
+    is_noisy = float(np.median(unlike)) > NOISY * (lightest - ink)
+    darkest = float(np.percentile(sample / _spread(paper, sample.shape[::-1]), INK_PERCENT))
+    height = grey.height
+
+    def level(band: Image.Image, top: int) -> Image.Image:
+        if is_noisy:  # noise would be stretched with the ink
+            band = band.filter(ImageFilter.GaussianBlur(1))
+        part = top / height * paper.shape[0], (top + band.height) / height * paper.shape[0]
+        share = np.asarray(band, dtype=np.float32) / _spread(paper, band.size, part)
+        stretched = (share - darkest) * (255 / max(0.05, 1 - darkest))
+        return Image.fromarray(np.clip(stretched, 0, 255).astype(np.uint8))
+
+    return _in_bands(grey, level)
+
+
+def _spread(
+    paper: npt.NDArray[np.float32], size: tuple[int, int], rows: tuple[float, float] | None = None
+) -> npt.NDArray[np.float32]:
+    """The paper's light, of tiles or a part of their rows, for each pixel of an image of a size."""
+    first, beyond = rows or (0, paper.shape[0])
+    box = (0, first, paper.shape[1], min(beyond, paper.shape[0]))
+    spread = Image.fromarray(paper).resize(size, Image.Resampling.BICUBIC, box=box)
+    light: npt.NDArray[np.float32] = np.maximum(np.asarray(spread, dtype=np.float32), 1)
+    return light
+
+
+def _in_bands(grey: Image.Image, mend: Callable[[Image.Image, int], Image.Image]) -> Image.Image:
+    """The page mended band by band, so that the largest page takes little memory; `mend` is given each band,
+    with some rows around it, and where it begins.
+    """
+    mended = Image.new("L", grey.size)
+    for top in range(0, grey.height, BAND):
+        first, beyond = max(0, top - AROUND), min(grey.height, top + BAND + AROUND)
+        band = mend(grey.crop((0, first, grey.width, beyond)), first)
+        mended.paste(
+            band.crop((0, top - first, grey.width, min(BAND, grey.height - top) + top - first)), (0, top)
+        )
+    return mended
 
 
 def skew(grey: Image.Image, dpi: float) -> float:

@@ -207,6 +207,8 @@ def _by_tifffile(page: PageFile, tags: Tags, mended: bool) -> Pixels:
         # It converts those to RGB; of others the first samples are luminance.
         photometric = RGB if is_jpeg_colour and values.ndim == 3 else int(directory.photometric)
         grey = _grey_of(values, photometric, tags)
+        if grey.ndim != 2:
+            raise ValueError(f"samples of the shape {values.shape} are no page")
     return Pixels(*_turned(Image.fromarray(grey), _resolution(tags), tags))
 
 

@@ -89,6 +89,11 @@ def is_card(value: str) -> bool:
     return bool(_CARD.match(value)) and len(set(value)) > 1 and bool(luhn.is_valid(value))
 
 
+def looks_like_card(value: str) -> bool:
+    """Of a length and first digit that cards have; the check digit apart."""
+    return len(value) in (15, 16) and value[0] in "3456" and len(set(value)) > 2
+
+
 def grouped(check: Check) -> Check:
     """Of a card number: its digits stand together, in fours, or as American Express and Diners group them."""
 

@@ -24,6 +24,7 @@ _VALUE = re.compile(r"\d[\d/.-]{3,}\d")
 """Another value: what stands before it names that."""
 _DIGITS = re.compile(r"\d.*?\d.*?\d")
 """In a line that can hold a value; most lines have none, and need no detector."""
+MISREAD = 0.01
 BETWEEN = "\0"
 """What no form with digits goes over."""
 LONGEST_LABEL = 72
@@ -43,6 +44,8 @@ class Claim(msgspec.Struct, frozen=True):
     start: int
     end: int
     is_named: bool
+    is_misread: bool = False
+    """A label names it, and it fails its check: of little strength, and no finding."""
 
 
 def detect(page_number: int, text: PageText, table: Table = BUILT_IN) -> tuple[Finding, ...]:
@@ -61,7 +64,8 @@ def findings(page_number: int, page: Page, claimed: list[Claim]) -> tuple[Findin
     return tuple(
         _finding(page_number, page.lines[claim.line], claim)
         for claim in claimed
-        if read_percent(page, claim) >= (LEAST_READ if claim.is_named else LEAST_READ_UNNAMED)
+        if not claim.is_misread
+        and read_percent(page, claim) >= (LEAST_READ if claim.is_named else LEAST_READ_UNNAMED)
     )
 
 
@@ -77,6 +81,7 @@ def claims(page: Page, table: Table = BUILT_IN) -> list[Claim]:
         matches = numbered.matches(detector.form) if detector.digits else _in_each(page, detector)
         for place, start, end in matches:
             found += _claims(table, number, page, place, start, end)
+            found += _misread(table, number, page, place, start, end)
     return _strongest(found)
 
 
@@ -190,6 +195,17 @@ def _claims(table: Table, number: int, page: Page, place: int, start: int, end: 
         strength = {NAMED: detector.named, UNNAMED: detector.alone, OTHER: 0.0}[standing]
         if strength > 0:
             yield Claim(detector.type, strength, place, start, end, standing == NAMED)
+
+
+def _misread(table: Table, number: int, page: Page, place: int, start: int, end: int) -> Iterator[Claim]:
+    """A value that would be one but for its check, and that the nearest label, in its cell, names."""
+    detector, line = table.detectors[number], page.lines[place]
+    value = line.text[start:end]
+    if detector.looks is None or not detector.looks(value) or detector.check(value):
+        return
+    before = page.around(line, start, end).before
+    if _standing(table, number, before, is_head=False) == NAMED:
+        yield Claim(detector.type, MISREAD, place, start, end, True, is_misread=True)
 
 
 def named_by(table: Table, number: int, page: Page, line: Line, start: int, end: int) -> str:

@@ -21,7 +21,8 @@ class Detector(msgspec.Struct, frozen=True, kw_only=True):
     check: whether the value can be one. parts: what fails the check may hold one between its separators.
     alike: types whose labels name this one too. near: characters before the value in which its label in the
     same line must end. digits: whether a value has three of them at least. loose: nearly any number has the
-    form: a label above does not name it where words stand before it.
+    form: a label above does not name it where words stand before it. looks: whether a value that fails the
+    check can be one of which a digit was misread.
     """
 
     type: str
@@ -35,6 +36,7 @@ class Detector(msgspec.Struct, frozen=True, kw_only=True):
     alike: frozenset[str] = frozenset()
     digits: bool = True
     loose: bool = False
+    looks: Check | None = None
 
 
 def _pattern(text: str) -> re.Pattern[str]:
@@ -128,6 +130,7 @@ DETECTORS: tuple[Detector, ...] = (
         type="CARD_NUMBER",
         form=_form(r"(?:D[ .-]{0,2}){11,22}D"),
         check=checks.grouped(number(checks.is_card)),
+        looks=checks.grouped(number(checks.looks_like_card)),
         parts=True,
         label=_pattern(
             r"\b(?:credit|debit|charge|bank|payment|gift)?\s*card(?:\s*(?:holder|member)?\s*(?:number|no|num|nr|#|account))?"
@@ -148,6 +151,7 @@ DETECTORS: tuple[Detector, ...] = (
         type="ROUTING_NUMBER",
         form=_form(r"D{4}[ -]?D{4}[ -]?D|D{3} ?D{3} ?D{3}|(?=(?:D{1,3}[ |]{1,2}){5})D(?:[ |]{0,2}D){8}"),
         check=number(checks.is_routing_number),
+        looks=number(checks.is_nine),
         label=_pattern(
             rf"rout?ing(?:\s*(?:transit|/?\s*aba))?{_NO}?|\baba\b(?:\s*rout\w*)?{_NO}?|\br\.?t\.?n\b|\brt\s?[#n]\w*|transit{_NO}?|bank\s*code"
         ),
@@ -251,6 +255,7 @@ DETECTORS: tuple[Detector, ...] = (
             r"D{10}|D{4}[ -]D{3}[ -]D{3}|D{3}[ -]D{3}[ -]D{4}|(?=(?:D{1,3}[ |]{1,2}){5})D(?:[ |]{0,2}D){9}"
         ),
         check=number(checks.is_provider_identifier),
+        looks=number(lambda value: len(value) == 10 and value[0] in "12"),
         label=_pattern(r"\bn\.?\s?p\.?\s?[il1|]\b|^\W*\d{1,2}[a-z]?\W*np\W*$|provider|rendering|physician"),
         named=0.97,
     ),

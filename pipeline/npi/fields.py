@@ -22,6 +22,9 @@ COLUMN_LINES = 4.5
 """From one cell of a column to the next, at most."""
 BESIDE = 3.0
 """Between two parts of one label, in heights."""
+HYPHENS = frozenset("-–—~")
+OF_NUMBERS = HYPHENS | frozenset("0123456789OlI|")
+"""What the parts of a number begin and end with, as OCR reads it."""
 _DIGIT = re.compile(r"\d")
 _LETTERS = re.compile(r"[A-Za-z]{2}|#")
 
@@ -152,7 +155,8 @@ class Page:
                 number = word.line
                 group = by_line.setdefault(number, [])
             group.append(word)
-        self.lines = tuple([Line(tuple(sorted(group, key=_left))) for group in by_line.values()])
+        lines = [Line(tuple(sorted(group, key=_left))) for group in by_line.values()]
+        self.lines = tuple(_joined(lines) if any(map(_is_cut_off, lines)) else lines)
 
     @cached_property
     def text(self) -> str:
@@ -239,6 +243,33 @@ class Page:
             for one in self._by_bottom.between(low, high)
             if one.box[3] > low and one.box[0] < right and one.box[2] > left
         ]
+
+
+def _is_cut_off(line: Line) -> bool:
+    """Whether a line begins or ends with the hyphen of a number: recognition takes its groups for columns."""
+    text = line.text
+    return text[-1] in HYPHENS or text[0] in HYPHENS
+
+
+def _joined(lines: list[Line]) -> list[Line]:
+    """The lines, parts of one number that stand side by side as one."""
+    joined: list[Line] = []
+    for line in sorted(lines, key=lambda line: line.words[0].box[0]):
+        first = line.words[0].box
+        for number, left in enumerate(joined if line.text[0] in OF_NUMBERS else ()):
+            last = left.words[-1].box
+            gap = first[0] - last[2]
+            if (
+                left.text[-1] in OF_NUMBERS
+                and HYPHENS & {left.text[-1], line.text[0]}
+                and -0.5 < gap / max(1, first[3] - first[1]) < GAP
+                and _overlap(last, first, 1) > 0.5
+            ):
+                joined[number] = Line(left.words + line.words)
+                break
+        else:
+            joined.append(line)
+    return sorted(joined, key=lambda line: line.words[0].box[1])
 
 
 class _Sorted:

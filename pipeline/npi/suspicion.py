@@ -72,6 +72,8 @@ def examine(page_number: int, text: PageText, table: Table = BUILT_IN) -> tuple[
 def _unsure(page: Page, claimed: list[Claim]) -> str:
     """Values that were read with next to no confidence."""
     for claim in claimed:
+        if claim.is_misread:
+            return f"a number that a label names {claim.type} fails its check: a digit may be misread"
         percent = read_percent(page, claim)
         if percent < (LEAST_READ if claim.is_named else LEAST_READ_UNNAMED):
             return f"what may be a value of {claim.type} was read with {percent:.0f} % confidence"
