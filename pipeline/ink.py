@@ -23,6 +23,8 @@ UPRIGHT, FEWEST_BOXES = 0.7, 4
 LEAST_CELLS = 3
 """A smaller mark is dirt."""
 MOST_MARKS = 400
+STRUCK, LINE_INCHES = 0.35, 0.025
+"""Of a text's length, from which on a line through it strikes it; and how thick such a line is at most."""
 INK_PERCENT, DARKEST = 0.5, 0.35
 """The darkest ink of a place is darker than this part of the way from its blackest to its paper."""
 
@@ -86,6 +88,30 @@ def without_rules(pixels: Image.Image, ink: Ink, box: Box) -> Image.Image:
     mask = np.repeat(np.repeat(rules, step, axis=0), step, axis=1)
     mask = mask[top % step : top % step + part.shape[0], left % step : left % step + part.shape[1]]
     part[: mask.shape[0], : mask.shape[1]][mask] = 255
+    return Image.fromarray(part)
+
+
+def is_struck(ink: Ink, box: Box) -> bool:
+    """Whether a straight line runs through the middle of a line of text."""
+    left, top, right, bottom = (value // ink.step for value in box)
+    quarter = (bottom - top) // 4
+    middle = ink.rules[top + quarter : bottom - quarter, left:right]
+    return bool(middle.size) and float(middle.any(axis=0).mean()) > STRUCK
+
+
+def unstruck(pixels: Image.Image, ink: Ink, box: Box) -> Image.Image:
+    """A part of the page without the straight lines through its text: of a line's columns those are kept in
+    which a letter's stroke goes up or down from it.
+    """
+    left, top, right, bottom = box
+    part = np.array(pixels.crop(box))
+    dark = part < _threshold(part)
+    step, high = ink.step, max(2, round(ink.dpi * LINE_INCHES))
+    rules = ink.rules[top // step : bottom // step + 1, left // step : right // step + 1]
+    near = np.repeat(np.repeat(_widened(_widened(rules.T)).T, step, axis=0), step, axis=1)
+    near = near[top % step : top % step + part.shape[0], left % step : left % step + part.shape[1]]
+    thin = dark & ~_runs(dark.T, high + 1).T
+    part[: near.shape[0], : near.shape[1]][near & thin[: near.shape[0], : near.shape[1]]] = 255
     return Image.fromarray(part)
 
 

@@ -29,9 +29,9 @@ ENLARGED = 2
 MOST_ROWS, WIDE_INCHES = 2, 0.7
 """Rows of boxes that are read alone, at most, and how wide one is at least."""
 LEGIBLE_IN_BOXES, UNSURE_IN_BOXES = 40, 85
-MOST_TROUBLED, HARDLY_READ, LARGEST_TROUBLE, MOST_WORDS_AROUND = 1, 60, 0.08, 15
+MOST_TROUBLED, HARDLY_READ, LARGEST_TROUBLE, MOST_WORDS_AROUND = 1, 60, 8, 15
 """Places that are read again for what hides in them, at most; the confidence from which on a word counts as
-read; the part of a page, and the words, that such a place may hold.
+read; the square inches, and the words, that such a place may hold.
 """
 FEWEST_HIDDEN = 6
 """Digits of a number whose reading stays in doubt."""
@@ -159,8 +159,10 @@ def _read_hidden(
     found: list[tuple[Box, tuple[Word, ...]]] = []
     for box in _troubled(words, marks, image.size, seen.dpi)[:MOST_TROUBLED]:
         is_line = box[3] - box[1] < HIGHEST_LINE * seen.dpi
+        is_struck = is_line and ink.is_struck(seen, box)
+        unruled = ink.unstruck(image, seen, box) if is_struck else ink.without_rules(image, seen, box)
         lines: list[tuple[Box, tuple[Word, ...]]] = []
-        for part in (ink.darkest(image.crop(box)), ink.without_rules(image, seen, box)):
+        for part in (ink.darkest(image.crop(box)), unruled):
             try:
                 left = ends - time.perf_counter()
                 read = engine.words(part, seen.dpi, left, SINGLE_LINE if is_line else SINGLE_BLOCK)
@@ -172,8 +174,10 @@ def _read_hidden(
             before = tuple(word for word in words if _covers(place, word.box))
             if _sureness(line) > _sureness(before) + SURER and not any(_meet(place, one) for one, _ in found):
                 found.append((place, line))
-        if is_line and lines and _sureness(lines[0][1]) < HARDLY_READ:
-            return found, max(_digits(line) for _, line in lines) >= FEWEST_HIDDEN
+        most = max((_digits(line) for _, line in lines), default=0)
+        if is_struck and most >= FEWEST_HIDDEN:
+            whole = [line for _, line in lines if _digits(line) == most]
+            return found, max(map(_sureness, whole)) < HARDLY_READ
     return found, False
 
 
@@ -199,9 +203,12 @@ def _troubled(words: tuple[Word, ...], marks: tuple[Box, ...], size: tuple[int, 
             else:
                 apart.append(place)
         places = [*apart, wide]
-    low, high = dpi * WIDE_INCHES, LARGEST_TROUBLE * size[0] * size[1]
+    low, high = dpi * WIDE_INCHES, LARGEST_TROUBLE * dpi * dpi
     fit = [
-        (max(0, left - 3 * reach), max(0, top), min(right + 3 * reach, size[0]), min(bottom, size[1]))
+        _with_whole_words(
+            (max(0, left - 3 * reach), max(0, top), min(right + 3 * reach, size[0]), min(bottom, size[1])),
+            words,
+        )
         for left, top, right, bottom in places
         if right - left > low and (right - left) * (bottom - top) < high
     ]
@@ -209,6 +216,18 @@ def _troubled(words: tuple[Word, ...], marks: tuple[Box, ...], size: tuple[int, 
         (box for box in fit if sum(_covers(box, word.box) for word in words) <= MOST_WORDS_AROUND),
         key=lambda box: (box[2] - box[0]) * (box[3] - box[1]),
         reverse=True,
+    )
+
+
+def _with_whole_words(box: Box, words: tuple[Word, ...]) -> Box:
+    """A place, wider by what its left and right edge would cut off words in it."""
+    left, top, right, bottom = box
+    across = [word.box for word in words if top < (word.box[1] + word.box[3]) / 2 < bottom]
+    return (
+        min([left, *(one[0] - 2 for one in across if one[0] < left < one[2])]),
+        top,
+        max([right, *(one[2] + 2 for one in across if one[0] < right < one[2])]),
+        bottom,
     )
 
 
