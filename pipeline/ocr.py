@@ -29,12 +29,14 @@ ENLARGED = 2
 MOST_ROWS, WIDE_INCHES = 2, 0.7
 """Rows of boxes that are read alone, at most, and how wide one is at least."""
 LEGIBLE_IN_BOXES, UNSURE_IN_BOXES = 40, 85
-MOST_TROUBLED, HARDLY_READ, LARGEST_TROUBLE, MOST_WORDS_AROUND = 1, 60, 8, 15
+MOST_TROUBLED, HARDLY_READ, LARGEST_TROUBLE, MOST_WORDS_AROUND = 1, 60, 20, 15
 """Places that are read again for what hides in them, at most; the confidence from which on a word counts as
 read; the square inches, and the words, that such a place may hold.
 """
-FEWEST_HIDDEN = 6
-"""Digits of a number whose reading stays in doubt."""
+SURELY_READ, FEWEST_HIDDEN = 80, 6
+"""Mean confidence of words that are taken for new ones there, and digits of a number whose reading stays in
+doubt.
+"""
 LOWEST_LINE, HIGHEST_LINE, REACH = 0.07, 0.4, 0.15
 """Inches: a line's height, and how far apart ink of one place lies."""
 SURER = 5
@@ -168,11 +170,13 @@ def _read_hidden(
                 read = engine.words(part, seen.dpi, left, SINGLE_LINE if is_line else SINGLE_BLOCK)
             except PageUnreadable:  # what was read stays
                 return found, False
-            lines += _numbered_lines(read, box, image.width)
+            lines += _lines_in(read, box, image.width)
         lines.sort(key=lambda one: _sureness(one[1]) * _digits(one[1]), reverse=True)
         for place, line in lines:
             before = tuple(word for word in words if _covers(place, word.box))
-            if _sureness(line) > _sureness(before) + SURER and not any(_meet(place, one) for one, _ in found):
+            is_surer = _digits(line) >= DOUBTFUL_DIGITS and _sureness(line) > _sureness(before) + SURER
+            is_new = not before and _mean(line) > SURELY_READ  # a label may be among what was lost
+            if (is_surer or is_new) and not any(_meet(place, one) for one, _ in found):
                 found.append((place, line))
         most = max((_digits(line) for _, line in lines), default=0)
         if is_struck and most >= FEWEST_HIDDEN:
@@ -231,9 +235,9 @@ def _with_whole_words(box: Box, words: tuple[Word, ...]) -> Box:
     )
 
 
-def _numbered_lines(words: tuple[Word, ...], box: Box, page_width: int) -> list[tuple[Box, tuple[Word, ...]]]:
-    """(place, its words) of the lines with a number that were read in a part of a page; what its edges cut
-    apart is left out.
+def _lines_in(words: tuple[Word, ...], box: Box, page_width: int) -> list[tuple[Box, tuple[Word, ...]]]:
+    """(place, its words) of the lines that were read in a part of a page; what its edges cut apart is left
+    out.
     """
     lines: dict[int, list[Word]] = {}
     for word in words:
@@ -241,7 +245,7 @@ def _numbered_lines(words: tuple[Word, ...], box: Box, page_width: int) -> list[
         if (left > 1 or not box[0]) and (right < box[2] - box[0] - 1 or box[2] == page_width):
             moved = left + box[0], top + box[1], right + box[0], bottom + box[1]
             lines.setdefault(word.line, []).append(msgspec.structs.replace(word, box=moved))
-    return [(enclosing(line), tuple(line)) for line in lines.values() if _digits(line) >= DOUBTFUL_DIGITS]
+    return [(enclosing(line), tuple(line)) for line in lines.values()]
 
 
 def _meet(one: Box, other: Box) -> bool:
@@ -319,6 +323,10 @@ def _digits(words: Iterable[Word]) -> int:
 
 def _letters(words: tuple[Word, ...]) -> int:
     return sum(len(word.text) for word in words)
+
+
+def _mean(words: tuple[Word, ...]) -> float:
+    return sum(word.confidence for word in words) / max(1, len(words))
 
 
 def _sureness(words: tuple[Word, ...]) -> float:

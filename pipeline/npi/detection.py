@@ -19,6 +19,7 @@ from pipeline.page_text import Finding, PageText, enclosing
 
 _LETTER = re.compile(r"[A-Za-z]|#")
 _WORD = re.compile(r"(?:[A-Za-z][a-z]{2}|[A-Z]{4}).*\s")
+_WORDS = re.compile(r"[A-Za-z]{2}")
 _PARTS = re.compile(r"[ .-]+")
 _VALUE = re.compile(r"\d[\d/.-]{3,}\d")
 """Another value: what stands before it names that."""
@@ -204,8 +205,14 @@ def _misread(table: Table, number: int, page: Page, place: int, start: int, end:
     if detector.looks is None or not detector.looks(value) or detector.check(value):
         return
     before = page.around(line, start, end).before
-    if _standing(table, number, before, is_head=False) == NAMED:
+    if _standing(table, number, before, is_head=False) == NAMED and is_right_before(table, number, before):
         yield Claim(detector.type, MISREAD, place, start, end, True, is_misread=True)
+
+
+def is_right_before(table: Table, number: int, text: str) -> bool:
+    """Whether a text ends with a detector's label, but for what parts it from its value."""
+    end = table.labels_in(text).get(number, NOWHERE)[1]
+    return end >= 0 and not _WORDS.search(text[end:])
 
 
 def named_by(table: Table, number: int, page: Page, line: Line, start: int, end: int) -> str:

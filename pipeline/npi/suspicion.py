@@ -15,6 +15,7 @@ from pipeline.npi.detection import (
     as_scanned,
     claims,
     findings,
+    is_right_before,
     read_percent,
 )
 from pipeline.npi.fields import GAP, Line, Page
@@ -52,6 +53,9 @@ FORM_TYPES = frozenset(
 )
 """Types whose fields are looked into."""
 LONGEST_LABEL_CELL, LONGEST_REST, LABEL_READ = 60, 24, 75
+NINE_DIGITS, FEWEST_PIECES, MOST_PIECES = "SSN", 7, 10
+"""A type whose values have nine, and how many digits are a part of one, or one with a stroke too many."""
+_PIECES = re.compile(r"(?<![\d/.,$])(\d[\d\s-]{5,13}\d)\W*$")
 _DIGITS = re.compile(r"\d.*\d")
 _PRINTED = re.compile(r"[A-Za-z]{4}")
 _LETTERS = re.compile(r"[A-Za-z]{2}")
@@ -63,7 +67,13 @@ def examine(page_number: int, text: PageText, table: Table = BUILT_IN) -> tuple[
     page = Page(text.words)
     claimed = claims(page, table)
     found = findings(page_number, page, claimed)
-    reason = text.doubt or _unsure(page, claimed) or _unread(text) or _filled_in(page, text, found, table)
+    reason = (
+        text.doubt
+        or _unsure(page, claimed)
+        or _unread(text)
+        or _in_pieces(page, claimed, table)
+        or _filled_in(page, text, found, table)
+    )
     if not reason and text.hidden:
         reason = "a number on it is struck through or stamped over, and could hardly be read"
     return as_scanned(text, found), reason
@@ -78,6 +88,27 @@ def _unsure(page: Page, claimed: list[Claim]) -> str:
         if percent < (LEAST_READ if claim.is_named else LEAST_READ_UNNAMED):
             return f"what may be a value of {claim.type} was read with {percent:.0f} % confidence"
     return ""
+
+
+def _in_pieces(page: Page, claimed: list[Claim], table: Table) -> str:
+    """A label of nine digits, and behind it, in its cell, a number of more or fewer."""
+    numbers = [number for number in table.labelled(page.text) if _is_of_nine(table, number)]
+    if not numbers:
+        return ""
+    for place, line in enumerate(page.lines):
+        for start, end in line.cuts():
+            match = _PIECES.search(line.text[start:end])
+            if not match or not FEWEST_PIECES <= sum(map(str.isdigit, match[1])) <= MOST_PIECES:
+                continue
+            before = line.text[start : start + match.start(1)]
+            is_taken = any(one.line == place and start <= one.start < end for one in claimed)
+            if not is_taken and any(is_right_before(table, number, before) for number in numbers):
+                return f"a number that a label names {NINE_DIGITS} was read in part"
+    return ""
+
+
+def _is_of_nine(table: Table, number: int) -> bool:
+    return number < len(table.detectors) and table.detectors[number].type == NINE_DIGITS
 
 
 def _unread(text: PageText) -> str:

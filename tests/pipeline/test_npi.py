@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from pipeline import npi
 from pipeline.npi import detection
+from pipeline.page_text import PageText, Word
 from tests.builders import page_text
 
 
@@ -137,3 +138,22 @@ def test_a_label_of_two_letters_behind_its_field_number_names_what_stands_under_
 
 def test_the_title_of_a_nurse_before_a_number_does_not_hide_it() -> None:
     assert types("Seen by J. Roe NP 536-22-8145") == ["SSN"]
+
+
+def test_a_phone_under_a_heading_is_no_account() -> None:
+    assert types("Statement of account", "Telephone (351) 818-7579") == []
+    assert types("Account number", "4417 1234 567") == ["BANK_ACCOUNT"]
+
+
+def test_groups_of_a_number_that_were_taken_for_columns_are_one_number() -> None:
+    """Thin print loses its hyphens: each group comes as a line of its own, a hair's breadth from the next."""
+    words = [
+        *page_text("SSN").words,
+        Word("387-", (100, 120, 180, 150), 91, 1),
+        Word("26-", (188, 120, 248, 150), 91, 2),
+        Word("7802", (256, 120, 336, 150), 96, 3),
+    ]
+    (found,) = npi.detect(1, PageText(1700, 2200, tuple(words)))
+    assert (found.type, found.box) == ("SSN", (100, 120, 336, 150))
+    apart = [*words[:2], Word("26-", (388, 120, 448, 150), 91, 2), Word("7802", (756, 120, 836, 150), 96, 3)]
+    assert npi.detect(1, PageText(1700, 2200, tuple(apart))) == ()

@@ -101,10 +101,11 @@ def test_a_page_on_its_side_is_read_upright(sheet: Sheet, degrees: int) -> None:
     assert types(text) == types(read(sheet.image))
 
 
-def test_print_under_a_stamp_is_read() -> None:
-    sheet = builders.page_image("SSN 536-22-8145", size=(1000, 400))
-    ImageDraw.Draw(sheet).ellipse((150, 10, 450, 250), outline=130, width=8)
-    assert "SSN" in types(read(sheet))
+@pytest.mark.parametrize("way", ["stamp", "pen line"])
+def test_a_value_under_a_stamp_or_a_pens_line_is_read(way: str) -> None:
+    letter = office.draw("letter", "typed", np.random.default_rng(8), bad_scans.DPI)
+    spoiled, scanner = bad_scans.WAYS[way](letter.image, tuple(letter.truth), np.random.default_rng(3))
+    assert "SSN" in types(read(spoiled, dpi=scanner.dpi))
 
 
 def test_a_number_that_is_struck_through_is_found_or_its_page_suspect() -> None:

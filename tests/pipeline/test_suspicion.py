@@ -102,3 +102,32 @@ def test_a_printed_label_that_was_hardly_read_is_no_handwriting() -> None:
     assert npi.examine(1, PageText(1700, 2200, hardly))[1] == ""
     alone = tuple(word for number, word in enumerate(hardly) if number != 3)
     assert npi.examine(1, PageText(1700, 2200, alone))[1]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("ABA routing number: 946575010", "a number that a label names ROUTING_NUMBER fails its check"),
+        ("Card number: 4315 0906 1640 9904", "a number that a label names CARD_NUMBER fails its check"),
+        ("NPI: 1234567890", "a number that a label names NATIONAL_PROVIDER_IDENTIFIER fails its check"),
+        ("SSN 365-0 -5427", "a number that a label names SSN was read in part"),
+    ],
+)
+def test_a_labelled_number_that_was_misread_is_suspect(line: str, told: str) -> None:
+    findings, suspicion = npi.examine(1, page_text(line))
+    assert findings == ()
+    assert suspicion.startswith(told)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Parcel 4315 0906 1640 9904",
+        "Routing slip 12 of 946575010",
+        "Social security wages 80,075.55",
+        "SSN: XXX-XX-1234",
+        "The card is sent to 946575010 homes",
+    ],
+)
+def test_a_number_that_no_label_names_is_not(line: str) -> None:
+    assert npi.examine(1, page_text(line)) == ((), "")
