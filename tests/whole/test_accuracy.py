@@ -63,6 +63,15 @@ def test_the_sample_and_the_lines_keep_their_floor(measured: Path) -> None:
     assert sets["lines.txt"]["accused"]["share"] <= 0.02
 
 
+def test_bad_scans_are_found_or_suspect_and_their_clean_pages_silent(measured: Path) -> None:
+    sets = json.loads((measured / "summary.json").read_text())["sets"]
+    bad = next(row for name, row in sets.items() if name.startswith("bad_scans"))
+    assert bad["recall"]["whole"] == 19
+    assert bad["recall"]["share"] >= 0.9
+    assert bad["recallOrDoubt"]["share"] == 1
+    assert bad["accused"]["part"] == bad["doubted"]["part"] == 0
+
+
 def test_the_page_shows_the_tables_and_no_value(measured: Path) -> None:
     page = (measured / "report.html").read_text()
     assert "Which types are missed?" in page
