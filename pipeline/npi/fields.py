@@ -160,8 +160,19 @@ class Page:
 
     @cached_property
     def text(self) -> str:
-        """All lines, in the order in which they were read."""
-        return "\n".join([line.text for line in self.lines])
+        """All lines twice: as they were read, and row by row, so that parts of one label that stand side by
+        side follow each other in one of them.
+        """
+        rows: list[list[tuple[int, str]]] = []
+        beyond = -1
+        for line in sorted(self.lines, key=lambda line: line.words[0].box[1]):
+            left, top, _, bottom = line.words[0].box
+            if top > beyond:
+                rows.append([])
+                beyond = (top + bottom) // 2
+            rows[-1].append((left, line.text))
+        texts = [line.text for line in self.lines]
+        return " ".join(texts + [text for row in rows for _, text in sorted(row)])
 
     @cached_property
     def _by_bottom(self) -> "_Sorted":

@@ -157,3 +157,16 @@ def test_groups_of_a_number_that_were_taken_for_columns_are_one_number() -> None
     assert (found.type, found.box) == ("SSN", (100, 120, 336, 150))
     apart = [*words[:2], Word("26-", (388, 120, 448, 150), 91, 2), Word("7802", (756, 120, 836, 150), 96, 3)]
     assert npi.detect(1, PageText(1700, 2200, tuple(apart))) == ()
+
+
+def test_a_label_whose_words_come_in_lines_far_apart_names_its_value() -> None:
+    """Three blocks side by side, each read from top to bottom: between the parts of the label come others."""
+    words = [
+        Word("Policy", (100, 100, 220, 130), 96, 0),
+        Word("Dear", (100, 200, 180, 230), 96, 1),
+        Word("reader,", (190, 200, 330, 230), 96, 1),
+        Word("Number", (300, 102, 440, 132), 96, 2),
+        Word("thanks", (400, 200, 540, 230), 96, 3),
+        Word("GMP-138-8222", (600, 100, 840, 130), 96, 4),
+    ]
+    assert [found.type for found in npi.detect(1, PageText(1700, 2200, tuple(words)))] == ["POLICY_NUMBER"]
