@@ -6,6 +6,9 @@ from typing import Literal
 
 import msgspec
 
+MENDING = ("despeckle", "level", "deskew")
+"""Steps of `page_mending`."""
+
 
 class OcrOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Options of `ocr.read_page`.
@@ -23,6 +26,12 @@ class OcrOptions(msgspec.Struct, frozen=True, kw_only=True):
     tesseract: str = "bundled"
     language: str = "eng"
     page_segmentation: int = 3
-    mending: str = "despeckle,level,deskew"
+    mending: str = ",".join(MENDING)
     page_timeout: int = 60
     max_pixels: int = 120_000_000
+
+    def __post_init__(self) -> None:
+        if unknown := set(self.mending.split(",")) - {*MENDING, "none"}:
+            raise ValueError(
+                f"OCR_MENDING has no step {', '.join(sorted(unknown))}: there are {', '.join(MENDING)}"
+            )

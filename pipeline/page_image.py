@@ -10,6 +10,7 @@ from PIL import Image
 
 from pipeline import page_mending, page_pixels
 from pipeline.documents import PageFile
+from pipeline.ocr_options import MENDING
 
 READING_DPI = 300
 """Tesseract is trained on text of about this resolution; pages scanned coarser than `COARSE_DPI` are enlarged
@@ -38,7 +39,7 @@ class PageImage(msgspec.Struct, frozen=True):
     doubt: str = ""
 
 
-def load(page: PageFile, max_pixels: int, mending: Collection[str] = page_mending.STEPS) -> PageImage:
+def load(page: PageFile, max_pixels: int, mending: Collection[str] = MENDING) -> PageImage:
     """`mending`: steps of `page_mending` that are taken where they are needed. Raises `PageUnreadable`."""
     pixels = page_pixels.decode(page, max_pixels)
     across, down = _resolution(pixels.resolution)

@@ -11,8 +11,6 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageChops, ImageFilter
 
-STEPS = ("despeckle", "level", "deskew")
-
 FINE_DPI = 150
 """In a coarser page a speck may be a stroke."""
 SPECK_CONTRAST, SPECKLED, BANDS, BAND_ROWS = 128, 0.0095, 12, 8

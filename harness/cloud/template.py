@@ -1,5 +1,6 @@
 """A template becomes plain CloudFormation, with its parameters checked and its code found."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,8 @@ def _check_parameters(path: Path, declared: Resource, given: dict[str, str]) -> 
         allowed = [str(choice) for choice in parameter.get("AllowedValues", [])]
         if allowed and value not in allowed:
             raise UsageError(f"parameter {name} is {value}; allowed are {', '.join(allowed)}")
+        if not _has_form(value, parameter.get("AllowedPattern")):
+            raise UsageError(f"parameter {name} is {value}; it must match {parameter['AllowedPattern']}")
         if parameter.get("Type") == "Number":
             try:
                 number = float(value)
@@ -82,6 +85,14 @@ def _check_parameters(path: Path, declared: Resource, given: dict[str, str]) -> 
             low, high = parameter.get("MinValue", number), parameter.get("MaxValue", number)
             if not low <= number <= high:
                 raise UsageError(f"parameter {name} is {value}; it must lie between {low} and {high}")
+
+
+def _has_form(value: str, pattern: str | None) -> bool:
+    """Whether a value matches all of an AllowedPattern; one in Java's syntax alone is left to AWS."""
+    try:
+        return pattern is None or bool(re.fullmatch(pattern, value))
+    except re.error:
+        return True
 
 
 def _mapped(node: Any, mappings: Resource, values: dict[str, str]) -> Any:

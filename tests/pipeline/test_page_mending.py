@@ -127,6 +127,11 @@ def test_steps_are_chosen_by_the_option() -> None:
     assert page_image.load(page, 10**6).pixels.tobytes() != noise.tobytes()
 
 
+def test_a_step_that_is_none_is_told() -> None:
+    with pytest.raises(ValueError, match="OCR_MENDING has no step blur: there are despeckle, level, deskew"):
+        OcrOptions(mending="level,blur")
+
+
 def test_a_box_of_a_straight_page_is_its_own() -> None:
     text = ocr.PageText(1000, 800)
     assert text.as_scanned((1, 2, 3, 4)) == (1, 2, 3, 4)

@@ -35,6 +35,10 @@ def harness(*arguments: object) -> subprocess.CompletedProcess[str]:
         ),
         (["run", "--sample", "--parameter", "Nonsense=1"], "has no parameter Nonsense"),
         (
+            ["run", "--sample", "--parameter", "OcrMending=level,blur"],
+            "parameter OcrMending is level,blur; it must match",
+        ),
+        (
             ["run", "--sample", "--batch-pages", "1000"],
             "parameter BatchPages is 1000; it must lie between 1 and 100",
         ),
