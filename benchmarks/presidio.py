@@ -70,10 +70,8 @@ def _analyzer() -> "AnalyzerEngine":
 
     logging.getLogger("presidio-analyzer").setLevel(logging.ERROR)
     analyzer = AnalyzerEngine(nlp_engine=Blank())
-    for recognizer in (
-        AbaRoutingRecognizer(),
-        UsMbiRecognizer(),
-    ):  # it has them, and loads neither
+    # It has these, and loads neither.
+    for recognizer in (AbaRoutingRecognizer(), UsMbiRecognizer()):
         analyzer.registry.add_recognizer(recognizer)
     return analyzer
 

@@ -140,6 +140,8 @@ def _apart(work: Callable[[], str], seconds: float) -> str:
         _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
         raise ChildProcessError(f"the engine crashed ({signal.Signals(os.WTERMSIG(status)).name})")
+    if not answer:
+        raise ChildProcessError("the engine ended without an answer")
     done, text = msgspec.msgpack.decode(answer, type=tuple[bool, str])
     if not done:
         raise ChildProcessError(text)
@@ -152,9 +154,8 @@ def _work_and_leave(work: Callable[[], str], writing: int, seconds: float) -> No
     """
     try:
         faulthandler.disable()
-        signal.signal(
-            signal.SIGINT, signal.SIG_IGN
-        )  # whoever interrupts means the parent, which ends this one
+        # Whoever interrupts means the parent, which ends this one.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, max(0.001, seconds) + 1)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stderr__.fileno() if sys.__stderr__ else 2)

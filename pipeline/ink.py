@@ -80,14 +80,9 @@ def has_boxes(ink: Ink, box: Box) -> bool:
 
 def without_rules(pixels: Image.Image, ink: Ink, box: Box) -> Image.Image:
     """A part of the page, its ruled lines painted white."""
-    left, top, right, bottom = box
     part = np.array(pixels.crop(box))
-    step = ink.step
-    rules = ink.rules[top // step : bottom // step + 1, left // step : right // step + 1]
-    rules = _widened(_widened(rules).T).T  # and its grey edges
-    mask = np.repeat(np.repeat(rules, step, axis=0), step, axis=1)
-    mask = mask[top % step : top % step + part.shape[0], left % step : left % step + part.shape[1]]
-    part[: mask.shape[0], : mask.shape[1]][mask] = 255
+    rules = _widened(_widened(_rules_in(ink, box)).T).T  # and their grey edges
+    part[_pixels_of(rules, ink, box, part)] = 255
     return Image.fromarray(part)
 
 
@@ -103,16 +98,27 @@ def unstruck(pixels: Image.Image, ink: Ink, box: Box) -> Image.Image:
     """A part of the page without the straight lines through its text: of a line's columns those are kept in
     which a letter's stroke goes up or down from it.
     """
-    left, top, right, bottom = box
     part = np.array(pixels.crop(box))
     dark = part < _threshold(part)
-    step, high = ink.step, max(2, round(ink.dpi * LINE_INCHES))
-    rules = ink.rules[top // step : bottom // step + 1, left // step : right // step + 1]
-    near = np.repeat(np.repeat(_widened(_widened(rules.T)).T, step, axis=0), step, axis=1)
-    near = near[top % step : top % step + part.shape[0], left % step : left % step + part.shape[1]]
-    thin = dark & ~_runs(dark.T, high + 1).T
-    part[: near.shape[0], : near.shape[1]][near & thin[: near.shape[0], : near.shape[1]]] = 255
+    thin = dark & ~_runs(dark.T, max(2, round(ink.dpi * LINE_INCHES)) + 1).T
+    near = _widened(_widened(_rules_in(ink, box).T)).T
+    part[_pixels_of(near, ink, box, part) & thin] = 255
     return Image.fromarray(part)
+
+
+def _rules_in(ink: Ink, box: Box) -> Dark:
+    left, top, right, bottom = (value // ink.step for value in box)
+    return ink.rules[top : bottom + 1, left : right + 1]
+
+
+def _pixels_of(seen: Dark, ink: Ink, box: Box, part: npt.NDArray[np.uint8]) -> Dark:
+    """What was seen in a part of the page, for each of its pixels."""
+    left, top = box[0] % ink.step, box[1] % ink.step
+    large = np.repeat(np.repeat(seen, ink.step, axis=0), ink.step, axis=1)
+    large = large[top : top + part.shape[0], left : left + part.shape[1]]
+    mask = np.zeros(part.shape, dtype=np.bool_)
+    mask[: large.shape[0], : large.shape[1]] = large
+    return mask
 
 
 def darkest(pixels: Image.Image) -> Image.Image:

@@ -145,12 +145,7 @@ def _troubled(words: tuple[Word, ...], marks: tuple[Box, ...], size: tuple[int, 
         apart = []
         for place in places:
             if _meet(place, wide):
-                wide = (
-                    min(place[0], wide[0]),
-                    min(place[1], wide[1]),
-                    max(place[2], wide[2]),
-                    max(place[3], wide[3]),
-                )
+                wide = _around(place, wide)
             else:
                 apart.append(place)
         places = [*apart, wide]

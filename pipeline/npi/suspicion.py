@@ -67,12 +67,13 @@ def examine(page_number: int, text: PageText, table: Table = BUILT_IN) -> tuple[
     page = Page(text.words)
     claimed = claims(page, table)
     found = findings(page_number, page, claimed)
+    labelled = table.labelled(page.text)
     reason = (
         text.doubt
         or _unsure(page, claimed)
         or _unread(text)
-        or _in_pieces(page, claimed, table)
-        or _filled_in(page, text, found, table)
+        or _in_pieces(page, labelled, claimed, table)
+        or _filled_in(page, labelled, text, found, table)
     )
     if not reason and text.hidden:
         reason = "a number on it is struck through or stamped over, and could hardly be read"
@@ -90,9 +91,9 @@ def _unsure(page: Page, claimed: list[Claim]) -> str:
     return ""
 
 
-def _in_pieces(page: Page, claimed: list[Claim], table: Table) -> str:
+def _in_pieces(page: Page, labelled: frozenset[int], claimed: list[Claim], table: Table) -> str:
     """A label of nine digits, and behind it, in its cell, a number of more or fewer."""
-    numbers = [number for number in table.labelled(page.text) if _is_of_nine(table, number)]
+    numbers = [number for number in labelled if _is_of_nine(table, number)]
     if not numbers:
         return ""
     for place, line in enumerate(page.lines):
@@ -124,9 +125,11 @@ def _unread(text: PageText) -> str:
     return ""
 
 
-def _filled_in(page: Page, text: PageText, found: tuple[Finding, ...], table: Table) -> str:
+def _filled_in(
+    page: Page, labelled: frozenset[int], text: PageText, found: tuple[Finding, ...], table: Table
+) -> str:
     """A label of NPI with ink in its place, and no value."""
-    if not any(_asks(table, number) for number in table.labelled(page.text)):
+    if not any(_asks(table, number) for number in labelled):
         return ""
     for line in page.lines:
         for kind, start, end in _labels(line, table):

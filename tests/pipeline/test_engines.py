@@ -45,6 +45,10 @@ def crash(*_: object) -> str:
     return ""
 
 
+def leave(*_: object) -> str:
+    os._exit(3)
+
+
 def fail(*_: object) -> str:
     raise ValueError("Tesseract could not recognise it\nand more")
 
@@ -54,6 +58,7 @@ def fail(*_: object) -> str:
     [
         (hang, "OCR took longer than 1 s"),
         (crash, r"OCR failed: the engine crashed \(SIGSEGV\)"),
+        (leave, "OCR failed: the engine ended without an answer$"),
         (fail, "OCR failed: Tesseract could not recognise it$"),
     ],
 )
