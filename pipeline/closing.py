@@ -2,14 +2,15 @@
 repeated at any point.
 """
 
+import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from pipeline import documents, results
-from pipeline.failures import BadFile
+from pipeline import results
 from pipeline.messages import FileRef
-from pipeline.results import BatchOutcome, FileResult
+from pipeline.results import BatchOutcome, FileResult, WithheldPage
 from pipeline.settings import Settings
 from pipeline.state import UNCLOSED, StateTable, decode_outcomes
 
@@ -17,11 +18,18 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
-def close_file(s3: "S3Client", state: StateTable, settings: Settings, file_id: str) -> None:
+def close_file(
+    s3: "S3Client",
+    state: StateTable,
+    settings: Settings,
+    file_id: str,
+    remaining_seconds: Callable[[], float] = lambda: math.inf,
+) -> None:
     """Writes the result of a file whose batches are all counted, and its PDF if configured; does nothing for
     others.
 
-    The result of a file that was given up (`StateTable.give_up_closing`) says just that.
+    The result of a file that was given up (`StateTable.give_up_closing`) says just that. A PDF that there is
+    no time for (`remaining_seconds`) is no reason to hold back the result.
     """
     found = state.read_file(file_id)
     if found is None:
@@ -40,9 +48,15 @@ def close_file(s3: "S3Client", state: StateTable, settings: Settings, file_id: s
         return
     batches = tuple(_unspilled(s3, record.file, batch, key) for batch, key in stored)
     verdict = results.judge(record.total_pages, batches, UNCLOSED if record.unclosed else record.fault)
-    pdf_key = (
-        _make_pdf(s3, record.file) if settings.pdf_mode == "original" and verdict.status != "FAILED" else ""
-    )
+    pdf_key = pdf_reason = ""
+    withheld: tuple[tuple[int, str], ...] = ()
+    if settings.pdf_mode != "none" and verdict.status != "FAILED":
+        from pipeline import file_pdf  # most installations want no PDF, and none of its cold start
+
+        made = file_pdf.make(
+            s3, settings, record.file, record.total_pages, verdict, batches, remaining_seconds
+        )
+        pdf_key, pdf_reason, withheld = made.key, made.reason, made.withheld
     result = FileResult(
         file_id=file_id,
         bucket=record.file.bucket,
@@ -60,6 +74,8 @@ def close_file(s3: "S3Client", state: StateTable, settings: Settings, file_id: s
         left_out=record.left_out,
         reason=verdict.reason,
         pdf_key=pdf_key,
+        pdf_reason=pdf_reason,
+        withheld_pages=tuple(WithheldPage(page, why) for page, why in withheld),
         created_at=record.created_at,
     )
     s3.put_object(
@@ -76,18 +92,3 @@ def _unspilled(s3: "S3Client", ref: FileRef, batch: BatchOutcome, key: str) -> B
         return batch
     encoded = s3.get_object(Bucket=ref.bucket, Key=key)["Body"].read()
     return msgspec.structs.replace(batch, outcomes=decode_outcomes(encoded))
-
-
-def _make_pdf(s3: "S3Client", ref: FileRef) -> str:
-    """The key of the PDF; "" when the file cannot become one, which is no reason to hold back its result."""
-    from pipeline import (
-        pdf,
-    )  # with its libraries it would triple the cold start, and most installations want no PDF
-
-    try:
-        document = pdf.original(documents.read_whole(s3, ref))
-    except (BadFile, pdf.NoPdf):
-        return ""
-    key = f"results/{ref.file_id}.pdf"
-    s3.put_object(Bucket=ref.bucket, Key=key, Body=document, ContentType="application/pdf")
-    return key

@@ -85,10 +85,22 @@ class PageFile(msgspec.Struct, frozen=True):
         """The numbers in its directory, by tag."""
         return tiff.page_tags(self._read, self.size, self.layout, self.offset)
 
+    def bytes_of(self, tag: int) -> bytes:
+        """The bytes of a tag's value in its directory, of whatever type; none where it is not there."""
+        return tiff.tag_bytes(self._read, self.size, self.layout, self.offset, tag)
+
+    def segment(self, offset: int, size: int) -> bytes:
+        """Bytes of the page, as they stand in the file. Raises `PageUnreadable` when they were not
+        fetched.
+        """
+        data = self._read(offset, size)
+        if len(data) < size:
+            raise PageUnreadable(f"bytes {offset} to {offset + size - 1} of the page were not fetched")
+        return data
+
     def _check(self) -> None:
         for start, length in tiff.page_extents(self._read, self.size, self.layout, self.offset):
-            if len(self._read(start, length)) < length:
-                raise PageUnreadable(f"bytes {start} to {start + length - 1} of the page were not fetched")
+            self.segment(start, length)
 
     def _read(self, offset: int, size: int) -> bytes:
         """Bytes that were fetched; fewer where they were not, or where the file ends."""
@@ -125,11 +137,6 @@ def read_pages(
             extents = _joined(tiff.page_extents(blocks.read, ref.size, layout, offset))
             segments = tuple((start, _get(s3, ref, start, length)) for start, length in extents)
         yield PageFile(layout, offset, ref.size, segments)
-
-
-def read_whole(s3: "S3Client", ref: FileRef) -> bytes:
-    """The whole upload. Raises `BadFile`."""
-    return _get(s3, ref)
 
 
 class _Blocks:

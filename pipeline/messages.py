@@ -41,7 +41,7 @@ class PageRange(msgspec.Struct, frozen=True, rename="camel"):
 
 class BatchMessage(msgspec.Struct, frozen=True, rename="camel"):
     """A batch for one worker. `done` carries the outcome of pages that an earlier worker finished before its
-    deadline.
+    deadline, `text_parts` which runs of them have a text layer.
     """
 
     file: FileRef
@@ -50,6 +50,7 @@ class BatchMessage(msgspec.Struct, frozen=True, rename="camel"):
     big_tiff: bool = False
     byte_order: str = "<"
     done: msgspec.Raw = msgspec.Raw(b"[]")
+    text_parts: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
 
     def encode(self) -> str:
         return msgspec.json.encode(self).decode()

@@ -164,8 +164,10 @@ def _is_plain(tags: Tags) -> bool:
     return photometric == CMYK and bits == {8} and samples == 4
 
 
-def _by_pillow(page: PageFile, tags: Tags, mended: bool) -> Pixels:
-    with page.open(mended) as file, _heard() as complaints, warnings.catch_warnings():
+@contextlib.contextmanager
+def _opened(page: PageFile, tags: Tags, mended: bool) -> Iterator[tuple[Image.Image, tuple[float, float]]]:
+    """The page decoded by Pillow, upright, and its resolution."""
+    with page.open(mended) as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what Pillow warns of is judged here by what it then decodes
         with Image.open(file, formats=["TIFF"]) as image:
             across, down = (float(value) for value in image.info.get("dpi", (0, 0)))
@@ -174,13 +176,68 @@ def _by_pillow(page: PageFile, tags: Tags, mended: bool) -> Pixels:
                 across, down = down, across
             if isinstance(image.getexif().get(ORIENTATION), bytes):  # a type that Pillow does not expect
                 upright, (across, down) = _turned(upright, (across, down), tags)
-            grey = _greyscale(upright)
+            yield upright, (across, down)
+
+
+def _by_pillow(page: PageFile, tags: Tags, mended: bool) -> Pixels:
+    with _heard() as complaints, _opened(page, tags, mended) as (upright, resolution):
+        grey = _greyscale(upright)
     doubt = ""
     if losses := [line for line in complaints() if _LOSSES.search(line)]:
         doubt = f"the image data is damaged: {losses[0][:120]}"
     elif not _is_plain(tags) and _first(tags, COMPRESSION, PLAIN) != 6:
         doubt = f"only one of two decoders could decode it ({_samples(tags)})"
-    return Pixels(grey, (across, down), doubt)
+    return Pixels(grey, resolution, doubt)
+
+
+SHOWN_AS_THEY_ARE = ("1", "L", "RGB", "CMYK", "P")
+"""Modes whose samples a PDF has, too."""
+
+
+def shown(page: PageFile, max_pixels: int) -> Image.Image:
+    """The page upright, in its own colours: of the modes `SHOWN_AS_THEY_ARE`, with its ICC profile among its
+    info. What is transparent lies on white paper; samples that have no such mode (deep ones, floats) are the
+    greyscale that is read. Raises `PageUnreadable`.
+    """
+    tags = page.tags()
+    if not _is_plain(tags) or _first(tags, BITS, 1) > 8:
+        return decode(page, max_pixels).grey
+    for mended in (False, True):
+        try:
+            with _heard() as complaints, _opened(page, tags, mended) as (upright, _):
+                image = _on_paper(upright)
+        except PageUnreadable:
+            raise
+        except Exception:  # noqa: S112 decoders raise nearly every class for damaged data; the next one says why
+            continue
+        if image.mode in SHOWN_AS_THEY_ARE and not any(_LOSSES.search(line) for line in complaints()):
+            return image
+    return decode(page, max_pixels).grey
+
+
+def _on_paper(image: Image.Image) -> Image.Image:
+    """The image without transparency."""
+    if image.mode not in ("RGBA", "LA", "PA", "La", "RGBa") and "transparency" not in image.info:
+        image.load()
+        return image
+    with_alpha = image.convert("RGBA")
+    return Image.composite(
+        with_alpha.convert("RGB"), Image.new("RGB", image.size, "white"), with_alpha.getchannel("A")
+    )
+
+
+def upright_size(tags: Tags) -> tuple[int, int]:
+    """Width and height in pixels of the upright page, by its tags."""
+    size = int(_first(tags, WIDTH)), int(_first(tags, LENGTH))
+    return size[::-1] if int(_first(tags, ORIENTATION, 1)) in (5, 6, 7, 8) else size
+
+
+def said_resolution(tags: Tags) -> tuple[float, float]:
+    """Dots per inch (across, down) of the upright page, by its tags; 0 for not said."""
+    across, down = _resolution(tags)
+    if _is_plain(tags) and _first(tags, UNIT, 2) not in (2, 3):  # a proportion alone
+        return 0.0, 0.0
+    return (down, across) if int(_first(tags, ORIENTATION, 1)) in (5, 6, 7, 8) else (across, down)
 
 
 def _by_tifffile(page: PageFile, tags: Tags, mended: bool) -> Pixels:

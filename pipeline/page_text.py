@@ -36,7 +36,8 @@ class PageText(msgspec.Struct, frozen=True):
     """What stands on a page: its size in pixels, its words, and by how many degrees it was turned to be
     read. marks: boxes of ink that no word explains; skew: degrees by which the upright page was straightened
     for that, against the clock: boxes are those of the straight one; hidden: whether ink over a number hides
-    it; doubt: why the pixels may not be what the page shows.
+    it; doubt: why the pixels may not be what the page shows; pixel_height: how many times as high as wide its
+    pixels are, in the direction it was read in: it was straightened with square ones.
     """
 
     width: int = 0
@@ -47,15 +48,25 @@ class PageText(msgspec.Struct, frozen=True):
     skew: float = 0.0
     hidden: bool = False
     doubt: str = ""
+    pixel_height: float = 1.0
+
+    def unskewed(self, x: float, y: float) -> tuple[float, float]:
+        """Where a point of the straightened page lies on it as it was before."""
+        if not self.skew:
+            return x, y
+        middle = complex(self.width / 2, self.height / 2 * self.pixel_height)
+        turned = (complex(x, y * self.pixel_height) - middle) * cmath.exp(
+            1j * math.radians(self.skew)
+        ) + middle
+        return turned.real, turned.imag / self.pixel_height
 
     def as_scanned(self, box: Box) -> Box:
         """The box on the upright page, before it was straightened, around a box."""
         if not self.skew:
             return box
-        turn, middle = cmath.exp(1j * math.radians(self.skew)), complex(self.width / 2, self.height / 2)
-        corners = [(complex(x, y) - middle) * turn + middle for x in box[::2] for y in box[1::2]]
-        across = [min(max(0, round(corner.real)), self.width) for corner in corners]
-        down = [min(max(0, round(corner.imag)), self.height) for corner in corners]
+        corners = [self.unskewed(x, y) for x in box[::2] for y in box[1::2]]
+        across = [min(max(0, round(x)), self.width) for x, _ in corners]
+        down = [min(max(0, round(y)), self.height) for _, y in corners]
         return min(across), min(down), max(across), max(down)
 
     @property

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pipeline import documents, npi, ocr, results, tiff
+from pipeline import documents, npi, ocr, page_scale, results, text_layer, tiff
 from pipeline.failures import BadFile, PageUnreadable
 from pipeline.messages import BatchMessage, FileRef, PageRange
+from pipeline.page_text import Finding, PageText
 from pipeline.results import BatchOutcome, PageOutcome
 from pipeline.settings import Settings
 from pipeline.state import StateTable, decode_outcomes, encode_outcomes
+from pipeline.text_layer import PageLayer
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -38,48 +40,85 @@ def read_batch(
     file_id = batch.file.file_id
     done = state.finished_batch(file_id, batch.batch_id)
     if done is None:
-        outcomes, left = _read_pages(s3, settings, batch, remaining_seconds)
+        outcomes, layers, left = _read_pages(s3, settings, batch, remaining_seconds)
+        text_parts = _store_text(s3, batch, layers)
         if left is not None:
             carried = msgspec.Raw(encode_outcomes(outcomes).encode())
-            sqs.send_message(
-                QueueUrl=settings.batch_queue_url,
-                MessageBody=msgspec.structs.replace(batch, pages=left, done=carried).encode(),
-            )
+            rest = msgspec.structs.replace(batch, pages=left, done=carried)
+            if text_parts:
+                rest = msgspec.structs.replace(rest, text_parts=text_parts)
+            sqs.send_message(QueueUrl=settings.batch_queue_url, MessageBody=rest.encode())
             return
         pages = f"{outcomes[0].page}-{outcomes[-1].page}"
-        done = BatchOutcome(batch.batch_id, pages, outcomes, results.npi_pages(outcomes))
+        done = BatchOutcome(
+            batch.batch_id, pages, outcomes, results.npi_pages(outcomes), text_parts=text_parts
+        )
         state.put_batch(file_id, done, _spill(s3, settings.item_bytes, batch.file, done))
     state.count_completed(file_id, batch.batch_id, done.npi_pages)
 
 
 def _read_pages(
     s3: "S3Client", settings: Settings, batch: BatchMessage, remaining_seconds: Callable[[], float]
-) -> tuple[tuple[PageOutcome, ...], PageRange | None]:
-    """Outcomes of the batch so far, and the pages that there was no time for.
+) -> tuple[tuple[PageOutcome, ...], list[PageLayer], PageRange | None]:
+    """Outcomes of the batch so far, the text layers of the pages read now, if the PDF needs them, and the
+    pages that there was no time for.
 
     At least one page is read, so that a batch never goes round without progress.
     """
     outcomes = list(decode_outcomes(bytes(batch.done)))
+    layers: list[PageLayer] = []
     table = npi.load_table(settings.npi_table)
     offsets, first = batch.pages.offsets, batch.pages.first
     layout = tiff.Layout(batch.byte_order, batch.big_tiff)
     pages = documents.read_pages(s3, batch.file, layout, offsets, settings.whole_file_bytes)
     for index in range(len(offsets)):
         if index and remaining_seconds() < settings.ocr.page_timeout + DEADLINE_MARGIN_SECONDS:
-            return tuple(outcomes), PageRange(first + index, offsets[index:])
+            return tuple(outcomes), layers, PageRange(first + index, offsets[index:])
         number = first + index
         try:
-            text = ocr.read_page(next(pages), settings.ocr)
+            page = next(pages)
+            text = _measured(page, ocr.read_page(page, settings.ocr), settings.ocr.max_pixels)
         except PageUnreadable as unreadable:
             outcomes.append(PageOutcome(number, error=str(unreadable)))
         except BadFile as bad:
             outcomes += [PageOutcome(first + rest, error=str(bad)) for rest in range(index, len(offsets))]
             break
         else:
-            findings, suspect = npi.examine(number, text, table)
+            as_read, suspect = npi.examine(number, msgspec.structs.replace(text, skew=0.0), table)
+            findings = tuple(_as_scanned(text, finding) for finding in as_read)
             confidence = npi.page_confidence(text, findings)
             outcomes.append(PageOutcome(number, confidence, findings, suspect=suspect))
-    return tuple(outcomes), None
+            if settings.pdf_mode in text_layer.MODES:
+                layers.append(text_layer.of_page(settings.pdf_mode, number, text, as_read))
+    return tuple(outcomes), layers, None
+
+
+def _measured(page: documents.PageFile, text: PageText, max_pixels: int) -> PageText:
+    """The text with the shape of the page's pixels, in the direction that it was read in."""
+    height = page_scale.pixel_height(page.tags(), max_pixels)
+    return msgspec.structs.replace(text, pixel_height=1 / height if text.turned in (90, 270) else height)
+
+
+def _as_scanned(text: PageText, finding: Finding) -> Finding:
+    return msgspec.structs.replace(finding, box=text.as_scanned(finding.box))
+
+
+def _store_text(s3: "S3Client", batch: BatchMessage, layers: list[PageLayer]) -> tuple[str, ...]:
+    """The runs of the batch's pages whose text layers lie in S3, when those of the pages read now do, too.
+
+    A run has an object of its own, which names its pages: two workers with the same batch, whose times run
+    out at different pages, do not write over each other.
+    """
+    earlier = () if batch.text_parts is msgspec.UNSET else batch.text_parts
+    if not layers:
+        return earlier
+    pages = f"{layers[0].page}-{layers[-1].page}"
+    s3.put_object(
+        Bucket=batch.file.bucket,
+        Key=text_layer.key(batch.file.file_id, batch.batch_id, pages),
+        Body=text_layer.encode(layers),
+    )
+    return (*earlier, pages)
 
 
 def _spill(s3: "S3Client", item_bytes: int, ref: FileRef, batch: BatchOutcome) -> str:

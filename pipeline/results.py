@@ -11,7 +11,7 @@ import msgspec
 
 from pipeline.page_text import Finding
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 
 FileStatus = Literal["COMPLETED", "PARTIAL", "FAILED"]
 
@@ -42,9 +42,16 @@ class SuspectPage(msgspec.Struct, frozen=True):
     reason: str
 
 
+class WithheldPage(msgspec.Struct, frozen=True):
+    """A page that the redacted PDF does not show, and why."""
+
+    page: int
+    reason: str
+
+
 class BatchOutcome(msgspec.Struct, frozen=True):
     """A batch as the table holds it: its pages' outcomes, or why it failed as a whole (`pages` like
-    "1-10").
+    "1-10"). text_parts: runs of its pages whose text layers lie in S3.
     """
 
     batch_id: int
@@ -52,6 +59,7 @@ class BatchOutcome(msgspec.Struct, frozen=True):
     outcomes: tuple[PageOutcome, ...] = ()
     npi_pages: tuple[int, ...] = ()
     failure: str = ""
+    text_parts: tuple[str, ...] = ()
 
 
 class FileResult(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
@@ -64,6 +72,8 @@ class FileResult(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     clean.
     leftOut: images of the file that are no pages, such as thumbnails, and why.
     confidence: mean confidence of the pages' verdicts, in percent.
+    pdfKey: where the PDF lies, in the same bucket; pdfReason: why there is none, where one is configured;
+    withheldPages: pages in whose place a redacted PDF has a notice.
     """
 
     schema_version: str = SCHEMA_VERSION
@@ -83,6 +93,8 @@ class FileResult(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     left_out: tuple[str, ...] = ()
     reason: str = ""
     pdf_key: str = ""
+    pdf_reason: str = ""
+    withheld_pages: tuple[WithheldPage, ...] = ()
     created_at: int = 0
 
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from typing import Literal
 
 import msgspec
 
@@ -16,7 +17,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     whole_file_bytes: files up to this size are read with one GET, of larger ones only the ranges needed.
     item_bytes: outcomes of a batch that are longer go to S3; an item may have 400 KB, and every 1 KB of it is
     billed.
-    pdf_mode: "none" or "original".
+    pdf_mode: the PDF beside a result: "none", "original", "searchable" or "redacted" (see `pdf`).
+    aws_lambda_function_memory_size: MB that the function has, as Lambda tells it.
     npi_table: path of a user's own table of NPI types, from the folder that pipeline/ lies in ("" for none).
     record_days: days after which DynamoDB may forget a file (TTL).
     parked_queues: ARN of a dead-letter queue -> URL of the queue that keeps its messages for a redrive.
@@ -29,7 +31,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     batch_pages: int = 10
     whole_file_bytes: int = 16 * 2**20
     item_bytes: int = 100_000
-    pdf_mode: str = "none"
+    pdf_mode: Literal["none", "original", "searchable", "redacted"] = "none"
+    aws_lambda_function_memory_size: int = 512
     npi_table: str = ""
     record_days: int = 90
     parked_queues: dict[str, str] = {}

@@ -148,6 +148,7 @@ class StateTable:
             "processedAt": now,
             "expiresAt": self._expiry(now),
             **({"outcomeKey": outcome_key} if outcome_key else {"outcomes": encode_outcomes(batch.outcomes)}),
+            **({"textParts": list(batch.text_parts)} if batch.text_parts else {}),
         }
         self._client.put_item(TableName=self._table, Item=_dump(item))
 
@@ -405,6 +406,7 @@ def _batch_outcome(item: Item) -> BatchOutcome:
         outcomes=decode_outcomes(item.get("outcomes", "[]")),
         npi_pages=_pages(item),
         failure=item["reason"] if item["status"] == "FAILED" else "",
+        text_parts=tuple(item.get("textParts", ())),
     )
 
 

@@ -303,6 +303,12 @@ def page_tags(read: Read, size: int, layout: Layout, offset: int) -> dict[int, t
     return found
 
 
+def tag_bytes(read: Read, size: int, layout: Layout, offset: int, tag: int) -> bytes:
+    """The value of a tag in the directory of a page, as bytes; none where it is not there."""
+    _, entries = _entries(read, size, layout, offset, {tag})
+    return entries[0].raw if entries else b""
+
+
 def _numbers(entries: list[Entry], layout: Layout) -> dict[int, tuple[int, ...]]:
     return {
         entry.tag: entry.numbers(layout.order) for entry in entries if entry.kind in UNSIGNED and entry.raw

@@ -248,7 +248,7 @@ class _World:
         self._clients_busy -= 1
 
     def _on_object(self, exchange: Exchange) -> None:
-        if exchange.operation != "PutObject":
+        if exchange.operation not in ("PutObject", "CompleteMultipartUpload"):
             return
         bucket, key = bucket_and_key(exchange.url)
         if bucket == self._results_bucket and key.startswith(self._setting.results.prefix):

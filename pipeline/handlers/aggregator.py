@@ -18,9 +18,15 @@ STATE = StateTable(clients.dynamodb(), SETTINGS.table_name, SETTINGS.record_days
 PROCESSOR = LoggingBatchProcessor(EventType.DynamoDBStreams)
 
 
-def close_file(record: DynamoDBRecord) -> None:
+def close_file(record: DynamoDBRecord, lambda_context: LambdaContext) -> None:
     assert record.dynamodb is not None
-    closing.close_file(clients.s3(), STATE, SETTINGS, file_id_of(record.dynamodb.keys["PK"]))
+    closing.close_file(
+        clients.s3(),
+        STATE,
+        SETTINGS,
+        file_id_of(record.dynamodb.keys["PK"]),
+        remaining_seconds=lambda: lambda_context.get_remaining_time_in_millis() / 1000,
+    )
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:

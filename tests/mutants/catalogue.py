@@ -164,7 +164,7 @@ MUTANTS = (
                     "settings.whole_file_bytes)\n    for index",
                     "settings.whole_file_bytes))\n    except Exception as error:\n"
                     "        return tuple(PageOutcome(first + n, error=str(error)) for n in "
-                    "range(len(offsets))), None\n"
+                    "range(len(offsets))), [], None\n"
                     "    pages = iter(pages)\n    for index",
                 ),
             )
