@@ -1,6 +1,6 @@
 """Text of a PDF that is found, marked and copied, and not seen: words over their places in the page's image.
 
-Its font has one glyph, without a stroke, that stands for every character, and the table that says which
+Its font has one glyph, with nothing to see, that stands for every character, and the table that says which
 character each code is says of every code that it is itself. Both are the same in every document, so that
 neither tells which letters there are.
 """
@@ -17,14 +17,16 @@ from pipeline.pdf_writer import PdfWriter
 
 BLANK_FONT = zlib.decompress(
     base64.b85decode(
-        "c-oawJxjw-6g}@HjkSm_QXDflC<>y2Q$Z=}Xrcaq`lvC1CTWN*)XmY+AL37NbZ~bU2Zy>>7l(S@%k!fY1rOYtd(OML_q+rGKn0g@"
-        ";5Uvpw)P(nd_b&FJ!vN@!yFFDugTZL_~Hx(;!dY1P^Ycx-V^H^#!f`Rc@b}{pBc+h(i@18>Azy~;%-~n_ir^%)F9(tNnR%RQ<Vg3"
-        "jm-!0d-6Q%p7(f8$eKQf_R4tQUM;s4YOipdA%2IMT&yE8orRl1nSd~g{Ni$Yni%mbl;Gl@*d^?U;dh>Z|HE0aTi<$-S(vAbC8HZx"
-        "<FN@bHO0e`RRw*1-ce$POxTW+nJwH|Di!|QqL!FP)z+TY>#<5Z%^>W@Dn}hL6jF51M1T-|!*lEM4}1Wye>s}"
+        "c-oavyGjE=6g{(>thxkkf~4F+K~RubSP4RimPX<S=n&TgvbzZ}f!JAE`U!qOKEcw$-jv45Vm}}X3L4MM&PIG7c;F8AoI7*xx"
+        "dQ>f#W`$vm4o$-^23e?h!v_wwNSQ^!!G$H`C2_VJ8_50Z{#=Rg@!MWrCYvbK45G%C}c<CnfW7QsS$SjV$2NUf`=2dYLfjFzg"
+        "9ey{WdbllFyQRkqrISO7V{Tp1jj;op$Mqu=Z6Q$}3}ZHGDZ-*m{C($M^+etaTe!Dv-oU#hl{%6RlW$lT@r9O>HseFJ$TWpV%"
+        "f$i}>^W0xxwoovpUc8#j5*ENET3noM-08|0Gx%+|b76twzk$M34*V9(qX>Yu0E&5$LzqjgTo%u#XKFUc*;W6|V}(o2DinpMB"
+        "v3uFf+1dxc(L=`^j=xN?D&i}v%j%-Gb"
     )
 )
-"""A TrueType font of two glyphs without outlines, 500 units of 1000 wide, from the base line to 1000 above:
-made with fontTools' FontBuilder.
+"""A TrueType font of two glyphs, made with fontTools' FontBuilder. The second is 500 units of 1000 wide and
+goes from the base line to 1000 above it, by an outline that goes there and back and has nothing within: text
+on its side whose glyphs have no extent is not found by PDFium.
 """
 ADVANCE = 0.5
 """Of the font's size: the width of each character."""
