@@ -8,6 +8,7 @@ import re
 import msgspec
 import numpy as np
 import pikepdf
+import pypdfium2
 import pytest
 from PIL import Image, ImageDraw, ImageFont, ImageOps, TiffImagePlugin
 
@@ -276,6 +277,22 @@ def test_a_jpeg_that_is_passed_through_leaves_its_comments_behind() -> None:
     assert {0xFE, 0xE0, 0xE1}.isdisjoint(jpeg_segments(passed))
     with Image.open(io.BytesIO(strip)) as was, Image.open(io.BytesIO(passed)) as now:
         assert was.tobytes() == now.tobytes()
+
+
+@pytest.mark.parametrize("photometric", [2, 6])
+def test_a_jpeg_in_colour_is_passed_through_whatever_its_colours_are(photometric: int) -> None:
+    shades = Image.merge(
+        "RGB", [Image.radial_gradient("L"), Image.linear_gradient("L"), Image.new("L", (256, 256), 40)]
+    )
+    written = io.BytesIO()
+    shades.save(written, "JPEG", quality=90, keep_rgb=photometric == 2)
+    tags = {256: 256, 257: 256, 258: (8, 8, 8), 259: 7, 262: photometric, 277: 3, 278: 256}
+    data = builders.tagged(written.getvalue(), tags)
+    (page,) = pages_of(data)
+    assert pdf_image.passed_through(page, dict(page.tags())) is not None
+    shown = pypdfium2.PdfDocument(made("original", data))[0].render(scale=DPI / 72).to_pil().convert("RGB")
+    with Image.open(io.BytesIO(data)) as opened:
+        assert np.abs(np.asarray(shown).astype(int) - np.asarray(opened.convert("RGB"))).max() < 6
 
 
 def test_a_jpeg_with_a_finding_is_never_passed_through() -> None:
