@@ -111,7 +111,7 @@ def passed_through(page: PageFile, tags: Tags, with_profile: bool = True) -> Pic
     is_colour = photometric in COLOURS and samples == 3 and tags.get(PLANAR, (1,))[0] == 1
     if compression == JPEG and depths == {8} and (is_grey or is_colour):
         strip, tables = page.segment(int(places[0]), int(counts[0])), page.bytes_of(JPEG_TABLES)
-        bare = bare_jpeg(strip, tables, (width, length, int(samples)), COLOURS.get(photometric, b""))
+        bare = bare_jpeg(strip, tables, (width, length, int(samples)), COLOURS.get(int(photometric), b""))
         if bare is not None:
             space, profile = _space(
                 "L" if is_grey else "RGB", page.bytes_of(ICC_PROFILE) if with_profile else b""

@@ -1,10 +1,10 @@
 """Makes the PDF of a file of so many pages in a process of its own, and prints how much memory it took.
 
-    python -m tests.pipeline.probe_pdf MODE PAGES [--full]
+    python -m tests.pipeline.probe_pdf MODE PAGES [g4|grey|jpeg]
 
 prints its peak in MB, the PDF's MB, its CPU seconds and the parts that it was uploaded in. S3 is a file on
 disk, and what is uploaded is counted and forgotten: memory is that of the pipeline alone. Pages are of G4, 25
-KB of noise each; with --full they are pages as scanners make them, bilevel, grey and in colour in turn.
+KB of noise each, or, if one of these is named, letters as scanners make them.
 """
 
 import io
@@ -94,13 +94,13 @@ def small_pages() -> list[bytes]:
     return [scanned(noise, compression="group4", strip_size=2**30)]
 
 
-def full_pages() -> list[bytes]:
+def scans() -> dict[str, bytes]:
     """A letter at 300 dots per inch in G4, at 200 in grey by LZW, and at 300 in colour by JPEG."""
-    return [
-        scanned(letter((2550, 3300), "1"), dpi=(300, 300), compression="group4", strip_size=2**30),
-        scanned(letter((1700, 2200), "L"), dpi=(200, 200), compression="tiff_lzw", strip_size=2**30),
-        scanned(letter((2550, 3300), "RGB"), dpi=(300, 300), compression="jpeg", strip_size=2**30),
-    ]
+    return {
+        "g4": scanned(letter((2550, 3300), "1"), dpi=(300, 300), compression="group4", strip_size=2**30),
+        "grey": scanned(letter((1700, 2200), "L"), dpi=(200, 200), compression="tiff_lzw", strip_size=2**30),
+        "jpeg": scanned(letter((2550, 3300), "RGB"), dpi=(300, 300), compression="jpeg", strip_size=2**30),
+    }
 
 
 def letter(size: tuple[int, int], mode: str) -> Image.Image:
@@ -166,4 +166,4 @@ def run(mode: str, count: int, pages: list[bytes]) -> tuple[float, float, float,
 
 
 if __name__ == "__main__":
-    print(*run(sys.argv[1], int(sys.argv[2]), full_pages() if "--full" in sys.argv else small_pages()))
+    print(*run(sys.argv[1], int(sys.argv[2]), [scans()[sys.argv[3]]] if sys.argv[3:] else small_pages()))
