@@ -221,10 +221,13 @@ def encoded(image: Image.Image, was_jpeg: bool = False) -> Picture:
             space,
             profile,
         )
-    entries = (
-        b"/BitsPerComponent 8 /Filter /FlateDecode /DecodeParms <</Predictor 15 /Columns %d /Colors %d>>"
+    data, depth = _deflated(image)
+    entries = size + b"/BitsPerComponent %d /Filter /FlateDecode /DecodeParms %b" % (
+        depth,
+        b"<</Predictor 15 /Columns %d /Colors %d /BitsPerComponent %d>>"
+        % (image.width, CHANNELS[image.mode], depth),
     )
-    return Picture(_deflated(image), size + entries % (image.width, CHANNELS[image.mode]), space, profile)
+    return Picture(data, entries, space, profile)
 
 
 def redacted(image: Image.Image, places: Sequence[Sequence[Point]]) -> Image.Image:
@@ -260,17 +263,20 @@ def _g4(image: Image.Image) -> bytes:
     return written.getvalue()[place : place + count]
 
 
-def _deflated(image: Image.Image) -> bytes:
-    """The image data of a PNG, which are those of a PDF's stream: rows with a predictor, deflated."""
+def _deflated(image: Image.Image) -> tuple[bytes, int]:
+    """(the image data of a PNG, which are those of a PDF's stream: rows with a predictor, deflated; bits of a
+    sample, fewer than 8 where a palette is short).
+    """
     written = io.BytesIO()
-    image.save(written, "PNG", bits=8, icc_profile=None, compress_level=DEFLATE_LEVEL)
+    image.save(written, "PNG", icc_profile=None, compress_level=DEFLATE_LEVEL)
     data, at, found = written.getvalue(), 8, []
+    depth = data[24]  # the ninth byte of IHDR (PNG specification, 11.2.2)
     while at < len(data):
         (length,) = struct.unpack_from(">I", data, at)
         if data[at + 4 : at + 8] == b"IDAT":
             found.append(data[at + 8 : at + 8 + length])
         at += 12 + length
-    return b"".join(found)
+    return b"".join(found), depth
 
 
 def _space(mode: str, profile: bytes) -> tuple[bytes, bytes]:

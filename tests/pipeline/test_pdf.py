@@ -320,6 +320,13 @@ def test_what_is_encoded_anew_has_lost_nothing(mode: str, compression: str) -> N
     assert pdf_image.passed_through(page, dict(page.tags())) is None
 
 
+@pytest.mark.parametrize("colours", [2, 4, 16, 200])
+def test_palettes_of_any_length_are_kept(colours: int) -> None:
+    image = Image.merge("RGB", [Image.effect_noise((90, 70), 120) for _ in range(3)]).quantize(colours)
+    shown = image_of(made("original", builders.tiff(image, compression="tiff_lzw")))
+    assert shown.convert("RGB").tobytes() == image.convert("RGB").tobytes()
+
+
 def test_g4_in_one_strip_is_passed_through_byte_for_byte() -> None:
     data = builders.tiff(sheet(mode="1"), compression="group4", **ONE_STRIP)
     (page,) = pages_of(data)

@@ -1,0 +1,139 @@
+"""PDFs through the whole system: what each mode leaves in S3, in calm weather and in bad, and that no value
+of a redacted file is ever on the wire.
+"""
+
+import json
+import shutil
+import zlib
+from pathlib import Path
+
+import pypdfium2
+import pytest
+
+from harness.cloud import backends
+from harness.faults import scenario
+from harness.runs import run as runs
+from tests import builders
+from tests.pipeline.pdf_reading import everything_in
+
+NAMES = ("file00001.tiff", "file00003.tiff")
+LATE = {"BatchPages": "10", "WorkerTimeout": "120", "OcrPageTimeout": "100"}
+"""With a slow vCPU, workers hand pages back."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    chosen = tmp_path_factory.mktemp("uploads")
+    for name in NAMES:
+        shutil.copy(builders.sample() / name, chosen)
+    return chosen
+
+
+def planted() -> set[str]:
+    truth = json.loads((builders.sample() / "truth.json").read_text())
+    return {npi["value"] for name in NAMES for page in truth[name] for npi in page["npi"]}
+
+
+def pdfs(made: runs.Run) -> dict[str, bytes]:
+    """By the name of the upload."""
+    return {name: made.emulation.results[made.results[name]["pdfKey"]] for name in NAMES}
+
+
+def texts(document: bytes) -> list[str]:
+    return [page.get_textpage().get_text_range() for page in pypdfium2.PdfDocument(document)]
+
+
+@pytest.fixture(scope="module")
+def calm(folder: Path) -> dict[str, tuple[runs.Run, list[bytes]]]:
+    """A run of each mode, and all that was on its wire but for the scans."""
+    made = {}
+    for mode in ("none", "original", "searchable", "redacted"):
+        wire: list[bytes] = []
+        original = backends.answer
+
+        def overheard(service, request, wire=wire, original=original):
+            answered = original(service, request)
+            if "/uploads/" not in request.url:
+                wire.extend(
+                    part if isinstance(part, bytes) else str(part).encode()
+                    for part in (request.body or b"", answered[2])
+                )
+            return answered
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(backends, "answer", overheard)
+            made[mode] = builders.run(folder, parameters={"PdfMode": mode}), wire
+    return made
+
+
+def unpacked(part: bytes) -> bytes:
+    try:
+        return zlib.decompress(part)
+    except zlib.error:
+        return part
+
+
+@pytest.mark.parametrize("mode", ["none", "original", "searchable", "redacted"])
+def test_a_pdf_is_created_where_one_is_asked_for(calm, mode: str) -> None:
+    made, _ = calm[mode]
+    items = [item for items in made.emulation.items.values() for item in items if item["SK"] == "METADATA"]
+    assert [item["isPdfCreated"] for item in items] == [mode != "none"] * len(NAMES)
+    assert all(bool(made.results[name]["pdfKey"]) == (mode != "none") for name in NAMES)
+    assert all(made.results[name]["pdfReason"] == "" for name in NAMES)
+
+
+def test_all_modes_find_the_same(calm) -> None:
+    found = [[made.results[name]["findings"] for name in NAMES] for made, _ in calm.values()]
+    assert found == found[:1] * len(calm)
+
+
+def test_searchable_text_holds_the_values_and_redacted_text_all_but_them(calm) -> None:
+    values = planted()
+    searchable, redacted = (
+        "\n".join(text for document in pdfs(calm[mode][0]).values() for text in texts(document))
+        for mode in ("searchable", "redacted")
+    )
+    assert len(values) > 5
+    assert sum(value in searchable for value in values) >= 0.9 * len(values)
+    assert [value for value in values if value in redacted] == []
+    assert len(redacted) > 0.9 * len(searchable)
+
+
+def test_no_value_of_a_redacted_file_is_on_the_wire_or_in_its_pdf(calm) -> None:
+    made, wire = calm["redacted"]
+    said = b"\0".join(map(unpacked, wire)) + b"".join(map(everything_in, pdfs(made).values()))
+    values = {
+        form for value in planted() for form in (value.encode(), value.encode("utf-16-be").hex().encode())
+    }
+    assert [value for value in values if value in said] == []
+    searchable = b"\0".join(map(unpacked, calm["searchable"][1]))
+    assert any(value in searchable for value in values)  # such a search finds what is there
+
+
+def test_without_words_in_the_pdf_workers_make_the_same_calls(calm) -> None:
+    def calls(mode: str) -> list[str]:
+        return [
+            f"{event.service} {event.operation}"
+            for event in calm[mode][0].emulation.recorder.events
+            if getattr(event, "caller", "").startswith("WorkerFunction")
+        ]
+
+    assert sorted(calls("none")) == sorted(calls("original"))
+    more = len(calls("searchable")) - len(calls("none"))
+    assert more == calls("searchable").count("s3 PutObject") == 2  # one a batch
+
+
+@pytest.mark.parametrize("mode", ["searchable", "redacted"])
+def test_pdfs_are_the_same_when_much_goes_wrong(folder: Path, calm, mode: str) -> None:
+    made = builders.run(folder, seed=2, faults=scenario.load("rough"), parameters={"PdfMode": mode})
+    assert pdfs(made) == pdfs(calm[mode][0])
+
+
+@pytest.mark.parametrize("mode", ["searchable", "redacted"])
+def test_pdfs_are_the_same_when_workers_hand_pages_back(folder: Path, calm, mode: str) -> None:
+    made = builders.run(folder, cpu_factor=60.0, parameters={"PdfMode": mode, **LATE})
+    parts = [
+        item["textParts"] for items in made.emulation.items.values() for item in items if "textParts" in item
+    ]
+    assert any(len(part) > 1 for part in parts)
+    assert pdfs(made) == pdfs(calm[mode][0])
