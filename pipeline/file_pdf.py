@@ -58,7 +58,7 @@ def make(
         if len(chain.offsets) != total_pages:
             raise NoPdf(f"{len(chain.offsets)} pages are found now, {total_pages} were before")
         pages = documents.read_pages(s3, ref, chain.layout, chain.offsets, settings.whole_file_bytes)
-        layers = _layers(s3, ref, batches) if settings.pdf_mode in text_layer.MODES else None
+        layers = _layers(s3, ref, batches) if settings.keeps_text else None
         orders = _Orders(settings.pdf_mode, verdict, batches, layers)
         memory = max(1, settings.aws_lambda_function_memory_size - OWN_MEGABYTES) * 2**20
         clock = _Clock(remaining_seconds, total_pages)

@@ -40,6 +40,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     aggregator_failures: str = ""
     ocr: OcrOptions = OcrOptions()
 
+    @property
+    def keeps_text(self) -> bool:
+        """Whether the PDF needs what was read on each page, and where."""
+        return self.pdf_mode in ("searchable", "redacted")
+
 
 def load(environment: Mapping[str, str] | None = None) -> Settings:
     """Settings from environment variables named like the fields, in capitals; OCR's are prefixed `OCR_`.

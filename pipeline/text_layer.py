@@ -14,8 +14,6 @@ from pipeline import page_frame
 from pipeline.page_text import Box, Finding, PageText, Word
 
 SEARCHABLE, REDACTED = "searchable", "redacted"
-MODES = (SEARCHABLE, REDACTED)
-"""Modes of the PDF that need a text layer."""
 FEWEST_DIGITS = 5
 """Of a value that is recognised where it stands once more."""
 

@@ -7,8 +7,8 @@ nothing and is the same every time.
 import datetime
 import hashlib
 import time
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import msgspec
@@ -116,7 +116,9 @@ def run(config: Config, inputs: Sequence[InputFile], options: Options, progress:
 
 
 def write(finished: Run, out: Path) -> None:
-    """Writes summary.json, files.json, trace.jsonl and the results into a folder that is `held`."""
+    """Writes summary.json, files.json, trace.jsonl and the results into a folder that is `held`; beside a
+    result what the system left beside it, under the same name: a PDF, a picture.
+    """
     (out / "summary.json").write_bytes(msgspec.json.format(msgspec.json.encode(finished.summary), indent=2))
     (out / "files.json").write_bytes(msgspec.json.format(msgspec.json.encode(finished.files), indent=1))
     finished.emulation.recorder.write(out / "trace.jsonl")
@@ -129,6 +131,22 @@ def write(finished: Run, out: Path) -> None:
         path = out / "results" / result_path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2))
+    beside = _by_stem(finished.emulation.results)
+    for line in finished.files:
+        for key in beside.get(PurePosixPath(line.result_key).with_suffix("").as_posix(), ()):
+            if key != line.result_key:
+                path = (out / "results" / result_path(line.name)).with_suffix(PurePosixPath(key).suffix)
+                path.write_bytes(finished.emulation.results[key])
+
+
+def _by_stem(keys: Iterable[str]) -> dict[str, list[str]]:
+    """Keys by what they are without their suffix."""
+    found: dict[str, list[str]] = {}
+    for key in keys:
+        path = PurePosixPath(key)
+        if path.suffix:
+            found.setdefault(path.with_suffix("").as_posix(), []).append(key)
+    return found
 
 
 def _not_initialised(emulation: Emulation) -> list[str]:

@@ -39,7 +39,7 @@ def made(mode: str, data: bytes, layers: list[PageLayer | None] | None = None) -
     """The PDF of a TIFF, its pages read for real where no layers are given."""
     pages = pages_of(data)
     if layers is None:
-        kept = mode in text_layer.MODES
+        kept = mode in (text_layer.SEARCHABLE, text_layer.REDACTED)
         layers = [layer_of(page, mode, number) if kept else None for number, page in enumerate(pages, 1)]
     orders = [
         pdf.PageOrder(layer.text, (*layer.hidden, *layer.repeated) if mode == "redacted" else ())

@@ -82,6 +82,15 @@ def test_a_pdf_is_created_where_one_is_asked_for(calm, mode: str) -> None:
     assert all(made.results[name]["pdfReason"] == "" for name in NAMES)
 
 
+def test_a_run_leaves_the_pdfs_beside_the_results(calm, tmp_path: Path) -> None:
+    made, _ = calm["redacted"]
+    runs.write(made, tmp_path)
+    assert {path.name for path in (tmp_path / "results").iterdir()} == {
+        f"{name}.{kind}" for name in NAMES for kind in ("json", "pdf")
+    }
+    assert (tmp_path / "results" / f"{NAMES[0]}.pdf").read_bytes() == pdfs(made)[NAMES[0]]
+
+
 def test_all_modes_find_the_same(calm) -> None:
     found = [[made.results[name]["findings"] for name in NAMES] for made, _ in calm.values()]
     assert found == found[:1] * len(calm)

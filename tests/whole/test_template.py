@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from harness.cloud import template
+from harness.cloud import deployment, template
 from tests import builders
 
 
@@ -45,6 +45,15 @@ def test_queues_are_encrypted_and_for_tls_only(resources: dict[str, Any]) -> Non
     ]
     assert sorted(guarded) == sorted(queues)
     assert all(queue["SqsManagedSseEnabled"] is True or queue["KmsMasterKeyId"] for queue in queues.values())
+
+
+@pytest.mark.parametrize(("mode", "seconds", "at_once"), [("none", 120, 10), ("redacted", 600, 1)])
+def test_an_aggregator_that_makes_pdfs_has_its_time_for_one(mode: str, seconds: int, at_once: int) -> None:
+    parameters = {"PdfMode": mode, "AggregatorTimeout": "600"}
+    loaded = template.load(builders.PROJECT / "template.yaml", parameters)
+    with deployment.deployed(loaded, seed=0) as cloud:
+        assert cloud.system.functions["AggregatorFunction"].timeout_seconds == seconds
+        assert [source.batch_size for source in cloud.system.stream_sources] == [at_once]
 
 
 def test_the_table_is_encrypted_and_forgets(resources: dict[str, Any]) -> None:
