@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pypdfium2
 import pytest
+from PIL import Image
 
 from harness.cloud import backends
 from harness.faults import scenario
@@ -146,3 +147,14 @@ def test_pdfs_are_the_same_when_workers_hand_pages_back(folder: Path, calm, mode
     ]
     assert any(len(part) > 1 for part in parts)
     assert pdfs(made) == pdfs(calm[mode][0])
+
+
+def test_a_pdf_that_is_uploaded_in_parts_is_billed_part_by_part(tmp_path: Path) -> None:
+    pages = [Image.effect_noise((1500, 1500), 120) for _ in range(5)]
+    (tmp_path / "noise.tif").write_bytes(builders.tiff(*pages))
+    made = builders.run(tmp_path, compute="modelled", parameters={"PdfMode": "original"})
+    document = made.emulation.results[made.results["noise.tif"]["pdfKey"]]
+    assert len(pypdfium2.PdfDocument(document)) == 5
+    billed = {line.item: line.quantity for line in made.bill.lines if line.item.endswith("Upload requests")}
+    assert billed == {"CreateMultipartUpload requests": 1, "CompleteMultipartUpload requests": 1}
+    assert made.summary["invariants"]["violations"] == []
