@@ -24,8 +24,10 @@ BLOCK_BYTES = 256 * 2**10
 """A ranged read of the directory walk: large enough that directories written together come in one GET."""
 MERGE_GAP_BYTES = 128 * 2**10
 """Ranges closer than this are fetched in one GET: the bytes between cost less than another request."""
-IN_MEMORY_BYTES = 64 * 2**20
-"""Page files up to this size are opened in memory, larger ones as a sparse file on disk."""
+IN_MEMORY_BYTES = 16 * 2**20
+"""Page files up to this size are opened in memory, larger ones as a sparse file on disk: to fill the places of
+other pages with zeros would take longer than to read the page, and as much memory.
+"""
 
 _GONE = {
     "NoSuchKey": "the file was deleted before it could be read",
@@ -84,6 +86,11 @@ class PageFile(msgspec.Struct, frozen=True):
     def tags(self) -> dict[int, tuple[float, ...]]:
         """The numbers in its directory, by tag."""
         return tiff.page_tags(self._read, self.size, self.layout, self.offset)
+
+    @property
+    def held_bytes(self) -> int:
+        """How much of the file is in memory for it."""
+        return sum(len(data) for _, data in self.segments)
 
     def bytes_of(self, tag: int) -> bytes:
         """The bytes of a tag's value in its directory, of whatever type; none where it is not there."""

@@ -24,10 +24,8 @@ if TYPE_CHECKING:
 
 CLOSING_SECONDS = 15.0
 """What is kept, beside twice the time of the slowest page, to end the document and to write the result."""
-OWN_MEGABYTES = 256
-"""Of the function's memory that no page's pixels may take: libraries, one part of the upload, the page's
-bytes.
-"""
+OWN_MEGABYTES = 200
+"""Of the function's memory that no page may take: libraries, a part of the upload, a small file."""
 _GONE = frozenset({"NoSuchKey", "404", "AccessDenied", "403"})
 """S3 denies access to what is not there to those who may not list it (Amazon S3 user guide, "GetObject")."""
 

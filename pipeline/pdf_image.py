@@ -69,8 +69,10 @@ SPACES = {"1": b"/DeviceGray", "L": b"/DeviceGray", "RGB": b"/DeviceRGB", "CMYK"
 CHANNELS = {"1": 1, "L": 1, "P": 1, "RGB": 3, "CMYK": 4}
 PROFILES = {b"GRAY": "L", b"RGB ": "RGB", b"CMYK": "CMYK"}
 """Colour space of an ICC profile (ICC.1, section 7.2.6) -> mode of an image that it describes."""
-ENCODED_COPIES = 4
-"""How often a page's samples are held at once while it is decoded and encoded, at most."""
+ENCODED_COPIES, HELD_COPIES = 4, 2
+"""How often a page's samples are held at once while it is decoded and encoded, at most; and its bytes in the
+file.
+"""
 _FRAMES = frozenset({0xC0, 0xC1, 0xC2})
 _ALONE = frozenset({0x01, *range(0xD0, 0xD8)})
 _DROPPED = frozenset({0xFE, *range(0xE0, 0xF0)})
@@ -187,11 +189,14 @@ def _scans(part: bytes, at: int) -> bytes | None:
 
 
 def decoded(page: PageFile, memory_bytes: int) -> Image.Image:
-    """The page upright, in its own colours. Raises `PageUnreadable`."""
+    """The page upright, in its own colours; memory_bytes: what that, and to encode it, may take. Raises
+    `PageUnreadable`.
+    """
     tags = page.tags()
     width, length = int(tags[WIDTH][0]), int(tags[LENGTH][0])
     is_grey = tags.get(SAMPLES, (1,))[0] == 1 and max(tags.get(BITS, (1,))) <= 8
-    most = memory_bytes // ENCODED_COPIES // (1 if is_grey else 4)  # as Pillow holds them
+    left = max(0, memory_bytes - HELD_COPIES * page.held_bytes)
+    most = left // ENCODED_COPIES // (1 if is_grey else 4)  # as Pillow holds them
     if width * length > most:
         raise PageUnreadable(f"its {width} x {length} pixels need more memory than the aggregator has")
     return page_pixels.shown(page, most)
