@@ -25,8 +25,8 @@ BLOCK_BYTES = 256 * 2**10
 MERGE_GAP_BYTES = 128 * 2**10
 """Ranges closer than this are fetched in one GET: the bytes between cost less than another request."""
 IN_MEMORY_BYTES = 16 * 2**20
-"""Page files up to this size are opened in memory, larger ones as a sparse file on disk: to fill the places of
-other pages with zeros would take longer than to read the page, and as much memory.
+"""Page files up to this size are opened in memory, larger ones as a sparse file on disk: to fill the places
+of other pages with zeros would take longer than to read the page, and as much memory.
 """
 
 _GONE = {

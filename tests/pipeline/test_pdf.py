@@ -10,6 +10,8 @@ import numpy as np
 import pikepdf
 import pypdfium2
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont, ImageOps, TiffImagePlugin
 
 from pipeline import pdf, pdf_image
@@ -293,6 +295,15 @@ def test_a_jpeg_in_colour_is_passed_through_whatever_its_colours_are(photometric
     shown = pypdfium2.PdfDocument(made("original", data))[0].render(scale=DPI / 72).to_pil().convert("RGB")
     with Image.open(io.BytesIO(data)) as opened:
         assert np.abs(np.asarray(shown).astype(int) - np.asarray(opened.convert("RGB"))).max() < 6
+
+
+@given(st.binary(max_size=60), st.binary(max_size=60), st.integers(0, 600))
+def test_bytes_that_are_no_jpeg_are_not_passed_through(head: bytes, tail: bytes, cut: int) -> None:
+    strip = jpeg_strip(Image.new("L", (16, 16)))
+    mangled = strip[:cut] + head + strip[cut + len(head) :] + tail
+    for part, tables in ((mangled, b""), (strip, b"\xff\xd8" + head), (head, tail)):
+        bare = pdf_image.bare_jpeg(part, tables, (16, 16, 1))
+        assert bare is None or {0xFE, *range(0xE0, 0xF0)}.isdisjoint(jpeg_segments(bare))
 
 
 def test_a_jpeg_with_a_finding_is_never_passed_through() -> None:

@@ -14,8 +14,10 @@ from PIL import Image
 from harness.cloud import backends
 from harness.faults import scenario
 from harness.runs import run as runs
+from pipeline import ocr
+from pipeline.ocr_options import OcrOptions
 from tests import builders
-from tests.pipeline.pdf_reading import everything_in
+from tests.pipeline.pdf_reading import everything_in, image_of
 
 NAMES = ("file00001.tiff", "file00003.tiff")
 LATE = {"BatchPages": "10", "WorkerTimeout": "120", "OcrPageTimeout": "100"}
@@ -118,6 +120,22 @@ def test_no_value_of_a_redacted_file_is_on_the_wire_or_in_its_pdf(calm) -> None:
     assert [value for value in values if value in said] == []
     searchable = b"\0".join(map(unpacked, calm["searchable"][1]))
     assert any(value in searchable for value in values)  # such a search finds what is there
+
+
+def test_nothing_of_a_value_is_read_when_the_redacted_images_are_read_again(calm) -> None:
+    name = NAMES[1]
+    document = pdfs(calm["redacted"][0])[name]
+    truth = json.loads((builders.sample() / "truth.json").read_text())[name]
+    values = [(page, npi["value"]) for page, one in enumerate(truth) for npi in one["npi"]]
+    said = []
+    for page in range(len(truth)):
+        image = image_of(document, page)
+        read = ocr.read_page(
+            builders.first_page(builders.tiff(image, dpi=(image.width / 8.5,) * 2)), OcrOptions()
+        )
+        said.append("".join(filter(str.isalnum, "".join(word.text for word in read.words))))
+    assert sum(len(text) > 100 for text in said) >= 3  # one page is blank
+    assert [value for page, value in values if "".join(filter(str.isalnum, value)) in said[page]] == []
 
 
 def test_without_words_in_the_pdf_workers_make_the_same_calls(calm) -> None:

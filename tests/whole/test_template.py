@@ -35,6 +35,14 @@ def test_buckets_are_encrypted_private_and_for_tls_only(resources: dict[str, Any
         assert any(policy["Bucket"] == {"Ref": name} and denies_without_tls(policy) for policy in policies)
 
 
+def test_what_lies_under_work_expires_and_so_do_its_earlier_versions(resources: dict[str, Any]) -> None:
+    """Text layers of searchable PDFs hold values."""
+    (bucket,) = of_type(resources, "AWS::S3::Bucket").values()
+    rules = [one for one in bucket["LifecycleConfiguration"]["Rules"] if one.get("Prefix") == "work/"]
+    assert {key for rule in rules for key in rule} >= {"ExpirationInDays", "NoncurrentVersionExpiration"}
+    assert {rule["Status"] for rule in rules} == {"Enabled"}
+
+
 def test_queues_are_encrypted_and_for_tls_only(resources: dict[str, Any]) -> None:
     queues = of_type(resources, "AWS::SQS::Queue")
     guarded = [
