@@ -64,31 +64,29 @@ class Document:
 
     def add(self, page: PageFile, order: PageOrder) -> None:
         """Adds the next page. Raises `NoPdf` where it cannot be shown, and not be withheld instead."""
-        number = len(self._pages) + 1
         try:
             if order.withheld:
                 self._withhold(page, order.withheld)
-                return
-            try:
-                tags = dict(page.tags())
-                text = self._fitting(tags, order.text)
-                picture = (
-                    self._redacted(page, tags, text, order)
-                    if self._mode == REDACTED
-                    else _whole(page, tags, self._memory)
-                )
-            except Exception as error:  # decoders and encoders raise nearly every class for damaged data
-                if self._mode != REDACTED:
-                    reason = str(error) if isinstance(error, PageUnreadable) else type(error).__name__
-                    raise NoPdf(f"page {number}: {reason}") from error
-                self._withhold(page, DAMAGED)
             else:
-                if picture is None:
-                    self._withhold(page, UNKNOWN)
-                else:
-                    self._show(picture, tags, text)
+                self._add_shown(page, order)
         except TooLong as error:
-            raise NoPdf(f"the PDF would be larger than 10 GB with page {number}") from error
+            raise NoPdf(f"the PDF would be larger than 10 GB with page {len(self._pages) + 1}") from error
+
+    def _add_shown(self, page: PageFile, order: PageOrder) -> None:
+        try:
+            tags = dict(page.tags())
+            text = self._fitting(tags, order.text)
+            picture = self._picture(page, tags, text, order.black)
+        except Exception as error:  # decoders and encoders raise nearly every class for damaged data
+            if self._mode != REDACTED:
+                reason = str(error) if isinstance(error, PageUnreadable) else type(error).__name__
+                raise NoPdf(f"page {len(self._pages) + 1}: {reason}") from error
+            self._withhold(page, DAMAGED)
+            return
+        if picture is None:
+            self._withhold(page, UNKNOWN)
+        else:
+            self._show(picture, tags, text)
 
     def finish(self) -> None:
         """Adds what stands behind the pages."""
@@ -103,23 +101,15 @@ class Document:
             return None
         return text
 
-    def _redacted(
-        self, page: PageFile, tags: page_pixels.Tags, text: PageText | None, order: PageOrder
+    def _picture(
+        self, page: PageFile, tags: page_pixels.Tags, text: PageText | None, black: tuple[Box, ...]
     ) -> Picture | None:
-        """The picture without what is to be black; None where it is not known where that lies."""
-        if text is None:
-            return None
-        was_jpeg = pdf_image.is_jpeg(tags)
-        if was_jpeg and not order.black:
-            passed = pdf_image.passed_through(page, tags, with_profile=False)
-            if passed is not None:
-                return passed
-        more = pdf_image.JPEG_BLOCK if was_jpeg else 0
-        places = [page_frame.corners(text, page_frame.widened(text, box, more)) for box in order.black]
-        image = pdf_image.decoded(page, self._memory)
-        if image.size != page_frame.scan_size(text):
-            return None
-        return pdf_image.encoded(pdf_image.redacted(image, places), was_jpeg)
+        """The page's image; None where something is to be black, and it is not known where that lies."""
+        if self._mode == REDACTED:
+            return _redacted(page, tags, text, black, self._memory) if text is not None else None
+        return pdf_image.passed_through(page, tags) or pdf_image.encoded(
+            pdf_image.decoded(page, self._memory)
+        )
 
     def _show(self, picture: Picture, tags: page_pixels.Tags, text: PageText | None) -> None:
         width, height = page_pixels.upright_size(tags)
@@ -188,8 +178,20 @@ def write(
     return document.withheld
 
 
-def _whole(page: PageFile, tags: page_pixels.Tags, memory_bytes: int) -> Picture:
-    return pdf_image.passed_through(page, tags) or pdf_image.encoded(pdf_image.decoded(page, memory_bytes))
+def _redacted(
+    page: PageFile, tags: page_pixels.Tags, text: PageText, black: tuple[Box, ...], memory_bytes: int
+) -> Picture | None:
+    was_jpeg = pdf_image.is_jpeg(tags)
+    if was_jpeg and not black:
+        passed = pdf_image.passed_through(page, tags, with_profile=False)
+        if passed is not None:
+            return passed
+    image = pdf_image.decoded(page, memory_bytes)
+    if image.size != page_frame.scan_size(text):
+        return None
+    more = pdf_image.JPEG_BLOCK if was_jpeg else 0
+    places = [page_frame.corners(text, page_frame.widened(text, box, more)) for box in black]
+    return pdf_image.encoded(pdf_image.redacted(image, places), was_jpeg)
 
 
 def _points(tags: page_pixels.Tags) -> tuple[float, float]:

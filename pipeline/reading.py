@@ -88,7 +88,7 @@ def _read_pages(
             findings = tuple(_as_scanned(text, finding) for finding in as_read)
             confidence = npi.page_confidence(text, findings)
             outcomes.append(PageOutcome(number, confidence, findings, suspect=suspect))
-            if settings.keeps_text:
+            if settings.keeps_text and text_layer.is_kept(settings.pdf_mode, suspect):
                 layers.append(text_layer.of_page(settings.pdf_mode, number, text, as_read))
     return tuple(outcomes), layers, None
 

@@ -36,6 +36,13 @@ class PageLayer(msgspec.Struct, frozen=True):
         return tuple(map(self.text.as_scanned, self.hidden)) == tuple(one.box for one in findings)
 
 
+def is_kept(mode: str, suspect: str) -> bool:
+    """Whether a page has a layer. A redacted PDF withholds what is suspect, and a value that was missed may
+    be among its words.
+    """
+    return mode == SEARCHABLE or not suspect
+
+
 def of_page(mode: str, page: int, text: PageText, findings: tuple[Finding, ...]) -> PageLayer:
     """findings: with boxes of the page as it was read."""
     hidden = tuple(finding.box for finding in findings)

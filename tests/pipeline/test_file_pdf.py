@@ -82,6 +82,17 @@ def test_a_redacted_value_leaves_the_worker_nowhere(world) -> None:
     assert world.metadata(batch.file)["isPdfCreated"] is True
 
 
+def test_words_of_a_suspect_page_are_kept_for_a_searchable_pdf_alone(world, monkeypatch) -> None:
+    """What was missed on it may be among them."""
+    monkeypatch.setattr(reading.npi, "examine", lambda *_: ((), "much ink and few words"))
+    for mode, kept in (("searchable", 1), ("redacted", 0)):
+        batch = world.batch(lettered(mode))
+        read(world, batch, mode)
+        assert len(keys(world, f"work/{batch.file.file_id}/")) == kept
+        withheld = close(world, batch, mode)["withheldPages"]
+        assert [one["reason"] for one in withheld] == [pdf.IN_DOUBT] * (1 - kept)
+
+
 @pytest.mark.parametrize("mode", ["none", "original"])
 def test_without_words_in_the_pdf_a_worker_says_and_writes_what_it_always_did(world, mode: str) -> None:
     batch = world.batch(lettered("Zebra", "Quartz"))
