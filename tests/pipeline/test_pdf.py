@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont, ImageOps, TiffImagePlugin
 
-from pipeline import pdf, pdf_image
+from pipeline import npi, pdf, pdf_image
 from pipeline.page_text import PageText, Word
 from pipeline.pdf import NoPdf, PageOrder
 from pipeline.text_layer import PageLayer
@@ -143,6 +143,17 @@ def test_a_redacted_value_is_gone_and_all_else_is_as_it_was(name: str, scenes) -
     assert lower <= rows.max() <= lower + 20
     assert first - 20 <= columns.min() <= first
     assert last <= columns.max() <= last + 20
+
+
+@pytest.mark.parametrize("name", ["upright", "skewed", "fax", "skewed fax", "enlarged to be read"])
+def test_the_box_of_a_finding_lies_around_its_ink_on_the_scan(name: str, scenes) -> None:
+    change, _ = SCENES[name]
+    (finding,) = npi.detect(1, msgspec.structs.replace(scenes[name][1].text, marks=()))
+    ink = ImageOps.invert(change(sheet(SSN))).point(lambda value: 255 * (value > 128)).getbbox()
+    around = [a - b for a, b in zip(finding.box, ink, strict=True)]
+    assert max(around[:2]) <= 3
+    assert min(around[2:]) >= -3
+    assert max(map(abs, around)) <= 30
 
 
 def test_the_place_of_a_redacted_value_has_one_colour_all_over(scenes) -> None:
