@@ -142,7 +142,13 @@ def read_pages(
     for offset in offsets:
         if blocks is not None:
             extents = _joined(tiff.page_extents(blocks.read, ref.size, layout, offset))
-            segments = tuple((start, _get(s3, ref, start, length)) for start, length in extents)
+            known = {start: data for start, data in segments if start == 0}  # the header is every page's
+            segments = tuple(
+                (start, known[start][:length])
+                if len(known.get(start, b"")) >= length
+                else (start, _get(s3, ref, start, length))
+                for start, length in extents
+            )
         yield PageFile(layout, offset, ref.size, segments)
 
 

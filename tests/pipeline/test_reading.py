@@ -3,7 +3,7 @@
 import msgspec
 from PIL import Image
 
-from pipeline import messages, ocr, reading
+from pipeline import documents, messages, ocr, reading
 from pipeline.page_text import PageText
 from tests import builders
 
@@ -125,3 +125,18 @@ def test_a_large_file_is_read_page_by_page(world, monkeypatch) -> None:
         for start, end in (span.removeprefix("bytes=").split("-") for span in fetched)
     )
     assert read < 0.6 * len(data)
+
+
+def test_the_header_of_a_large_file_is_fetched_once_for_all_its_pages(world, monkeypatch) -> None:
+    batch = world.batch(builders.tiff(*(Image.effect_noise((700, 700), 90) for _ in range(6))))
+    fetched = []
+    get = world.s3.get_object
+    monkeypatch.setattr(
+        world.s3, "get_object", lambda **request: fetched.append(request.get("Range")) or get(**request)
+    )
+    monkeypatch.setattr(ocr, "read_page", lambda page, options: PageText(1, 1))
+    monkeypatch.setattr(documents, "MERGE_GAP_BYTES", 0)
+    read_batch(world, batch, whole_file_bytes=1000)
+    assert fetched.count("bytes=0-15") == 1
+    outcomes = world.state.read_file(batch.file.file_id)[1][0][0].outcomes
+    assert [outcome.error for outcome in outcomes] == [""] * 6
