@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: run test cost accuracy bench lint format lock sample clean
+.PHONY: run test cost accuracy ways screen bench lint format lock sample clean
 
 run: $(READY)
 	$(BIN)/harness run --sample --out runs/latest
@@ -29,6 +29,14 @@ lint: $(READY)
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# What each way to read a page finds and takes, side by side.
+ways: $(READY)
+	$(BIN)/python -m benchmarks.ways
+
+# Trains anew what tells digits from letters before a page is read; some ten minutes.
+screen: $(READY)
+	$(BIN)/python -m benchmarks.screen
 
 bench: $(READY)
 	$(BIN)/pytest benchmarks --benchmark-enable --benchmark-only

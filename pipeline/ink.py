@@ -5,12 +5,15 @@ count and digits in boxes can be read without them; ink under words is explained
 into marks. Nothing is recognised here.
 """
 
+from collections.abc import Iterable
+
 import msgspec
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from pipeline.page_text import Box, Word
+from pipeline.components import Boxes, components
+from pipeline.page_text import Box
 
 SEEN_DPI = 110
 """Ink is looked at in about this resolution."""
@@ -19,7 +22,15 @@ INKED = 0.06
 """Of a cell, from which on there is ink in it; a speck of dust is less."""
 RULE_INCHES = 0.16
 """A straight run of ink so long is a ruled line: no stroke of text of usual size is."""
+LONGEST_STEM, RULE_REACH = 0.36, 0.03
+"""Inches: how long an upright stroke of a letter is at most, and how close to a rule what ends at it."""
 UPRIGHT, FEWEST_BOXES = 0.7, 4
+BLACK, SOLID, LEAST_SOLID = 0.8, 0.4, (0.5, 0.1)
+"""Of a cell, from which on it is black, and of the cells of a bar with white print; inches across and down of
+the smallest one.
+"""
+NEAR_CELLS = 1, 2, 2
+"""Gaps over which cells hang together: in a row, between rows, and aslant (`components`)."""
 LEAST_CELLS = 3
 """A smaller mark is dirt."""
 MOST_MARKS = 400
@@ -33,13 +44,14 @@ Dark = npt.NDArray[np.bool_]
 
 class Ink(msgspec.Struct, frozen=True):
     """A page's ink without and with its ruled lines, a pixel for `step` x `step` of the page's; `dpi` is the
-    page's own.
+    page's own, `paper` how light its paper is.
     """
 
     text: Dark
     rules: Dark
     dpi: int
     step: int
+    paper: float
 
 
 def of(pixels: Image.Image, dpi: int) -> Ink:
@@ -49,26 +61,63 @@ def of(pixels: Image.Image, dpi: int) -> Ink:
     dark = small < _threshold(small)
     length = max(8, round(dpi / step * RULE_INCHES))
     upright = _runs(_widened(dark).T, length).T & dark  # a page's skew shifts it by a pixel on its way
-    rules = _runs(dark, length) | upright
-    return Ink(dark & ~rules, rules, dpi, step)
+    across = _runs(dark, length)
+    rules = across | (upright & ~_stems(upright, across, dpi / step))
+    return Ink(dark & ~rules, rules, dpi, step, float(np.median(small[::2, ::2])))
 
 
-def marks(ink: Ink, words: tuple[Word, ...]) -> tuple[Box, ...]:
-    """Boxes, in pixels of the page, of what no word explains; the largest first."""
-    size = max(1, round(ink.dpi / ink.step / CELLS_AN_INCH))
-    rows, columns = (side // size for side in ink.text.shape)
-    share = ink.text[: rows * size, : columns * size].reshape(rows, size, columns, size).mean(axis=(1, 3))
-    cells = share > INKED
-    full = size * ink.step
-    for word in words:
-        left, top, right, bottom = (value // full for value in word.box)
+def _stems(upright: Dark, across: Dark, dpi: float) -> Dark:
+    """Of upright runs those that are strokes of large letters: they are not too long and end at no rule."""
+    stems = np.zeros_like(upright)
+    boxes, _ = components(upright, 0, 1, 1)
+    reach = max(1, round(dpi * RULE_REACH))
+    for left, top, right, bottom in boxes[boxes[:, 3] - boxes[:, 1] < dpi * LONGEST_STEM].tolist():
+        ends = (
+            across[max(0, end - reach) : end + reach, max(0, left - reach) : right + reach]
+            for end in (top, bottom)
+        )
+        if not any(end.any() for end in ends):
+            stems[top:bottom, left:right] = upright[top:bottom, left:right]
+    return stems
+
+
+def marks(ink: Ink, explained: Iterable[Box]) -> tuple[Box, ...]:
+    """Boxes, in pixels of the page, of ink outside of the boxes that are explained; the largest first."""
+    full = _cell(ink)
+    cells = _shares(ink.text, full // ink.step) > INKED
+    for box in explained:
+        left, top, right, bottom = (value // full for value in box)
         cells[max(0, top - 1) : bottom + 2, max(0, left - 1) : right + 2] = False
-    found = [box for box, count in _groups(cells) if count >= LEAST_CELLS]
-    found.sort(key=lambda box: (box[0] - box[2]) * (box[3] - box[1]))
-    return tuple(
-        (left * full, top * full, (right + 1) * full, (bottom + 1) * full)
-        for left, top, right, bottom in found[:MOST_MARKS]
-    )
+    boxes, counts = components(cells, *NEAR_CELLS)
+    boxes = boxes[counts >= LEAST_CELLS]
+    order = np.argsort((boxes[:, 0] - boxes[:, 2]) * (boxes[:, 3] - boxes[:, 1]), kind="stable")
+    return _on_page(boxes[order][:MOST_MARKS], full)
+
+
+def solid(ink: Ink) -> tuple[Box, ...]:
+    """Boxes, in pixels of the page, of what is black but for some white: there print may be white."""
+    full, (wide, high) = _cell(ink), (round(inches * CELLS_AN_INCH) for inches in LEAST_SOLID)
+    cells = _shares(ink.text | ink.rules, full // ink.step) > BLACK
+    boxes, counts = components(cells, *NEAR_CELLS)
+    across, down = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
+    is_bar = (across > wide) & (down > high) & (counts >= np.maximum(wide * high, SOLID * across * down))
+    return _on_page(boxes[is_bar], full)
+
+
+def _cell(ink: Ink) -> int:
+    """The side of a cell in pixels of the page."""
+    return max(1, round(ink.dpi / ink.step / CELLS_AN_INCH)) * ink.step
+
+
+def _shares(dark: Dark, size: int) -> npt.NDArray[np.float32]:
+    """How much of each cell is dark."""
+    rows, columns = (side // size for side in dark.shape)
+    cells = Image.fromarray(dark[: rows * size, : columns * size].view(np.uint8) * np.uint8(255)).reduce(size)
+    return np.asarray(cells, np.float32) / np.float32(255)
+
+
+def _on_page(boxes: Boxes, full: int) -> tuple[Box, ...]:
+    return tuple((left, top, right, bottom) for left, top, right, bottom in (boxes * full).tolist())
 
 
 def has_boxes(ink: Ink, box: Box) -> bool:
@@ -76,6 +125,14 @@ def has_boxes(ink: Ink, box: Box) -> bool:
     left, top, right, bottom = (value // ink.step for value in box)
     upright = ink.rules[top : bottom + 1, max(0, left - 2) : right + 3].mean(axis=0) > UPRIGHT
     return int(np.count_nonzero(np.diff(upright.astype(np.int8)) == 1)) >= FEWEST_BOXES
+
+
+def is_parted(ink: Ink, one: Box, other: Box) -> bool:
+    """Whether an upright rule stands between two words of a line, the first of them on the left."""
+    left, right = one[2] // ink.step, other[0] // ink.step + 1
+    top, bottom = max(one[1], other[1]) // ink.step, min(one[3], other[3]) // ink.step
+    between = ink.rules[top:bottom, left:right]
+    return between.size > 0 and bool((between.mean(axis=0) > UPRIGHT).any())
 
 
 def without_rules(pixels: Image.Image, ink: Ink, box: Box) -> Image.Image:
@@ -131,13 +188,13 @@ def darkest(pixels: Image.Image) -> Image.Image:
 
 def _threshold(grey: npt.NDArray[np.uint8]) -> float:
     """Between ink and paper: the grey level that parts the histogram best (Otsu 1979)."""
-    counts = np.bincount(grey.ravel(), minlength=256).astype(float)
+    counts = np.array(Image.fromarray(grey).histogram(), dtype=float)
     below, levels = np.cumsum(counts), np.arange(256)
     mass, total = np.cumsum(counts * levels), counts.sum()
     with np.errstate(divide="ignore", invalid="ignore"):
         means = mass / below, (mass[-1] - mass) / (total - below)
         between = below * (total - below) * (means[0] - means[1]) ** 2
-    return float(np.nanargmax(between)) + 1
+    return float(np.argmax(np.nan_to_num(between))) + 1
 
 
 def _widened(dark: Dark) -> Dark:
@@ -150,37 +207,18 @@ def _widened(dark: Dark) -> Dark:
 
 def _runs(dark: Dark, length: int) -> Dark:
     """Pixels of runs across that are so long at least."""
-    found = np.zeros_like(dark)
     if dark.shape[1] <= length:
-        return found
-    sums = np.cumsum(dark, axis=1, dtype=np.int32)
-    full = sums[:, length - 1 :].copy()
-    full[:, 1:] -= sums[:, :-length]
-    starts = full == length
-    counts = np.cumsum(starts, axis=1, dtype=np.int32)
-    covered = np.zeros(dark.shape, dtype=np.int32)
-    covered[:, : counts.shape[1]] = counts
-    covered[:, counts.shape[1] :] = counts[:, -1:]
-    covered[:, length:] -= counts[:, : dark.shape[1] - length]
-    return np.asarray(covered > 0)
-
-
-def _groups(cells: Dark) -> list[tuple[Box, int]]:
-    """(box in cells, cells in it) of what hangs together, over gaps of one cell."""
-    left = set(zip(*map(list, np.nonzero(cells)), strict=True))
-    found = []
-    while left:
-        reached = [left.pop()]
-        row, column = reached[0]
-        box, count = [column, row, column, row], 0
-        while reached:
-            row, column = reached.pop()
-            count += 1
-            box = [min(box[0], column), min(box[1], row), max(box[2], column), max(box[3], row)]
-            for near in range(row - 2, row + 3):
-                for beside in range(column - 2, column + 3):
-                    if (near, beside) in left:
-                        left.discard((near, beside))
-                        reached.append((near, beside))
-        found.append(((int(box[0]), int(box[1]), int(box[2]), int(box[3])), count))
-    return found
+        return np.zeros_like(dark)
+    whole, reached = dark, 1
+    while reached < length:  # whether a run of `reached` pixels begins here
+        step = min(reached, length - reached)
+        longer = np.zeros_like(whole)
+        longer[:, : dark.shape[1] - step] = whole[:, : dark.shape[1] - step] & whole[:, step:]
+        whole, reached = longer, reached + step
+    covered, reached = whole.copy(), 1
+    while reached < length:
+        step = min(reached, length - reached)
+        wider = covered.copy()
+        wider[:, step:] |= covered[:, : dark.shape[1] - step]
+        covered, reached = wider, reached + step
+    return covered

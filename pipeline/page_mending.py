@@ -13,12 +13,13 @@ from PIL import Image, ImageChops, ImageFilter
 
 FINE_DPI = 150
 """In a coarser page a speck may be a stroke."""
-SPECK_CONTRAST, SPECKLED, BANDS, BAND_ROWS = 128, 0.0095, 12, 8
+SPECK_CONTRAST, SPECKLED, BANDS, BAND_ROWS = 128, 0.0095, 8, 8
 """A page is speckled when more than this share of pixels differs so much from the middle of their
 neighbours.
 """
 SPECK_STRENGTH, MOST_TOGETHER = 64, 2
 """Grey levels by which a speck differs, and how many of 25 pixels may, for them to be specks."""
+EIGHTH = 8
 TILE, PAPER_PERCENT, LIGHT = 16, 90, 110
 """Paper is the light part of tiles of so many pixels of an eighth of the page's; it is lighter than this."""
 SHADED, PALE, LEAST_CONTRAST, INK_PERCENT = 0.8, 110, 24, 0.1
@@ -65,9 +66,11 @@ def _without_specks(grey: Image.Image) -> Image.Image:
     return Image.composite(middle, grey, ImageChops.multiply(unlike, alone))
 
 
-def levelled(grey: Image.Image) -> Image.Image:
-    """The page as a share of its paper's light, ink black, where its paper is shaded or its ink is pale."""
-    eighth = np.asarray(grey.reduce(8), dtype=np.float32)
+def levelled(grey: Image.Image, small: Image.Image) -> Image.Image:
+    """The page as a share of its paper's light, ink black, where its paper is shaded or its ink is pale;
+    small: the page reduced to an eighth.
+    """
+    eighth = np.asarray(small, dtype=np.float32)
     rows, columns = (side // TILE for side in eighth.shape)
     if rows < 2 or columns < 2:
         return grey
@@ -136,6 +139,8 @@ def skew(grey: Image.Image, dpi: float) -> float:
     middles = (np.arange(STRIPS) + 0.5) * strip - small.shape[1] / 2
     coarse = np.arange(-MOST_SKEW, MOST_SKEW + 0.01, COARSE_STEP)
     best = max(coarse, key=lambda degrees: _sharpness(profiles, middles, degrees))
+    if abs(best) + COARSE_STEP < LEAST_SKEW:
+        return 0.0
     fine = np.arange(best - COARSE_STEP, best + COARSE_STEP + 0.01, FINE_STEP)
     best = max(fine, key=lambda degrees: _sharpness(profiles, middles, degrees))
     if abs(best) < LEAST_SKEW or abs(best) >= MOST_SKEW:

@@ -36,8 +36,9 @@ class PageText(msgspec.Struct, frozen=True):
     """What stands on a page: its size in pixels, its words, and by how many degrees it was turned to be
     read. marks: boxes of ink that no word explains; skew: degrees by which the upright page was straightened
     for that, against the clock: boxes are those of the straight one; hidden: whether ink over a number hides
-    it; doubt: why the pixels may not be what the page shows; pixel_height: how many times as high as wide its
-    pixels are, in the direction it was read in: it was straightened with square ones.
+    it; left_out: pieces of print that were not read since they hold no number; doubt: why the pixels may not
+    be what the page shows; pixel_height: how many times as high as wide its pixels are, in the direction it
+    was read in: it was straightened with square ones.
     """
 
     width: int = 0
@@ -47,6 +48,7 @@ class PageText(msgspec.Struct, frozen=True):
     marks: tuple[Box, ...] = ()
     skew: float = 0.0
     hidden: bool = False
+    left_out: int = 0
     doubt: str = ""
     pixel_height: float = 1.0
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from pipeline import page_frame, page_pixels, page_scale, pdf_image, pdf_text
+from pipeline import page_frame, page_image, page_pixels, pdf_image, pdf_text
 from pipeline.documents import PageFile
 from pipeline.failures import PageUnreadable
 from pipeline.page_text import Box, PageText
@@ -196,7 +196,7 @@ def _redacted(
 
 def _points(tags: page_pixels.Tags) -> tuple[float, float]:
     """(width, height) of a pixel in points."""
-    across, down = page_scale.dots_per_inch(tags)
+    across, down = page_image.dots_per_inch(page_pixels.said_resolution(dict(tags)))
     width, height = page_pixels.upright_size(tags)
     longest = max(72 * width / across, 72 * height / down)
     smaller = min(1.0, LONGEST_SIDE / longest)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pipeline import documents, npi, ocr, page_scale, results, text_layer, tiff
+from pipeline import documents, npi, ocr, results, text_layer, tiff
 from pipeline.failures import BadFile, PageUnreadable
 from pipeline.messages import BatchMessage, FileRef, PageRange
 from pipeline.page_text import Finding, PageText
@@ -68,6 +68,9 @@ def _read_pages(
     outcomes = list(decode_outcomes(bytes(batch.done)))
     layers: list[PageLayer] = []
     table = npi.load_table(settings.npi_table)
+    options = settings.ocr
+    if not table.has_digits:  # a type of letters may stand where no number is
+        options = msgspec.structs.replace(options, findings="full")
     offsets, first = batch.pages.offsets, batch.pages.first
     layout = tiff.Layout(batch.byte_order, batch.big_tiff)
     pages = documents.read_pages(s3, batch.file, layout, offsets, settings.whole_file_bytes)
@@ -77,7 +80,7 @@ def _read_pages(
         number = first + index
         try:
             page = next(pages)
-            text = _measured(page, ocr.read_page(page, settings.ocr), settings.ocr.max_pixels)
+            text = ocr.read_page(page, options)
         except PageUnreadable as unreadable:
             outcomes.append(PageOutcome(number, error=str(unreadable)))
         except BadFile as bad:
@@ -91,12 +94,6 @@ def _read_pages(
             if settings.keeps_text and text_layer.is_kept(settings.pdf_mode, suspect):
                 layers.append(text_layer.of_page(settings.pdf_mode, number, text, as_read))
     return tuple(outcomes), layers, None
-
-
-def _measured(page: documents.PageFile, text: PageText, max_pixels: int) -> PageText:
-    """The text with the shape of the page's pixels, in the direction that it was read in."""
-    height = page_scale.pixel_height(page.tags(), max_pixels)
-    return msgspec.structs.replace(text, pixel_height=1 / height if text.turned in (90, 270) else height)
 
 
 def _as_scanned(text: PageText, finding: Finding) -> Finding:

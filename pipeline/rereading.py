@@ -6,18 +6,22 @@ A reading is a place on the page and the words that were read there; it replaces
 
 import time
 from collections.abc import Iterable
+from functools import reduce
 
 import msgspec
+import numpy as np
 from PIL import Image, ImageFilter
 
 from pipeline import ink
 from pipeline.engines import SINGLE_BLOCK, SINGLE_LINE, Engine
 from pipeline.failures import PageUnreadable
 from pipeline.page_text import Box, Word, enclosing
+from pipeline.screened import Screened
 
 DOUBTFUL_PERCENT, DOUBTFUL_DIGITS = 50, 4
-"""A word with so many digits that was read less surely is read again, its line alone."""
-MOST_LINES_AGAIN = 2
+"""A word with so many digits that was read less surely is read again, its cell alone."""
+MOST_CELLS_AGAIN, CELL = 1, 1.15
+"""How many are, the least sure first, and heights between two words of one."""
 ENLARGED = 2
 MOST_ROWS, WIDE_INCHES = 2, 0.7
 """Rows of boxes that are read alone, at most, and how wide one is at least."""
@@ -32,54 +36,91 @@ doubt.
 """
 LOWEST_LINE, HIGHEST_LINE, REACH = 0.07, 0.4, 0.15
 """Inches: a line's height, and how far apart ink of one place lies."""
+AROUND_NUMBER = 0.5, 0.25
+"""Inches over and under what may be a number that are read with it."""
 SURER = 5
 """Percent of confidence by which the second reading must be better."""
+
+INK, CHANGED = 128, 0.002
+"""Grey level below which there is ink, and the share of a place's pixels that a treatment changes at least,
+for it to be read as treated.
+"""
 
 Reading = tuple[Box, tuple[Word, ...]]
 
 
-def doubtful_lines(
-    engine: Engine, image: Image.Image, dpi: int, words: tuple[Word, ...], ends: float
-) -> tuple[Word, ...]:
-    """The words, those of some lines from a second reading: of lines with a number that was hardly read, each
+class Reader(msgspec.Struct, frozen=True):
+    """Who reads again: on what page, by which engine, until when there is time, and whether only where the
+    screen sees a number.
+    """
+
+    page: Screened
+    engine: Engine
+    ends: float
+    sparing: bool = True
+
+    def words(self, part: Image.Image, mode: int, enlarged: int = 1) -> tuple[Word, ...]:
+        """The words of a part of the page. Raises `PageUnreadable`."""
+        return self.engine.words(part, self.page.dpi * enlarged, self.ends - time.perf_counter(), mode)
+
+
+def doubtful_cells(reader: Reader, words: tuple[Word, ...]) -> tuple[Word, ...]:
+    """The words, those of some cells from a second reading: of cells with a number that was hardly read, each
     alone, enlarged and sharpened.
     """
-    doubtful = dict.fromkeys(
-        word.line
+    doubtful = [
+        word
         for word in sorted(words, key=lambda word: word.confidence)
-        if word.confidence < DOUBTFUL_PERCENT and sum(map(str.isdigit, word.text)) >= DOUBTFUL_DIGITS
-    )
-    for number in list(doubtful)[:MOST_LINES_AGAIN]:
-        first = tuple(word for word in words if word.line == number)
-        second = _line_alone(engine, image, dpi, first, ends)
+        if word.confidence < DOUBTFUL_PERCENT
+        and sum(map(str.isdigit, word.text)) >= DOUBTFUL_DIGITS
+        and (not reader.sparing or any(_meet(word.box, one) for one in reader.page.numbers))
+    ]
+    read: list[tuple[Word, ...]] = []
+    for word in doubtful:
+        if len(read) == MOST_CELLS_AGAIN:
+            break
+        if any(word in cell for cell in read):
+            continue
+        first = _cell(word, words)
+        read.append(first)
+        second = _cell_alone(reader, first)
         if _sureness(second) > _sureness(first) + SURER and _letters(second) >= 0.7 * _letters(first):
-            words = tuple(word for word in words if word.line != number) + second
+            words = tuple(one for one in words if one not in first) + second
     return words
 
 
-def boxed_rows(
-    engine: Engine,
-    image: Image.Image,
-    seen: ink.Ink,
-    words: tuple[Word, ...],
-    marks: tuple[Box, ...],
-    ends: float,
-) -> list[Reading]:
+def _cell(word: Word, words: tuple[Word, ...]) -> tuple[Word, ...]:
+    """The words that stand close to one, side by side, in its line."""
+    line = sorted((one for one in words if one.line == word.line), key=lambda one: one.box[0])
+    gap = CELL * max(one.box[3] - one.box[1] for one in line)
+    first = beyond = line.index(word)
+    while first and line[first].box[0] - line[first - 1].box[2] <= gap:
+        first -= 1
+    while beyond + 1 < len(line) and line[beyond + 1].box[0] - line[beyond].box[2] <= gap:
+        beyond += 1
+    return tuple(line[first : beyond + 1])
+
+
+def boxed_rows(reader: Reader, words: tuple[Word, ...], marks: tuple[Box, ...]) -> list[Reading]:
     """(row, its words) of rows of boxes with ink in them that was not read, or hardly: each row alone,
     without its ruled lines.
     """
     hardly = tuple(
         word.box for word in words if word.confidence < UNSURE_IN_BOXES and any(map(str.isdigit, word.text))
     )
-    rows = [row for row in _rows_of_marks(marks + hardly, seen.dpi) if ink.has_boxes(seen, row)]
+    rows = [
+        row for row in _rows_of_marks(marks + hardly, reader.page.dpi) if ink.has_boxes(reader.page.ink, row)
+    ]
     read: list[Reading] = []
     for row in rows[:MOST_ROWS]:
-        margin = seen.dpi // 25
+        margin = reader.page.dpi // 25
         left, top = max(0, row[0] - margin), max(0, row[1] - margin)
-        part = ink.without_rules(image, seen, (left, top, row[2] + margin, row[3] + margin))
+        part = ink.without_rules(
+            reader.page.pixels, reader.page.ink, (left, top, row[2] + margin, row[3] + margin)
+        )
         large = part.resize((part.width * ENLARGED, part.height * ENLARGED), Image.Resampling.BICUBIC)
         try:
-            found = engine.words(large, seen.dpi * ENLARGED, ends - time.perf_counter(), SINGLE_LINE)
+            found = reader.words(large, SINGLE_LINE, ENLARGED)
         except PageUnreadable:  # what was read stays
             break
         found = tuple(
@@ -94,30 +135,26 @@ def boxed_rows(
 
 
 def hidden_numbers(
-    engine: Engine,
-    image: Image.Image,
-    seen: ink.Ink,
-    words: tuple[Word, ...],
-    marks: tuple[Box, ...],
-    ends: float,
+    reader: Reader, words: tuple[Word, ...], marks: tuple[Box, ...]
 ) -> tuple[list[Reading], bool]:
     """(place, its words) of lines with a number that a stamp or a pen's line hid, and whether there is such a
-    number that could hardly be read: where ink was not read it is read again, once the darkest ink alone and
-    once without straight lines.
+    number that could hardly be read: where ink was not read that may be a number, it is read again, once the
+    darkest ink alone and once without straight lines, where that makes a difference.
     """
     found: list[Reading] = []
-    for box in _troubled(words, marks, image.size, seen.dpi)[:MOST_TROUBLED]:
-        is_line = box[3] - box[1] < HIGHEST_LINE * seen.dpi
-        is_struck = is_line and ink.is_struck(seen, box)
-        unruled = ink.unstruck(image, seen, box) if is_struck else ink.without_rules(image, seen, box)
+    for troubled in _troubled(words, marks, reader.page.pixels.size, reader.page.dpi)[:MOST_TROUBLED]:
+        box = _with_numbers(reader, troubled, words) if reader.sparing else troubled
+        if box is None:
+            continue
+        is_line = box[3] - box[1] < HIGHEST_LINE * reader.page.dpi
+        is_struck = is_line and ink.is_struck(reader.page.ink, box)
         lines: list[Reading] = []
-        for part in (ink.darkest(image.crop(box)), unruled):
+        for part in _treated(reader, box, is_struck):
             try:
-                left = ends - time.perf_counter()
-                read = engine.words(part, seen.dpi, left, SINGLE_LINE if is_line else SINGLE_BLOCK)
+                read = reader.words(part, SINGLE_LINE if is_line else SINGLE_BLOCK)
             except PageUnreadable:  # what was read stays
                 return found, False
-            lines += _lines_in(read, box, image.width)
+            lines += _lines_in(read, box, reader.page.pixels.width)
         lines.sort(key=lambda one: _sureness(one[1]) * _digits(one[1]), reverse=True)
         for place, line in lines:
             before = tuple(word for word in words if _covers(place, word.box))
@@ -130,6 +167,42 @@ def hidden_numbers(
             whole = [line for _, line in lines if _digits(line) == most]
             return found, max(map(_sureness, whole)) < HARDLY_READ
     return found, False
+
+
+def _with_numbers(reader: Reader, box: Box, words: tuple[Word, ...]) -> Box | None:
+    """The rows of a place around what may be a number and was not read surely; None where nothing is."""
+    sure = [one.box for one in words if one.confidence >= HARDLY_READ and any(map(str.isdigit, one.text))]
+    page = reader.page
+    may_hold = [one for one in page.numbers if _meet(box, one) and not any(_meet(one, read) for read in sure)]
+    if not may_hold and any(_meet(box, one) for one in page.tall):
+        part = page.pixels.crop(box)
+        is_line = box[3] - box[1] < HIGHEST_LINE * page.dpi
+        if _differ(part, ink.darkest(part)) or (is_line and ink.is_struck(page.ink, box)):
+            return box
+    if not may_hold:
+        return None
+    over, under = (round(inches * page.dpi) for inches in AROUND_NUMBER)
+    _, top, _, bottom = reduce(_around, may_hold)
+    return box[0], max(box[1], top - over), box[2], min(box[3], bottom + under)
+
+
+def _treated(reader: Reader, box: Box, is_struck: bool) -> list[Image.Image]:
+    """A place as it is to be read again."""
+    part = reader.page.pixels.crop(box)
+    dark, ruled = ink.darkest(part), (ink.unstruck if is_struck else ink.without_rules)
+    unruled = ruled(reader.page.pixels, reader.page.ink, box)
+    is_overprinted, is_ruled = (_differ(part, treated) for treated in (dark, unruled))
+    if not reader.sparing:
+        return [dark, unruled]
+    if is_overprinted or not is_ruled:
+        return [dark, unruled] if is_ruled else [dark]
+    return [unruled]
+
+
+def _differ(one: Image.Image, other: Image.Image) -> bool:
+    """Whether two images of a place differ in what is ink."""
+    dark, other_dark = (np.asarray(image) < INK for image in (one, other))
+    return float(np.mean(dark != other_dark)) > CHANGED
 
 
 def _troubled(words: tuple[Word, ...], marks: tuple[Box, ...], size: tuple[int, int], dpi: int) -> list[Box]:
@@ -230,24 +303,24 @@ def _covers(row: Box, box: Box) -> bool:
     return row[0] <= across <= row[2] and row[1] <= down <= row[3]
 
 
-def _line_alone(
-    engine: Engine, image: Image.Image, dpi: int, line: tuple[Word, ...], ends: float
-) -> tuple[Word, ...]:
-    lefts, tops, rights, bottoms = zip(*(word.box for word in line), strict=True)
+def _cell_alone(reader: Reader, cell: tuple[Word, ...]) -> tuple[Word, ...]:
+    lefts, tops, rights, bottoms = zip(*(word.box for word in cell), strict=True)
     margin = max(4, (max(bottoms) - min(tops)) // 3)
     left, top = max(0, min(lefts) - margin), max(0, min(tops) - margin)
-    cut = image.crop((left, top, min(image.width, max(rights) + margin), max(bottoms) + margin))
+    cut = reader.page.pixels.crop(
+        (left, top, min(reader.page.pixels.width, max(rights) + margin), max(bottoms) + margin)
+    )
     large = cut.resize((cut.width * ENLARGED, cut.height * ENLARGED), Image.Resampling.BICUBIC)
     sharp = large.filter(ImageFilter.UnsharpMask(radius=2, percent=150, threshold=2))
     try:
-        found = engine.words(sharp, dpi * ENLARGED, ends - time.perf_counter(), SINGLE_LINE)
+        found = reader.words(sharp, SINGLE_LINE, ENLARGED)
     except PageUnreadable:  # what was read stays
         return ()
     return tuple(
         msgspec.structs.replace(
             word,
             box=_placed(word.box, left, top),
-            line=line[0].line,
+            line=cell[0].line,
         )
         for word in found
     )

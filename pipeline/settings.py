@@ -40,6 +40,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     aggregator_failures: str = ""
     ocr: OcrOptions = OcrOptions()
 
+    def __post_init__(self) -> None:
+        if self.keeps_text and self.ocr.findings != "full":
+            raise ValueError(
+                f"PDF_MODE={self.pdf_mode} needs OCR_FINDINGS=full: its text is that of all pages"
+            )
+
     @property
     def keeps_text(self) -> bool:
         """Whether the PDF needs what was read on each page, and where."""

@@ -7,13 +7,14 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from pipeline import clients, engines, messages, npi, reading, settings
+from pipeline import clients, engines, messages, npi, reading, screening, settings
 from pipeline.handlers.batches import LoggingBatchProcessor
 from pipeline.state import StateTable
 
 SETTINGS = settings.load()
 npi.load_table(SETTINGS.npi_table)  # a table that is wrong is told before the first page,
 engines.engine(SETTINGS.ocr)  # and an engine that is not there; models are loaded once
+screening.weights()
 STATE = StateTable(clients.dynamodb(), SETTINGS.table_name, SETTINGS.record_days)
 PROCESSOR = LoggingBatchProcessor(EventType.SQS)
 

@@ -113,7 +113,7 @@ def _is_of_nine(table: Table, number: int) -> bool:
 
 
 def _unread(text: PageText) -> str:
-    sure = sum(word.confidence >= SURE for word in text.words)
+    sure = sum(word.confidence >= SURE for word in text.words) + text.left_out
     area = sum((mark[2] - mark[0]) * (mark[3] - mark[1]) for mark in text.marks)
     if sure < FEW_WORDS and area > UNREAD_SHARE * text.width * text.height:
         return f"there is much ink on it and few words were read ({sure})"

@@ -57,6 +57,11 @@ class Table:
         )
         self._spans: dict[str, dict[int, Span]] = {}
 
+    @property
+    def has_digits(self) -> bool:
+        """Whether every value has some."""
+        return all(detector.digits for detector in self.detectors)
+
     def at_work(self, text: str) -> list[int]:
         """Places of the detectors whose values may be on a page with this text: their form is, and their
         label where they need one.

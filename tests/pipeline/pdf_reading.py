@@ -15,7 +15,6 @@ from pipeline import npi, ocr, pdf, text_layer
 from pipeline.documents import PageFile
 from pipeline.ocr_options import OcrOptions
 from pipeline.page_text import Box
-from pipeline.reading import _measured
 from pipeline.text_layer import PageLayer
 from pipeline.tiff import read_chain
 from tests import builders
@@ -31,7 +30,7 @@ def pages_of(data: bytes) -> list[PageFile]:
 
 def layer_of(page: PageFile, mode: str, number: int = 1) -> PageLayer:
     """What a worker keeps of a page: read, and searched, for real."""
-    text = _measured(page, ocr.read_page(page, OPTIONS), OPTIONS.max_pixels)
+    text = ocr.read_page(page, OPTIONS)
     return text_layer.of_page(mode, number, text, npi.detect(number, msgspec.structs.replace(text, skew=0.0)))
 
 

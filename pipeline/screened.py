@@ -1,0 +1,128 @@
+"""A page as the screen sees it before anything is recognised: which way up it stands, its pieces of text, and
+which of them are part of a number.
+"""
+
+from functools import cached_property
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from pipeline import ink as inks
+from pipeline import screening, text_pieces
+from pipeline.components import Boxes
+from pipeline.ink import Ink
+from pipeline.page_text import Box
+from pipeline.text_pieces import Flags
+
+SOME_DIGIT, DENSE, SOLID, FEWEST = 0.5, 0.12, 2, 3.4
+"""Digits from which on a piece may have one, if there are so many at a position of the net's answer, or so
+many in all; and from which on pieces side by side are a number that is looked for: of four digits at least.
+"""
+CELL, IN_BOXES, ALONE = 1.15, 3, 1.3
+"""Heights between two pieces of a number; between digits in boxes; and how wide one of these is at most."""
+STRANGE, CLEAR = 0.3, 0.3
+"""Of what is written, that is strange at least, or clear at most, on a page that may lie on its side."""
+BETTER = 1.3
+"""Times as much must be clear of a page that is turned."""
+TOO_STRANGE = 0.35
+"""From which on the screen says little about a page."""
+
+
+class Screened(msgspec.Struct, frozen=True, dict=True):
+    """A page (mode "L"), turned by `turned` degrees against the clock from how it was, and its ink.
+
+    boxes: the pieces of text; letters: how many positions of the net's answer are letters in each; is_number:
+    which are part of a number. tall: what is too high to be a line of text; solid: what is black but for some
+    white. strange: the share of the writing that is no upright print or hand; clear: the share that surely
+    is, and `count` of its positions; overturned: how many times as much were if it stood on its head.
+    """
+
+    pixels: Image.Image
+    turned: int
+    ink: Ink
+    boxes: Boxes
+    letters: screening.Floats
+    is_number: Flags
+    tall: tuple[Box, ...]
+    solid: tuple[Box, ...]
+    strange: float
+    clear: float
+    count: float
+    overturned: float
+
+    @property
+    def dpi(self) -> int:
+        return self.ink.dpi
+
+    @cached_property
+    def numbers(self) -> tuple[Box, ...]:
+        return text_pieces.as_boxes(self.boxes[self.is_number])
+
+    @property
+    def is_strange(self) -> bool:
+        return self.strange > TOO_STRANGE
+
+    @property
+    def is_alone(self) -> Flags:
+        """Which pieces are no wider than a digit."""
+        return _are_alone(self.boxes)
+
+    @property
+    def may_lie_on_its_side(self) -> bool:
+        return self.strange > STRANGE or self.clear < CLEAR
+
+
+def upright(pixels: Image.Image, dpi: int) -> Screened:
+    """A page that stands upright, turned by quarters where that makes its writing clear."""
+    best = _screened(pixels, dpi, 0)
+    if best.may_lie_on_its_side:
+        turned = _screened(pixels.rotate(90, expand=True), dpi, 90)
+        if turned.count > BETTER * best.count:
+            best = turned
+    if best.overturned > BETTER:
+        turn = best.turned + 180
+        best = _screened(pixels.rotate(turn, expand=True), dpi, turn)
+    return best
+
+
+def _screened(pixels: Image.Image, dpi: int, turned: int) -> Screened:
+    ink = inks.of(pixels, dpi)
+    boxes = text_pieces.pieces(ink)
+    tall = boxes[(boxes[:, 3] - boxes[:, 1]) / dpi > screening.HIGHEST]
+    boxes = boxes[screening.are_text(boxes, dpi)]
+    seen = screening.look(pixels, boxes, ink.paper)
+    return Screened(
+        pixels,
+        turned,
+        ink,
+        boxes,
+        seen.letters,
+        _numbers(boxes, seen.digits),
+        text_pieces.as_boxes(tall),
+        inks.solid(ink),
+        seen.strange,
+        seen.clear,
+        seen.count,
+        seen.overturned,
+    )
+
+
+def _are_alone(boxes: Boxes) -> Flags:
+    return np.asarray(boxes[:, 2] - boxes[:, 0] < ALONE * text_pieces.heights(boxes))
+
+
+def _numbers(boxes: Boxes, digits: screening.Floats) -> Flags:
+    """The pieces that are part of a number long enough to be looked for."""
+    positions = np.minimum(screening.positions(boxes), screening.WINDOW)
+    some = np.flatnonzero((digits >= SOME_DIGIT) & ((digits >= SOLID) | (digits >= DENSE * positions)))
+    parts = boxes[some]
+    is_alone = _are_alone(parts)
+    in_boxes = text_pieces.side_by_side(parts, parts, IN_BOXES) & is_alone[:, None] & is_alone[None, :]
+    group = text_pieces.groups(text_pieces.side_by_side(parts, parts, CELL) | in_boxes)
+    total = np.zeros(len(some), np.float32)
+    np.add.at(total, group, digits[some])
+    found: npt.NDArray[np.bool_] = np.zeros(len(boxes), np.bool_)
+    found[some[total[group] >= FEWEST]] = True
+    return found
