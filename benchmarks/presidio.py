@@ -76,6 +76,10 @@ def _analyzer() -> "AnalyzerEngine":
     return analyzer
 
 
+AS_DEPLOYED = OcrOptions(findings="flag")
+"""The template's defaults: both finders get the same words."""
+
+
 def page_texts(data: bytes) -> list[str]:
     """The lines of each page of a TIFF, as OCR reads it; "" of a page that cannot be read."""
     try:
@@ -87,7 +91,7 @@ def page_texts(data: bytes) -> list[str]:
 
 def _text(page: PageFile) -> str:
     try:
-        read = ocr.read_page(page, OcrOptions())
+        read = ocr.read_page(page, AS_DEPLOYED)
     except (BadFile, PageUnreadable):
         return ""
     return "\n".join(_lines(read))

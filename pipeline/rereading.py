@@ -174,13 +174,12 @@ def _with_numbers(reader: Reader, box: Box, words: tuple[Word, ...]) -> Box | No
     sure = [one.box for one in words if one.confidence >= HARDLY_READ and any(map(str.isdigit, one.text))]
     page = reader.page
     may_hold = [one for one in page.numbers if _meet(box, one) and not any(_meet(one, read) for read in sure)]
-    if not may_hold and any(_meet(box, one) for one in page.tall):
-        part = page.pixels.crop(box)
-        is_line = box[3] - box[1] < HIGHEST_LINE * page.dpi
-        if _differ(part, ink.darkest(part)) or (is_line and ink.is_struck(page.ink, box)):
-            return box
     if not may_hold:
-        return None
+        if box[3] - box[1] < HIGHEST_LINE * page.dpi and ink.is_struck(page.ink, box):
+            return box
+        part = page.pixels.crop(box)
+        is_stamped = any(_meet(box, one) for one in page.tall) and _differ(part, ink.darkest(part))
+        return box if is_stamped else None
     over, under = (round(inches * page.dpi) for inches in AROUND_NUMBER)
     _, top, _, bottom = reduce(_around, may_hold)
     return box[0], max(box[1], top - over), box[2], min(box[3], bottom + under)

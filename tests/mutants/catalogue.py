@@ -189,14 +189,24 @@ MUTANTS = (
         name="timeout ignored",
         changes={"pipeline/reading.py": (("if index and remaining_seconds() <", "if index and 999 <"),)},
         faults="calm",
-        parameters={"BatchPages": "10", "WorkerTimeout": "120", "OcrPageTimeout": "100"},
+        parameters={
+            "BatchPages": "10",
+            "WorkerTimeout": "120",
+            "OcrPageTimeout": "100",
+            "OcrFindings": "full",
+        },
         cpu_factor=45.0,  # a page may then take 2.2 CPU seconds, and three or four of them outlast the worker
     ),
     Mutant(
         name="finished pages dropped at the deadline",
         changes={"pipeline/reading.py": (("pages=left, done=carried)", "pages=left)"),)},
         faults="calm",
-        parameters={"BatchPages": "10", "WorkerTimeout": "120", "OcrPageTimeout": "100"},
+        parameters={
+            "BatchPages": "10",
+            "WorkerTimeout": "120",
+            "OcrPageTimeout": "100",
+            "OcrFindings": "full",
+        },
         cpu_factor=45.0,  # a page may then take 2.2 CPU seconds, and three or four of them outlast the worker
     ),
     Mutant(
