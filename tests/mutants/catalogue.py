@@ -195,7 +195,7 @@ MUTANTS = (
             "OcrPageTimeout": "100",
             "OcrFindings": "full",
         },
-        cpu_factor=45.0,  # a page may then take 2.2 CPU seconds, and three or four of them outlast the worker
+        cpu_factor=90.0,  # a page may then take 1.1 CPU seconds, and five or six of them outlast the worker
     ),
     Mutant(
         name="finished pages dropped at the deadline",
@@ -207,7 +207,7 @@ MUTANTS = (
             "OcrPageTimeout": "100",
             "OcrFindings": "full",
         },
-        cpu_factor=45.0,  # a page may then take 2.2 CPU seconds, and three or four of them outlast the worker
+        cpu_factor=90.0,  # a page may then take 1.1 CPU seconds, and five or six of them outlast the worker
     ),
     Mutant(
         name="refused entries of a batch forgotten",
