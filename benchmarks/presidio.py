@@ -76,7 +76,7 @@ def _analyzer() -> "AnalyzerEngine":
     return analyzer
 
 
-AS_DEPLOYED = OcrOptions(findings="flag")
+AS_DEPLOYED = OcrOptions()
 """The template's defaults: both finders get the same words."""
 
 

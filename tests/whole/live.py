@@ -39,7 +39,6 @@ class Context:
 
 def main(folder: Path, endpoint: str) -> dict[str, Any]:
     os.environ |= {
-        "OCR_FINDINGS": "flag",
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_ACCESS_KEY_ID": "x",
         "AWS_SECRET_ACCESS_KEY": "x",
