@@ -16,6 +16,8 @@ from typing import NoReturn
 
 import msgspec
 
+from pipeline.failures import PageUnreadable
+
 READ_BYTES = 1 << 20
 LENGTH_BYTES = 8
 Job = tuple[bytes, int, int, int, int, bool]
@@ -52,6 +54,17 @@ class Child:
         if not done:
             raise ChildProcessError(text)
         return text
+
+    def recognised(self, job: Job, seconds: float, page_seconds: int) -> str:
+        """What an engine makes of an image of a page, which may take so many seconds in all. Raises
+        `PageUnreadable`.
+        """
+        try:
+            return self.ask(job, seconds)
+        except TimeoutError:
+            raise PageUnreadable(f"OCR took longer than {page_seconds} s") from None
+        except ChildProcessError as error:
+            raise PageUnreadable(f"OCR failed: {error}") from error
 
     def close(self, at_once: bool = False) -> int:
         """How the child ended; it has no more to do then."""

@@ -69,15 +69,8 @@ class Tesseract:
         self, image: Image.Image, dpi: int, seconds: float, mode: int = 0, inverted: bool = False
     ) -> tuple[Word, ...]:
         mode = mode or self._options.page_segmentation
-        try:
-            table = self._child.ask(
-                (image.tobytes(), image.width, image.height, dpi, mode, inverted), seconds
-            )
-        except TimeoutError:
-            raise PageUnreadable(f"OCR took longer than {self._options.page_timeout} s") from None
-        except ChildProcessError as error:
-            raise PageUnreadable(f"OCR failed: {error}") from error
-        return words_of(table)
+        job = (image.tobytes(), image.width, image.height, dpi, mode, inverted)
+        return words_of(self._child.recognised(job, seconds, self._options.page_timeout))
 
     def close(self) -> None:
         self._child.close()

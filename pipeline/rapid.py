@@ -10,7 +10,6 @@ import numpy as np
 from PIL import Image
 
 from pipeline.apart import Child, Job
-from pipeline.failures import PageUnreadable
 from pipeline.ocr_options import OcrOptions
 from pipeline.page_text import Word
 
@@ -30,14 +29,8 @@ class RapidOcr:
         self, image: Image.Image, dpi: int, seconds: float, mode: int = 0, inverted: bool = False
     ) -> tuple[Word, ...]:
         """Neither `mode` nor `inverted` means anything to these nets."""
-        try:
-            found = self._child.ask(
-                (image.tobytes(), image.width, image.height, dpi, mode, inverted), seconds
-            )
-        except TimeoutError:
-            raise PageUnreadable(f"OCR took longer than {self._options.page_timeout} s") from None
-        except ChildProcessError as error:
-            raise PageUnreadable(f"OCR failed: {error}") from error
+        job = (image.tobytes(), image.width, image.height, dpi, mode, inverted)
+        found = self._child.recognised(job, seconds, self._options.page_timeout)
         return msgspec.json.decode(found, type=tuple[Word, ...])
 
     def close(self) -> None:
