@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
 from PIL import Image
 
 from pipeline import rapid
@@ -24,6 +25,7 @@ SINGLE_BLOCK, SINGLE_LINE = 6, 7
 """Tesseract's page segmentation modes for an image of some lines, and of one."""
 INVERTED = "tessedit_do_invert"
 """Tesseract's variable: whether it tries the negative, too, of lines that it can hardly read."""
+BLACK_AND_WHITE = bytes((0, 255))
 WORD_LEVEL = "5"
 """First column of the rows of words in Tesseract's TSV."""
 
@@ -122,7 +124,11 @@ def _recognise(api: "PyTessBaseAPI", job: Job) -> str:
     pixels, width, height, dpi, mode, inverted = job
     api.SetPageSegMode(mode)
     api.SetVariable(INVERTED, str(int(inverted)))
-    api.SetImageBytes(pixels, width, height, 1, width)
+    if pixels.translate(None, BLACK_AND_WHITE):
+        api.SetImageBytes(pixels, width, height, 1, width)
+    else:  # a bit a pixel spares Tesseract to look for the threshold between ink and paper
+        bits = np.packbits(np.frombuffer(pixels, np.uint8).reshape(height, width), axis=1)
+        api.SetImageBytes(bits.tobytes(), width, height, 0, bits.shape[1])
     api.SetSourceResolution(dpi)
     if not api.Recognize():
         raise ValueError("Tesseract could not recognise it")

@@ -152,9 +152,10 @@ def skew(grey: Image.Image, dpi: float) -> float:
 def _sharpness(profiles: npt.NDArray[np.float32], middles: npt.NDArray[np.float64], degrees: float) -> float:
     """How much neighbouring rows differ in ink when the strips are shifted as a turn would shift them."""
     height = profiles.shape[1]
-    shifts = np.rint(math.tan(math.radians(degrees)) * middles).astype(int)
-    rows = (np.arange(height)[None, :] + shifts[:, None]) % height
-    total = np.take_along_axis(profiles, rows, axis=1).sum(axis=0)
+    shifts = np.rint(math.tan(math.radians(degrees)) * middles).astype(int) % height
+    total = np.zeros(height, np.float32)
+    for twice, shift in zip(np.concatenate([profiles, profiles], axis=1), shifts.tolist(), strict=True):
+        total += twice[shift : shift + height]
     return float(np.sum(np.diff(total) ** 2))
 
 
