@@ -5,7 +5,6 @@ Which labels can name a value is what `npi.fields` says; here is kept what it lo
 """
 
 from collections.abc import Iterable
-from itertools import pairwise
 
 import msgspec
 import numpy as np
@@ -36,6 +35,8 @@ WALL = 1.2
 """Heights from a digit to the walls of its box, at most."""
 MARGIN, ROWS_BETWEEN = 0.25, 0.5
 """Heights that are kept around a piece, and left above and below it."""
+
+Gaps = npt.NDArray[np.floating | np.signedinteger]
 
 
 class Excerpt(msgspec.Struct, frozen=True):
@@ -72,16 +73,9 @@ def parted(words: tuple[Word, ...], page: Screened) -> tuple[Word, ...]:
     lines: dict[int, list[Word]] = {}
     for word in words:
         lines.setdefault(word.line, []).append(word)
-    number = -1
-    apart: dict[int, int] = {}
-    for line in lines.values():
-        number += 1
-        for one, following in pairwise(sorted(line, key=lambda word: word.box[0])):
-            apart.setdefault(id(one), number)
-            number += ink.is_parted(page.ink, one.box, following.box)
-            apart[id(following)] = number
-        apart.setdefault(id(line[0]), number)
-    return tuple(msgspec.structs.replace(word, line=apart[id(word)]) for word in words)
+    cells = [cell for line in lines.values() for cell in ink.cells(page.ink, line)]
+    of = {id(word): number for number, cell in enumerate(cells) for word in cell}
+    return tuple(msgspec.structs.replace(word, line=of[id(word)]) for word in words if id(word) in of)
 
 
 def are_read(numbers: Iterable[Box], words: Iterable[Word]) -> bool:
@@ -122,12 +116,16 @@ def _with_labels(page: Screened) -> Flags:
     is_unnamed = ~(before & is_word).any(axis=1, keepdims=True)
     kept |= (before | (in_cell & is_unnamed & (box_left - right < BEHIND * height))).any(axis=0)
     # the nearest cell to the left, and those that stand close to it
-    beside = in_row & ~in_cell & (gap > -height)
-    gaps = np.where(beside, gap, np.inf)
-    nearest = gaps.argmin(axis=1)
     close = groups(side_by_side(boxes, boxes, FURTHER))
-    beside &= close[nearest][:, None] == close[None, :]
-    kept |= (beside & (gap - gaps.min(axis=1, keepdims=True) < BEFORE * height)).any(axis=0)
+    beside = in_row & ~in_cell & (gap > -height)
+    nearest = _nearest(gap, beside, close)
+    kept |= (nearest & (gap < _least(gap, nearest) + BEFORE * height)).any(axis=0)
+    # and the next one, where that may be a part of the value itself: a month before its day and year
+    is_part = _least(gap, nearest) < FURTHER * height
+    from_it = np.where(nearest, box_left, np.inf).min(axis=1, keepdims=True) - box_right
+    next_one = _nearest(from_it, beside & ~nearest & (from_it > -height) & is_part, close)
+    kept |= (next_one & (from_it < _least(from_it, next_one) + BEFORE * height)).any(axis=0)
+    beside = nearest
     is_in_prose = (before * page.letters[None, :]).sum(axis=1, keepdims=True) >= PROSE
     # the nearest row of words over it if it is in no sentence, and under it where no word stands beside it
     rise, drop = top - box_bottom, box_top - bottom
@@ -143,6 +141,17 @@ def _with_labels(page: Screened) -> Flags:
     named = labels.any(axis=0)
     is_near = side_by_side(boxes[named], boxes, WHOLE).any(axis=0)
     return np.asarray(kept | named | (np.isin(cell, cell[named]) & is_near))
+
+
+def _nearest(gap: Gaps, candidates: Flags, close: npt.NDArray[np.int64]) -> Flags:
+    """(value, piece): of each value's candidates the nearest, and those close to it."""
+    nearest = np.where(candidates, gap, np.inf).argmin(axis=1)
+    return np.asarray(candidates & (close[nearest][:, None] == close[None, :]))
+
+
+def _least(gap: Gaps, pieces: Flags) -> npt.NDArray[np.float64]:
+    """(value, 1): the least gap to one of its pieces; infinite where there is none."""
+    return np.asarray(np.where(pieces, gap, np.inf).min(axis=1, keepdims=True))
 
 
 def _squeezed(

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from pipeline.components import Boxes, components
-from pipeline.page_text import Box
+from pipeline.page_text import Box, Word
 
 SEEN_DPI = 110
 """Ink is looked at in about this resolution."""
@@ -25,6 +25,8 @@ RULE_INCHES = 0.16
 LONGEST_STEM, RULE_REACH = 0.36, 0.03
 """Inches: how long an upright stroke of a letter is at most, and how close to a rule what ends at it."""
 UPRIGHT, FEWEST_BOXES = 0.7, 4
+WALL = "|"
+"""What an upright rule is read as."""
 BLACK, SOLID, LEAST_SOLID = 0.8, 0.4, (0.5, 0.1)
 """Of a cell, from which on it is black, and of the cells of a bar with white print; inches across and down of
 the smallest one.
@@ -133,6 +135,24 @@ def is_parted(ink: Ink, one: Box, other: Box) -> bool:
     top, bottom = max(one[1], other[1]) // ink.step, min(one[3], other[3]) // ink.step
     between = ink.rules[top:bottom, left:right]
     return between.size > 0 and bool((between.mean(axis=0) > UPRIGHT).any())
+
+
+def cells(ink: Ink, line: Iterable[Word]) -> list[list[Word]]:
+    """The words of a line, from left to right, as upright rules part them; a rule is no word, though it was
+    read as one.
+    """
+    parted: list[list[Word]] = []
+    end: Box | None = None
+    for word in sorted(line, key=lambda word: word.box[0]):
+        left, top, right, bottom = word.box
+        if word.text == WALL and is_parted(ink, (left, top, left, bottom), (right, top, right, bottom)):
+            end = None
+            continue
+        if end is None or is_parted(ink, end, word.box):
+            parted.append([])
+        parted[-1].append(word)
+        end = word.box
+    return parted
 
 
 def without_rules(pixels: Image.Image, ink: Ink, box: Box) -> Image.Image:

@@ -154,7 +154,7 @@ def hidden_numbers(
                 read = reader.words(part, SINGLE_LINE if is_line else SINGLE_BLOCK)
             except PageUnreadable:  # what was read stays
                 return found, False
-            lines += _lines_in(read, box, reader.page.pixels.width)
+            lines += _cells_in(read, box, reader.page)
         lines.sort(key=lambda one: _sureness(one[1]) * _digits(one[1]), reverse=True)
         for place, line in lines:
             before = tuple(word for word in words if _covers(place, word.box))
@@ -249,17 +249,18 @@ def _with_whole_words(box: Box, words: tuple[Word, ...]) -> Box:
     )
 
 
-def _lines_in(words: tuple[Word, ...], box: Box, page_width: int) -> list[Reading]:
-    """(place, its words) of the lines that were read in a part of a page; what its edges cut apart is left
-    out.
+def _cells_in(words: tuple[Word, ...], box: Box, page: Screened) -> list[Reading]:
+    """(place, its words) of the lines that were read in a part of a page, parted where upright rules part
+    them; what its edges cut apart is left out.
     """
     lines: dict[int, list[Word]] = {}
     for word in words:
         left, top, right, bottom = word.box
-        if (left > 1 or not box[0]) and (right < box[2] - box[0] - 1 or box[2] == page_width):
+        if (left > 1 or not box[0]) and (right < box[2] - box[0] - 1 or box[2] == page.pixels.width):
             moved = left + box[0], top + box[1], right + box[0], bottom + box[1]
             lines.setdefault(word.line, []).append(msgspec.structs.replace(word, box=moved))
-    return [(enclosing(line), tuple(line)) for line in lines.values()]
+    cells = [cell for line in lines.values() for cell in ink.cells(page.ink, line)]
+    return [(enclosing(cell), tuple(cell)) for cell in cells]
 
 
 def _meet(one: Box, other: Box) -> bool:

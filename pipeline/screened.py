@@ -20,7 +20,7 @@ SOME_DIGIT, DENSE, SOLID, FEWEST = 0.5, 0.12, 2, 3.4
 """Digits from which on a piece may have one, if there are so many at a position of the net's answer, or so
 many in all; and from which on pieces side by side are a number that is looked for: of four digits at least.
 """
-CELL, IN_BOXES, ALONE = 1.15, 3, 1.3
+CELL, IN_BOXES, ALONE = 1.15, 5, 1.3
 """Heights between two pieces of a number; between digits in boxes; and how wide one of these is at most."""
 STRANGE, CLEAR = 0.3, 0.3
 """Of what is written, that is strange at least, or clear at most, on a page that may lie on its side."""
@@ -28,6 +28,10 @@ BETTER = 1.3
 """Times as much must be clear of a page that is turned."""
 TOO_STRANGE = 0.35
 """From which on the screen says little about a page."""
+FEW_PIECES, PRINTED, SOME_WRITING = 28, 0.88, 2.5
+"""A page of fewer pieces, of which less is clear, may be filled in by hand: it is read in full, which takes
+little. Positions of the net's answer that are letters, in such a piece.
+"""
 
 
 class Screened(msgspec.Struct, frozen=True, dict=True):
@@ -62,7 +66,9 @@ class Screened(msgspec.Struct, frozen=True, dict=True):
 
     @property
     def is_strange(self) -> bool:
-        return self.strange > TOO_STRANGE
+        """Whether the screen says too little about the page to go by it."""
+        pieces = int(np.count_nonzero((self.letters >= SOME_WRITING) | self.is_number))
+        return self.strange > TOO_STRANGE or (pieces < FEW_PIECES and self.clear < PRINTED)
 
     @property
     def is_alone(self) -> Flags:
@@ -116,7 +122,10 @@ def _are_alone(boxes: Boxes) -> Flags:
 def _numbers(boxes: Boxes, digits: screening.Floats) -> Flags:
     """The pieces that are part of a number long enough to be looked for."""
     positions = np.minimum(screening.positions(boxes), screening.WINDOW)
-    some = np.flatnonzero((digits >= SOME_DIGIT) & ((digits >= SOLID) | (digits >= DENSE * positions)))
+    has_digits = (digits >= SOME_DIGIT) & ((digits >= SOLID) | (digits >= DENSE * positions))
+    some = np.flatnonzero(
+        has_digits | _are_alone(boxes)
+    )  # in a box of its own a slim digit may be taken for a letter
     parts = boxes[some]
     is_alone = _are_alone(parts)
     in_boxes = text_pieces.side_by_side(parts, parts, IN_BOXES) & is_alone[:, None] & is_alone[None, :]

@@ -72,7 +72,7 @@ _DAY = r"\d{1,2}\s?(?:st|nd|rd|th)?"
 _SEP = r"\s?[/.\-–|]\s?"
 _CODE = re.compile(
     r"(?<![\w-])(?![A-Z]{3,} )(?!(?:NO|NR|NUM|NBR|ID|LIC|DL|DLN|OLN|CDL|IS|THE|AND|FOR|OF|EXP|DOB|SSN|MRN|STATE|CLASS|GROUP|GRP|PLAN)\b)"
-    r"(?=[A-Z0-9 -]*\d{2})[A-Z]{0,4}\d?[- ]?[\dOISBlA-Z]{2,}(?:[- ](?=[OISBl]*\d)[\dOISBlA-Z]{1,}){0,4}(?![\w-])"
+    r"(?=[A-Z0-9 -]*\d{2})[A-Z]{0,4}\d?[- ]?[\dOISBlA-Z]{2,}(?:(?: ?- ?| )(?=[OISBl]*\d)[\dOISBlA-Z]{1,}){0,4}(?![\w-])"
 )
 """An identifier of letters and digits, in capitals."""
 _SSN = _pattern(

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from fixtures import bad_scans, office, specimens
-from pipeline import engines, excerpt, npi, ocr, screened, tiff
+from pipeline import engines, examining, excerpt, npi, ocr, screened, tiff
 from pipeline.documents import PageFile
 from pipeline.ocr_options import OcrOptions
 from tests import builders
@@ -43,6 +43,7 @@ LABELLED = {
         (900, 560, "228-45-6781"),
         (900, 640, "431-45-6782"),
     ],
+    "before its month": [(100, 500, "Birth Date"), (400, 500, "July"), (500, 500, "23, 1935")],
     "behind it": [(100, 500, "123-45-6789 Social Security Number")],
     "under it": [(900, 500, "123-45-6789"), (900, 540, "Social Security Number")],
 }
@@ -52,7 +53,8 @@ LABELLED = {
 def test_a_number_is_read_with_its_label(where: str) -> None:
     page = drawn(*LABELLED[where], (100, 100, PROSE), (100, 900, PROSE))
     text = read(page)
-    assert {"Social", "Security", "Number"} <= set(words(text).replace(":", "").split())
+    label = {"Birth", "Date"} if where == "before its month" else {"Social", "Security", "Number"}
+    assert label <= set(words(text).replace(":", "").split())
     assert [finding.type for finding in npi.detect(1, text)] == [
         finding.type for finding in npi.detect(1, read(page, FULL))
     ]
@@ -114,9 +116,9 @@ def differences(pages: list[PageFile]) -> list[tuple[int, set[str]]]:
     """Pages that a full reading flags and a screened one does not."""
     lost = []
     for number, page in enumerate(pages):
-        full, flag = (npi.examine(1, ocr.read_page(page, options)) for options in (FULL, FLAG))
-        if full[0] and not flag[0]:
-            lost.append((number, {finding.type for finding in full[0]}))
+        full, flag = (examining.examined(1, page, options).findings for options in (FULL, FLAG))
+        if full and not flag:
+            lost.append((number, {finding.type for finding in full}))
     return lost
 
 
@@ -126,9 +128,22 @@ def pages_of(file: Path) -> list[PageFile]:
     return [builders.page_file(data, chain.layout, offset) for offset in chain.offsets]
 
 
-def test_no_page_is_lost_of_office_forms(tmp_path: Path) -> None:
-    office.make(tmp_path, 1, 21)
-    assert differences(pages_of(next(tmp_path.glob("*.tiff")))) == []
+def test_a_slim_digit_in_a_box_of_its_own_parts_no_number() -> None:
+    places = [*range(600, 780, 60), *range(820, 940, 60), *range(980, 1220, 60)]
+    digits = [(place, 300, digit) for place, digit in zip(places, "267661895", strict=True)]
+    page = drawn((600, 230, "Social security number"), *digits)
+    for place in places:
+        ImageDraw.Draw(page).rectangle((place - 18, 280, place + 42, 350), outline=0, width=4)
+    numbers = screened.upright(page, 200).numbers
+    assert [round(box[0] / 20) for box in numbers] == [round(place / 20) for place in places]
+
+
+@pytest.mark.parametrize("seed", [1, 21])
+def test_no_page_is_lost_of_office_forms(tmp_path: Path, seed: int) -> None:
+    """Typed, and with seed 1 by hand as well: where the screen sees a hand on a page of few pieces, all is read."""
+    office.make(tmp_path, 2 if seed == 1 else 1, seed)
+    for file in sorted(tmp_path.glob("*.tiff")):
+        assert differences(pages_of(file)) == []
 
 
 @pytest.mark.slow

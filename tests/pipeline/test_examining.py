@@ -1,0 +1,81 @@
+"""A page that is read in part is read as a whole as soon as a doubt is left."""
+
+from collections.abc import Callable
+
+import pytest
+from PIL import Image
+
+from pipeline import examining, ocr
+from pipeline.failures import PageUnreadable
+from pipeline.ocr_options import OcrOptions
+from pipeline.page_text import PageText, Word
+from tests import builders
+
+FULL, FLAG = OcrOptions(), OcrOptions(findings="flag")
+PAGE = builders.first_page(builders.tiff(Image.new("L", (400, 300), 255)))
+Reads = dict[str, PageText | PageUnreadable]
+
+
+def line(text: str, confidence: float) -> tuple[Word, ...]:
+    places = range(100, 2000, 220)
+    return tuple(
+        Word(word, (left, 100, left + 200, 130), confidence, 0)
+        for left, word in zip(places, text.split(), strict=False)
+    )
+
+
+SURE = PageText(2000, 2000, line("SSN 219-09-9998", 95), left_out=30)
+DOUBTFUL = PageText(2000, 2000, line("SSN 219-09-9998", 12), left_out=30)
+CLEAN = PageText(2000, 2000, line("nothing here at all", 95))
+
+
+@pytest.fixture
+def reading(monkeypatch: pytest.MonkeyPatch) -> Callable[[Reads], list[str]]:
+    def given(reads: Reads) -> list[str]:
+        asked: list[str] = []
+
+        def read_page(_page: object, options: OcrOptions) -> PageText:
+            asked.append(options.findings)
+            found = reads[options.findings]
+            if isinstance(found, PageUnreadable):
+                raise found
+            return found
+
+        monkeypatch.setattr(ocr, "read_page", read_page)
+        return asked
+
+    return given
+
+
+def test_without_a_doubt_a_page_is_read_once(reading: Callable[[Reads], list[str]]) -> None:
+    asked = reading({"flag": SURE})
+    examined = examining.examined(1, PAGE, FLAG)
+    assert (asked, [found.type for found in examined.findings], examined.suspect) == (["flag"], ["SSN"], "")
+
+
+def test_with_a_doubt_all_of_it_is_read_and_that_counts(reading: Callable[[Reads], list[str]]) -> None:
+    asked = reading({"flag": DOUBTFUL, "full": SURE})
+    examined = examining.examined(1, PAGE, FLAG)
+    assert (asked, [found.type for found in examined.findings]) == (["flag", "full"], ["SSN"])
+    assert (examined.text, examined.suspect) == (SURE, "")
+    reading({"flag": DOUBTFUL, "full": CLEAN})  # what stands around a number may say that it is none
+    assert examining.examined(1, PAGE, FLAG).findings == ()
+
+
+def test_what_was_read_as_a_whole_is_not_read_again(reading: Callable[[Reads], list[str]]) -> None:
+    asked = reading({"full": DOUBTFUL})
+    assert examining.examined(1, PAGE, FULL).suspect
+    assert asked == ["full"]
+    whole = PageText(2000, 2000, DOUBTFUL.words)
+    asked = reading({"flag": whole})  # the screen said too little, so that all was read at once
+    assert examining.examined(1, PAGE, FLAG).suspect
+    assert asked == ["flag"]
+
+
+def test_the_doubt_stays_when_there_is_no_time_or_no_second_reading(
+    reading: Callable[[Reads], list[str]],
+) -> None:
+    asked = reading({"flag": DOUBTFUL, "full": PageUnreadable("OCR took longer than 60 s")})
+    assert examining.examined(1, PAGE, FLAG, has_time=lambda: False).suspect
+    assert asked == ["flag"]
+    assert examining.examined(1, PAGE, FLAG).text == DOUBTFUL
