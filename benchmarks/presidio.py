@@ -76,8 +76,8 @@ def _analyzer() -> "AnalyzerEngine":
     return analyzer
 
 
-AS_DEPLOYED = OcrOptions()
-"""The template's defaults: both finders get the same words."""
+ALL_OF_IT = OcrOptions()
+"""Both finders get all words of a page, not those alone that one of them looks for."""
 
 
 def page_texts(data: bytes) -> list[str]:
@@ -91,7 +91,7 @@ def page_texts(data: bytes) -> list[str]:
 
 def _text(page: PageFile) -> str:
     try:
-        read = ocr.read_page(page, AS_DEPLOYED)
+        read = ocr.read_page(page, ALL_OF_IT)
     except (BadFile, PageUnreadable):
         return ""
     return "\n".join(_lines(read))

@@ -29,6 +29,8 @@ ONCE = (
     '            {\n                ":ids": {batch_id},\n                ":id": batch_id,\n                ":one": 1,\n                ":npi"'
 )
 
+SHORT_OF_TIME = {"BatchPages": "10", "WorkerTimeout": "120", "OcrPageTimeout": "100", "OcrFindings": "full"}
+
 MUTANTS = (
     Mutant(
         name="counter without condition",
@@ -187,26 +189,16 @@ MUTANTS = (
     ),
     Mutant(
         name="timeout ignored",
-        changes={"pipeline/reading.py": (("if index and remaining_seconds() <", "if index and 999 <"),)},
+        changes={"pipeline/reading.py": (("if index and not has_time()", "if index and False"),)},
         faults="calm",
-        parameters={
-            "BatchPages": "10",
-            "WorkerTimeout": "120",
-            "OcrPageTimeout": "100",
-            "OcrFindings": "full",
-        },
+        parameters=SHORT_OF_TIME,
         cpu_factor=90.0,  # a page may then take 1.1 CPU seconds, and five or six of them outlast the worker
     ),
     Mutant(
         name="finished pages dropped at the deadline",
         changes={"pipeline/reading.py": (("pages=left, done=carried)", "pages=left)"),)},
         faults="calm",
-        parameters={
-            "BatchPages": "10",
-            "WorkerTimeout": "120",
-            "OcrPageTimeout": "100",
-            "OcrFindings": "full",
-        },
+        parameters=SHORT_OF_TIME,
         cpu_factor=90.0,  # a page may then take 1.1 CPU seconds, and five or six of them outlast the worker
     ),
     Mutant(

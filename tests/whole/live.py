@@ -45,6 +45,7 @@ def main(folder: Path, endpoint: str) -> dict[str, Any]:
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ACCOUNT_ID_ENDPOINT_MODE": "disabled",
         "OMP_THREAD_LIMIT": "1",
+        "OCR_FINDINGS": "flag",
         "TABLE_NAME": "NPI_Processing",
     }
     s3, sqs, dynamodb = boto3.client("s3"), boto3.client("sqs"), boto3.client("dynamodb")
