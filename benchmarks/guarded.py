@@ -8,11 +8,16 @@ from functools import partial
 from pipeline import ocr, tiff
 from pipeline.documents import PageFile
 from pipeline.ocr_options import OcrOptions
-from pipeline.page_text import PageText
 
 
-def readings(data: bytes) -> list[Callable[[], PageText]]:
+def readings(data: bytes) -> list[Callable[[], str]]:
     """For each page of a TIFF what reads it, with the options that are the default."""
     chain = tiff.read_chain(lambda offset, size: data[offset : offset + size], len(data))
-    pages = (PageFile(chain.layout, offset, len(data), ((0, data),)) for offset in chain.offsets)
-    return [partial(ocr.read_page, page, OcrOptions()) for page in pages]
+    return [
+        partial(text, PageFile(chain.layout, offset, len(data), ((0, data),))) for offset in chain.offsets
+    ]
+
+
+def text(page: PageFile) -> str:
+    """What is read, so that it can be told whether both sides read the same."""
+    return " ".join(word.text for word in ocr.read_page(page, OcrOptions()).words)

@@ -28,7 +28,6 @@ class _Console(Console):
 
 
 LARGEST_LINES = 3
-MOST_RATIO = 100.0
 
 
 class Screen:
@@ -70,6 +69,9 @@ class Screen:
 
     def say(self, text: str) -> None:
         self._out.print(text, markup=False, soft_wrap=True)
+
+    def show(self, table: Table) -> None:
+        self._out.print(table)
 
     def run(self, numbers: Mapping[str, Any], files: Sequence[FileLine], out: Path) -> None:
         """The inputs with what was found in them, then the headline numbers."""
@@ -145,23 +147,6 @@ class Screen:
         self.say(f"{wrong} types were missed or found in error: {out / 'report.html'} shows them, masked")
         self.say(f"Numbers: {out / 'summary.json'}")
 
-    def guard(self, numbers: Mapping[str, Any], out: Path) -> None:
-        """The ratio of each kind, what became slowest, and what was changed on the way; then the verdict."""
-        if numbers["kinds"]:
-            self._out.print(_ratios(numbers))
-            self._out.print(_slowest(numbers["units"][:LARGEST_LINES]))
-        for change in numbers["changes"][:MOST_ROWS]:
-            lines = "" if change["added"] is None else f" +{change['added']} -{change['removed']}"
-            self.say(f"  changed on the way: {change['path']}{lines}")
-        if numbers["kinds"] and not numbers["changes"]:
-            self.say("Nothing that is needed on the way differs between the two.")
-        for name, (then, now) in numbers["requirements"].items():
-            self.say(f"  required otherwise: {name} {then or 'not at all'}, here {now or 'not at all'}")
-        if numbers["otherwise"]:
-            self.say(f"  read otherwise than before: {', '.join(numbers['otherwise'])}")
-        self.say(_verdict(numbers))
-        self.say(f"Numbers: {out / 'summary.json'}")
-
     def exploration(self, numbers: Mapping[str, Any], failures: Sequence[Failure], out: Path) -> None:
         """What was tried, which faults struck, and how to see each failure again."""
         table = Table(box=None, show_header=False, pad_edge=False)
@@ -218,48 +203,6 @@ def _verdicts(sets: Mapping[str, Mapping[str, Any]], words: Mapping[str, Any]) -
         ]
         table.add_row(Text(name), str(row["units"]), *shares, _of(row["accused"]), _of(row["doubted"]))
     return table
-
-
-def _ratios(numbers: Mapping[str, Any]) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("kind", numbers["count"], "interval", "pairs", "wall", "interval of it"):
-        table.add_column(title, justify="left" if title == "kind" else "right")
-    for kind, row in numbers["kinds"].items():
-        wall = row["wall"]
-        cells = (kind, f"{row['ratio']:.3f}", _interval(row), str(row["pairs"]))
-        table.add_row(*map(Text, cells), f"{wall['ratio']:.3f}", _interval(wall))
-    return table
-
-
-def _interval(row: Mapping[str, Any]) -> str:
-    return f"{row['low']:.3f} to {row['high']:.3f}" if row["high"] < MOST_RATIO else "not known yet"
-
-
-def _slowest(units: Sequence[Mapping[str, Any]]) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("slowest against the base", "kind", "ratio", "CPU s", "of the base"):
-        table.add_column(title, justify="left" if title in ("slowest against the base", "kind") else "right")
-    for row in units:
-        seconds = f"{row['cpuSeconds']:.3f}", f"{row['baseCpuSeconds']:.3f}"
-        table.add_row(Text(row["unit"]), Text(row["kind"]), f"{row['ratio']:.3f}", *seconds)
-    return table
-
-
-def _verdict(numbers: Mapping[str, Any]) -> str:
-    limit = f"{numbers['failAbove']:g}"
-    how = f"{numbers['pairs']} pairs in {numbers['realSeconds']:.0f} s"
-    match numbers["verdict"]:
-        case "slower":
-            return (
-                f"SLOWER than {numbers['base']}: {', '.join(numbers['slower'])}, surely above {limit} ({how})"
-            )
-        case "not slower":
-            return f"Not slower than {numbers['base']}: all surely at most {limit} ({how})"
-        case "undecided":
-            kinds = ", ".join(numbers["undecided"]) or "all"
-            return f"Not surely slower than {numbers['base']}, nor surely not: {kinds} ({how})"
-        case _:
-            return f"Interrupted after {how}; not decided"
 
 
 def _share(share: Mapping[str, Any]) -> str:

@@ -32,6 +32,7 @@ def guard(
     """Decides whether the working tree is slower than a base revision, by pairs measured in turns."""
     import msgspec
 
+    from harness.commands import guard_table
     from harness.commands.console import Screen
     from harness.runs import out_folder
     from harness.tuning import guard as guards
@@ -47,7 +48,11 @@ def guard(
         numbers = msgspec.to_builtins(guards.summary(guarded))
         (out / "pairs.json").write_bytes(msgspec.json.encode(guarded.measured.pairs))
         (out / "summary.json").write_bytes(msgspec.json.format(msgspec.json.encode(numbers), indent=1))
-    screen.guard(numbers, out)
+    for table in guard_table.tables(numbers):
+        screen.show(table)
+    for line in guard_table.lines(numbers):
+        screen.say(line)
+    screen.say(f"Numbers: {out / 'summary.json'}")
     if guarded.measured.interrupted:
         raise Interrupted(f"{len(guarded.measured.pairs)} pairs came before that and are in {out}")
     if guarded.verdict == guards.SLOWER:

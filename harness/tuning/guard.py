@@ -101,7 +101,7 @@ def _units(config: Config, guard: Guard) -> list[Unit]:
         known = accuracy.truths(json.loads(source.read_bytes()), config.words.marked_key, str(source))
         units += [
             Unit(
-                f"{folder.name}/{file}" + (f" {number + 1}" if len(held) > 1 else ""),
+                f"{folder.name}/{file}{f' {number + 1}' if len(held) > 1 else ''}",
                 unit.kind,
                 folder / file,
                 number,

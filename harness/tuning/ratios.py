@@ -18,7 +18,9 @@ import numpy.typing as npt
 
 TRIMMED = 0.2
 """Of a unit's pairs, at either end."""
-RESAMPLES = 20_000
+RESAMPLES = 2_000
+"""At least; so that ten lie beyond either end of an interval, it takes more."""
+BEYOND = 10
 
 Floats = npt.NDArray[np.float64]
 
@@ -33,7 +35,7 @@ class Ratio(msgspec.Struct, frozen=True):
 
 
 class Resampled(msgspec.Struct, frozen=True):
-    """A unit's centre and squared standard error, and those of its resamples, (RESAMPLES,) each."""
+    """A unit's centre and squared standard error, and those of its resamples, (count,) each."""
 
     pairs: int
     centre: float
@@ -42,11 +44,16 @@ class Resampled(msgspec.Struct, frozen=True):
     variances: Floats
 
 
-def resampled(logs: Sequence[float], generator: np.random.Generator, resamples: int = RESAMPLES) -> Resampled:
+def resamples(tail: float) -> int:
+    """How many it takes for intervals with this part of them beyond either end."""
+    return max(RESAMPLES, math.ceil(BEYOND / tail))
+
+
+def resampled(logs: Sequence[float], generator: np.random.Generator, count: int) -> Resampled:
     """The logarithms of a unit's ratios, and what other samples like them would have given."""
     values = np.asarray(logs, dtype=np.float64)
     centre, variance = _trimmed(values[None, :])
-    drawn = values[generator.integers(0, len(values), (resamples, len(values)))]
+    drawn = values[generator.integers(0, len(values), (count, len(values)))]
     return Resampled(len(values), float(centre[0]), float(variance[0]), *_trimmed(drawn))
 
 

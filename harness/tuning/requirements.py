@@ -2,6 +2,7 @@
 path otherwise; then one of its own, made of that file and kept beside the project.
 """
 
+import fcntl
 import hashlib
 import platform
 import re
@@ -16,6 +17,9 @@ from harness.errors import UsageError
 
 if TYPE_CHECKING:
     from harness.runs.rig import Progress
+
+PYTHON = Path("bin", "python")
+READY = ".ready"
 
 _PIN = re.compile(
     r"^([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?==([^\s;\\]+)\s*(?:;\s*([^\\]+))?", re.MULTILINE
@@ -60,31 +64,27 @@ def environment(root: Path, lock: Path, progress: "Progress") -> Path:
         f"{sys.version}\0{platform.platform()}\0".encode() + lock.read_bytes(), digest_size=8
     ).hexdigest()
     folder = root / ".harness" / "environments" / name
-    python = folder / "bin" / "python"
-    ready = folder / ".ready"
-    if ready.is_file():
-        return python
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_suffix(".lock").open("w") as made_by_one:
+        fcntl.flock(made_by_one, fcntl.LOCK_EX)
+        if not (folder / READY).is_file():
+            _make(folder, lock, progress)
+    return folder / PYTHON
+
+
+def _make(folder: Path, lock: Path, progress: "Progress") -> None:
+    """As the Makefile makes the project's own."""
     beside = Path(sys.executable).with_name("uv")
     uv = str(beside) if beside.is_file() else shutil.which("uv")
     if uv is None:
         raise UsageError(
-            "the base has other requirements, and uv, which installs them, is not here: pip install uv"
+            "the base has other requirements, and there is no uv to install them: pip install uv"
         )
     shutil.rmtree(folder, ignore_errors=True)
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    into = ["--python", str(folder / PYTHON)]
     steps = [
         ["venv", "--quiet", "--python", sys.executable, str(folder)],
-        [
-            "pip",
-            "install",
-            "--quiet",
-            "--python",
-            str(python),
-            "--compile-bytecode",
-            "--require-hashes",
-            "-r",
-            str(lock),
-        ],
+        ["pip", "install", "--quiet", *into, "--compile-bytecode", "--require-hashes", "-r", str(lock)],
     ]
     with progress("Environment of the base", len(steps)) as tell:
         for number, step in enumerate(steps, 1):
@@ -97,5 +97,4 @@ def environment(root: Path, lock: Path, progress: "Progress") -> Path:
                     f"index): {said}"
                 )
             tell(number)
-    ready.touch()
-    return python
+    (folder / READY).touch()

@@ -48,20 +48,24 @@ class Standing(msgspec.Struct, frozen=True):
         return bool(self.slower) or not [kind for kind in self.undecided if kind != OVERALL]
 
 
-def tail(kinds: int, false_alarms: float = FALSE_ALARMS) -> float:
+def tail(kinds: int, false_alarms: float) -> float:
     """The part of that chance that is one look's at one kind."""
     return false_alarms / (len(LOOKS) * (kinds + 1))
 
 
 def look(
-    kinds: Mapping[str, str], logs: Mapping[str, Sequence[float]], limit: float, seed: int = 0
+    kinds: Mapping[str, str],
+    logs: Mapping[str, Sequence[float]],
+    limit: float,
+    false_alarms: float = FALSE_ALARMS,
 ) -> Standing:
-    """The standing by the logarithms of each unit's ratios. kinds: unit -> its kind."""
+    """The standing by the logarithms of each unit's ratios. kinds: unit -> its kind. The same pairs give the
+    same standing.
+    """
     names = list(dict.fromkeys(kinds.values()))
-    part = tail(len(names))
-    resamples = max(ratios.RESAMPLES, round(10 / part))
-    generator = np.random.default_rng(seed)
-    units = {unit: ratios.resampled(logs[unit], generator, resamples) for unit in kinds}
+    part = tail(len(names), false_alarms)
+    count, generator = ratios.resamples(part), np.random.default_rng(0)
+    units = {unit: ratios.resampled(logs[unit], generator, count) for unit in kinds}
     found = {
         name: ratios.ratio([units[unit] for unit, kind in kinds.items() if kind == name], part)
         for name in names

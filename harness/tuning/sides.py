@@ -145,13 +145,16 @@ class Worker:
         assert said is not None
         line = self._line(said)
         if not line:
-            raise UsageError(f"{self._side.name} ended without an answer{f' on {about}' if about else ''}")
+            ended = self._process.wait()
+            raise UsageError(
+                f"{self._side.name} ended without an answer{f' on {about}' if about else ''}: "
+                f"{signal.Signals(-ended).name if ended < 0 else f'exit code {ended}'}"
+            )
         answer = json.loads(line)
         if error := answer.get("error"):
-            what = f"{about} cannot be read by" if about else "it cannot be started on"
             raise UsageError(
-                f"{what} {self._side.name}: {error}; its code may want to be called otherwise than "
-                f"{self._side.function} does"
+                f"{self._side.name} cannot {f'read {about}' if about else 'be measured'}: {error} (called by "
+                f"{self._side.function})"
             )
         return answer
 
