@@ -76,14 +76,8 @@ def run(trial: Trial, tree: Path, commit: str) -> dict[str, Any]:
             digests = [] if slow == "all" else contents(tree, slow)
             reading.write_text(plain + SPUN.format(slow=digests, share=SLOWDOWN))
         began = time.monotonic()
-        command = [
-            str(Path(sys.executable).with_name("harness")),
-            "guard",
-            "--base",
-            commit,
-            "--out",
-            str(out),
-        ]
+        harness = str(Path(sys.executable).with_name("harness"))
+        command = [harness, "guard", "--base", commit, "--out", str(out)]
         done = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
         seconds = time.monotonic() - began
         if done.returncode not in (0, 1):
@@ -171,4 +165,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print("interrupted; what was run is kept", file=sys.stderr)
+        sys.exit(130)

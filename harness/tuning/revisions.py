@@ -56,7 +56,7 @@ class Repository:
 
     def title(self, commit: str) -> str:
         """Its short name and the first line of its message."""
-        return _must(self.top, "log", "-1", "--format=%h %s", commit)
+        return _must(self.top, "log", "-1", "--no-show-signature", "--format=%h %s", commit)
 
     @contextlib.contextmanager
     def side_by_side(self, commit: str) -> Iterator[tuple[Path, Path]]:
@@ -96,7 +96,16 @@ class Repository:
         if not chosen:
             return []
         told = _must(
-            self.folder, "diff", "--numstat", "--no-renames", "--relative", "-z", commit, "--", *chosen
+            self.folder,
+            "diff",
+            "--no-ext-diff",
+            "--numstat",
+            "--no-renames",
+            "--relative",
+            "-z",
+            commit,
+            "--",
+            *chosen,
         )
         changed = []
         for line in filter(None, told.split("\0")):
