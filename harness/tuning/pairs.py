@@ -69,73 +69,98 @@ def compare(base: Side, tree: Side, units: Sequence[Unit], plan: Plan, progress:
     """As many pairs as it takes to tell whether the tree is slower, within bounds. An interrupt leaves what
     came until then. Raises `UsageError` when a side cannot read a unit.
     """
-    began = time.monotonic()
     done = Measured()
-    kinds = {unit.name: unit.kind for unit in units}
-    open_units = list(units)
+    comparison = _Comparison(base, tree, units, plan, progress, done)
     try:
-        for number, rounds in enumerate(LOOKS):
-            left = plan.seconds - (time.monotonic() - began)
-            _measure((base, tree), units, open_units, rounds, number, left, plan, done, progress)
-            _stand(done, kinds, plan)
+        for look, rounds in enumerate(LOOKS):
+            comparison.measure(look, rounds)
+            comparison.stand()
             if done.out_of_time or (done.standing is not None and done.standing.is_decided):
                 break
-            undecided = done.standing.undecided if done.standing is not None else ()
-            open_units = [unit for unit in units if unit.kind in undecided]
     except KeyboardInterrupt:
         done.interrupted = True
-        _stand(done, kinds, plan)
+        comparison.stand()
     return done
 
 
-def _stand(done: Measured, kinds: Mapping[str, str], plan: Plan) -> None:
-    """Looks, when there is enough to see."""
-    logs = done.logs(plan.count)
-    if len(logs) == len(kinds) and min(map(len, logs.values())) >= LOOKS[0]:
-        done.looks += 1
-        done.standing = sequential.look(kinds, logs, plan.limit)
+class _Comparison:
+    """Adds to `done`, look by look."""
 
+    def __init__(
+        self,
+        base: Side,
+        tree: Side,
+        units: Sequence[Unit],
+        plan: Plan,
+        progress: "Progress",
+        done: Measured,
+    ) -> None:
+        self._base, self._tree, self._units, self._plan = base, tree, units, plan
+        self._progress, self._done = progress, done
+        self._ends = time.monotonic() + plan.seconds
 
-def _measure(
-    sides: tuple[Side, Side],
-    units: Sequence[Unit],
-    open_units: Sequence[Unit],
-    rounds: int,
-    look: int,
-    seconds: float,
-    plan: Plan,
-    done: Measured,
-    progress: "Progress",
-) -> None:
-    """Pairs of the open units until each has so many, or the time is over."""
-    ends = time.monotonic() + seconds
-    have = len(done.logs(plan.count).get(open_units[0].name, ()))
-    total = (rounds - have) * len(open_units)
-    with (
-        _started(sides, units, plan, last_first=bool(look % 2)) as (base, tree),
-        progress(f"Pairs for look {look + 1} of at most {len(LOOKS)}", total) as tell,
-    ):
-        first = done.used is None
-        for unit in (
-            units if first else one_of_each_kind(open_units)
-        ):  # not counted: what is loaded at first use
-            values = base.read(unit).value, tree.read(unit).value
-            if first and values[0] != values[1]:
+    def measure(self, look: int, rounds: int) -> None:
+        """Pairs of the units that are not decided until each has so many, or the time is over."""
+        done, open_units = self._done, self._undecided()
+        have = len(done.logs("wall").get(open_units[0].name, ()))
+        with (
+            self._started(tree_first=bool(look % 2)) as (base, tree),
+            self._progress(
+                f"Pairs for look {look + 1} of at most {len(LOOKS)}", (rounds - have) * len(open_units)
+            ) as tell,
+        ):
+            self._warm_up(base, tree, open_units)
+            told = 0
+            for turn in range(have, rounds):
+                began = time.monotonic()
+                for place, unit in enumerate(open_units):
+                    done.pairs.append(_pair(base, tree, unit, base_first=bool((turn + place) % 2)))
+                    told += 1
+                    tell(told)
+                now = time.monotonic()
+                another = now - began if turn + 1 < rounds else 0.0
+                if now + another > self._ends:
+                    done.out_of_time = True
+                    return
+
+    def stand(self) -> None:
+        """Looks, when there is enough to see."""
+        logs = self._done.logs(self._plan.count)
+        kinds = {unit.name: unit.kind for unit in self._units}
+        if len(logs) == len(kinds) and min(map(len, logs.values())) >= LOOKS[0]:
+            self._done.looks += 1
+            self._done.standing = sequential.look(kinds, logs, self._plan.limit)
+
+    def _undecided(self) -> list[Unit]:
+        standing = self._done.standing
+        return [unit for unit in self._units if standing is None or unit.kind in standing.undecided]
+
+    def _warm_up(self, base: Worker, tree: Worker, open_units: Sequence[Unit]) -> None:
+        """First readings, which load what is loaded when it is needed, and tell what that is."""
+        done = self._done
+        if done.used is not None:
+            for unit in one_of_each_kind(open_units):
+                base.read(unit), tree.read(unit)
+            return
+        for unit in self._units:
+            if base.read(unit).value != tree.read(unit).value:
                 done.otherwise.append(unit.name)
-        if first:
-            done.used = base.used(), tree.used()
-        told = 0
-        for turn in range(have, rounds):
-            began = time.monotonic()
-            for place, unit in enumerate(open_units):
-                done.pairs.append(_pair(base, tree, unit, base_first=bool((turn + place) % 2)))
-                told += 1
-                tell(told)
-            now = time.monotonic()
-            if turn + 1 < rounds and now + (now - began) > ends:
-                done.out_of_time = True
-                return
-    done.out_of_time = time.monotonic() > ends
+        done.used = base.used(), tree.used()
+
+    @contextlib.contextmanager
+    def _started(self, *, tree_first: bool) -> Iterator[tuple[Worker, Worker]]:
+        """Workers of both sides, ready: (base, tree)."""
+        plan = self._plan
+        with contextlib.ExitStack() as stack:
+            workers = {
+                side.name: stack.enter_context(
+                    Worker(side, self._units, plan.variables, counted=plan.count == "instructions")
+                )
+                for side in ((self._tree, self._base) if tree_first else (self._base, self._tree))
+            }
+            for worker in workers.values():
+                worker.wait_until_ready(self._units)
+            yield workers[self._base.name], workers[self._tree.name]
 
 
 def _pair(base: Worker, tree: Worker, unit: Unit, *, base_first: bool) -> Pair:
@@ -148,20 +173,3 @@ def _pair(base: Worker, tree: Worker, unit: Unit, *, base_first: bool) -> Pair:
 
 def one_of_each_kind(units: Sequence[Unit]) -> list[Unit]:
     return list({unit.kind: unit for unit in units}.values())
-
-
-@contextlib.contextmanager
-def _started(
-    sides: tuple[Side, Side], units: Sequence[Unit], plan: Plan, *, last_first: bool
-) -> Iterator[tuple[Worker, Worker]]:
-    """Workers of both sides, ready."""
-    counted = plan.count == "instructions"
-    order = sides[::-1] if last_first else sides
-    with contextlib.ExitStack() as stack:
-        workers = [
-            stack.enter_context(Worker(side, units, plan.variables, counted=counted)) for side in order
-        ]
-        for worker in workers:
-            worker.wait_until_ready(units)
-        base, tree = workers[::-1] if last_first else workers
-        yield base, tree

@@ -64,8 +64,12 @@ def look(
     """
     names = list(dict.fromkeys(kinds.values()))
     part = tail(len(names), false_alarms)
-    count, generator = ratios.resamples(part), np.random.default_rng(0)
-    units = {unit: ratios.resampled(logs[unit], generator, count) for unit in kinds}
+    count = ratios.resamples(part)
+    # Each unit has draws of its own: a kind of which there are no new pairs stands as it stood.
+    units = {
+        unit: ratios.resampled(logs[unit], np.random.default_rng(place), count)
+        for place, unit in enumerate(kinds)
+    }
     found = {
         name: ratios.ratio([units[unit] for unit, kind in kinds.items() if kind == name], part)
         for name in names

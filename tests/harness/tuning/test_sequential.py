@@ -61,3 +61,14 @@ def test_what_noise_leaves_open_is_said_to_be_open() -> None:
     _, slower, undecided = decided({"letter": LIMIT, "form": LIMIT}, generator, 0.05)
     assert slower == []
     assert set(undecided) == {"letter", "form", OVERALL}
+
+
+def test_a_kind_without_new_pairs_stands_as_it_stood() -> None:
+    generator = np.random.default_rng(6)
+    logs = {unit: list(generator.normal(0, 0.02, 6)) for unit in KINDS}
+    more = {
+        u: logs[u] + (list(generator.normal(0, 0.02, 3)) if k == "letter" else []) for u, k in KINDS.items()
+    }
+    before, after = (sequential.look(KINDS, those, LIMIT).ratios for those in (logs, more))
+    assert before["form"] == after["form"]
+    assert before["letter"] != after["letter"]
