@@ -21,7 +21,7 @@ guard: $(READY)
 	$(if $(BASE),,$(error BASE=<revision> is missing: what to compare the working tree with))
 	$(BIN)/harness guard --base "$(BASE)" --out runs/guard
 
-# Forty comparisons beside a busy process: of the same code, and of code slowed by a tenth. Half an hour; goes on where it ended.
+# Forty comparisons beside a busy process: of the same code, and of code slowed by a tenth. Up to an hour; goes on where it ended.
 guard-trial: $(READY)
 	$(BIN)/python -m benchmarks.guard_trial
 
