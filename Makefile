@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: run test cost accuracy ways screen bench lint format lock sample clean
+.PHONY: run test cost accuracy guard guard-trial ways screen bench lint format lock sample clean
 
 run: $(READY)
 	$(BIN)/harness run --sample --out runs/latest
@@ -15,6 +15,15 @@ cost: $(READY)
 # What is found of the NPI on the sample, on drawn office forms, and in labelled lines.
 accuracy: $(READY)
 	$(BIN)/harness accuracy --out runs/accuracy
+
+# Whether reading a page became slower since a revision: make guard BASE=main
+guard: $(READY)
+	$(if $(BASE),,$(error BASE=<revision> is missing: what to compare the working tree with))
+	$(BIN)/harness guard --base "$(BASE)" --out runs/guard
+
+# Forty comparisons beside a busy process: of the same code, and of code slowed by a tenth. Up to an hour; goes on where it ended.
+guard-trial: $(READY)
+	$(BIN)/python -m benchmarks.guard_trial
 
 test: $(READY) lint
 	$(BIN)/pytest -n auto --dist worksteal

@@ -159,6 +159,20 @@ class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
     words: str = ""
 
 
+class Guard(msgspec.Struct, frozen=True, kw_only=True):
+    """What `harness guard` measures. made: inputs that makers ("module:function", as for accuracy) make, so
+    many of each. readings: "module:function" of (an input's bytes) -> [a function that reads one of its
+    units, ...]; base and working tree have their own, and a base that has none is called by ours.
+    environment: variables of the measured processes. lock: the file with the versions of all requirements;
+    a base with others runs in an environment made of its own.
+    """
+
+    made: dict[str, int]
+    readings: str
+    environment: dict[str, str] = {}
+    lock: str = ""
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """See the comments in pyproject.toml. `inputs` and `results` are "<logical id of a bucket>/<prefix>" or
     that of a queue.
@@ -183,6 +197,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     estimate: Estimate | None = None
     hand_back: HandBack | None = None
     accuracy: Accuracy | None = None
+    guard: Guard | None = None
     record: tuple[RecordedFunction, ...] = ()
 
 

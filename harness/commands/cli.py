@@ -14,7 +14,7 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from harness.commands import accuracy, explore, fixtures, prices, project, redrive, report, run, trace
+from harness.commands import accuracy, explore, fixtures, guard, prices, project, redrive, report, run, trace
 from harness.engine import interrupt, memory
 from harness.errors import UsageError
 
@@ -34,6 +34,7 @@ for command in (
     explore.explore,
     fixtures.fixtures,
     accuracy.accuracy,
+    guard.guard,
     report.report,
     trace.trace,
 ):

@@ -70,6 +70,9 @@ class Screen:
     def say(self, text: str) -> None:
         self._out.print(text, markup=False, soft_wrap=True)
 
+    def show(self, table: Table) -> None:
+        self._out.print(table)
+
     def run(self, numbers: Mapping[str, Any], files: Sequence[FileLine], out: Path) -> None:
         """The inputs with what was found in them, then the headline numbers."""
         words = Words(**numbers["words"])
