@@ -11,7 +11,7 @@ from pipeline.ocr_options import OcrOptions
 
 
 def readings(data: bytes) -> list[Callable[[], str]]:
-    """For each page of a TIFF what reads it, with the options that are the default."""
+    """For each page of a TIFF what reads it, in both ways that the template can choose."""
     chain = tiff.read_chain(lambda offset, size: data[offset : offset + size], len(data))
     return [
         partial(text, PageFile(chain.layout, offset, len(data), ((0, data),))) for offset in chain.offsets
@@ -19,5 +19,6 @@ def readings(data: bytes) -> list[Callable[[], str]]:
 
 
 def text(page: PageFile) -> str:
-    """What is read, so that it can be told whether both sides read the same."""
-    return " ".join(word.text for word in ocr.read_page(page, OcrOptions()).words)
+    """What is read to flag the page, and all of it: so that it can be told whether both sides read the same."""
+    ways = (OcrOptions(findings="flag"), OcrOptions(findings="full"))
+    return " ".join(word.text for options in ways for word in ocr.read_page(page, options).words)
