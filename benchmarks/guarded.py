@@ -19,6 +19,6 @@ def readings(data: bytes) -> list[Callable[[], str]]:
 
 
 def text(page: PageFile) -> str:
-    """What is read to flag the page, and all of it: so that it can be told whether both sides read the same."""
+    """What is read to flag the page, and all of it, for it to be told whether the sides read alike."""
     ways = (OcrOptions(findings="flag"), OcrOptions(findings="full"))
     return " ".join(word.text for options in ways for word in ocr.read_page(page, options).words)
