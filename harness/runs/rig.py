@@ -18,7 +18,7 @@ from harness.bill.prices import Prices
 from harness.cloud import template
 from harness.cloud.latency import Distribution
 from harness.cloud.limits import ACCOUNT_CONCURRENCY
-from harness.compute import recording
+from harness.compute import automata, recording
 from harness.compute.ledger import Ledger
 from harness.compute.policies import Measured, Modelled, Policy, Recorded
 from harness.compute.sandbox import CodeBase
@@ -196,5 +196,6 @@ class Rig:
         progress: Progress,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> Emulation:
-        with progress("Emulating", len(setting.clients)) as tell:
+        alike = nullcontext() if isinstance(policy, Measured) else automata.shared()
+        with alike, progress("Emulating", len(setting.clients)) as tell:
             return emulate(setting, self._code, policy, tell, should_stop)
