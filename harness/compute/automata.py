@@ -39,6 +39,7 @@ def _set(re2: Any) -> type:
         """Gathers its expressions, and takes the set of them that there is when it is compiled."""
 
         __slots__ = ("_anchor", "_expressions", "_key", "_options")
+        _set: Any
 
         def __init__(self, anchor: object, options: Any = None) -> None:
             super().__init__(anchor, options)

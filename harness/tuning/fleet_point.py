@@ -1,0 +1,144 @@
+"""A point of a sweep as a projection: the fleet by a calibration, in place of an emulation of the inputs.
+
+What handlers do does not depend on memory, batch size or how many run at once, but it does on what they are
+told in their environment: settings that tell them other things have calibrations of their own.
+"""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from harness.bill.bill import bill
+from harness.bill.prices import Prices
+from harness.cloud import deployment
+from harness.cloud import template as templates
+from harness.cloud.limits import vcpu_share
+from harness.cloud.system import System
+from harness.config import Config
+from harness.errors import UsageError
+from harness.fleet import validation, workload
+from harness.fleet.calibration import Calibration
+from harness.fleet.plan import Flow
+from harness.fleet.projection import simulate
+from harness.fleet.usage import quantities
+from harness.fleet.workload import Arrivals, Workload
+from harness.runs import planning
+from harness.tuning.point import Edges, Outcome, failed
+
+
+class Files(msgspec.Struct, frozen=True, kw_only=True):
+    """The files of a projection. count: 0 for those of the calibration, as they came; pages: a distribution,
+    "" for one like that of the calibration; size_bytes: of one, where pages are said; rate: files a second,
+    None for all at once.
+    """
+
+    count: int
+    pages: str = ""
+    size_bytes: float = 0.0
+    rate: float | None = None
+
+    def workload(self, known: Calibration, seed: int) -> Workload:
+        arrivals = Arrivals(self.rate)
+        if not self.count:
+            return validation.replay(known)
+        if self.pages:
+            return workload.drawn(self.count, self.pages, len(known.pages), self.size_bytes, arrivals, seed)
+        counts = [len(pages) for pages in known.pages]
+        return workload.like(counts, known.sizes, self.count, arrivals, seed)
+
+
+class Projected(msgspec.Struct, frozen=True, kw_only=True):
+    """A point to project. tried: the parameters that the sweep varies; parameters: all that are not the
+    template's own; months: that what is stored stays.
+    """
+
+    config: Config
+    template: Path
+    tried: dict[str, str]
+    parameters: dict[str, str]
+    seed: int
+    calibration: Calibration
+    files: Files
+    prices: Prices
+    shards: int
+    cpu_factor: float = 1.0
+    account_concurrency: int
+    free_tier: bool = False
+    months: float = 1.0
+
+
+def projected(task: Projected) -> Outcome:
+    """Projects a point."""
+    began = time.monotonic()
+    try:
+        loaded, system = deployed(task.config, task.template, task.parameters)
+        plan = planning.plan(
+            task.config,
+            loaded,
+            system,
+            task.calibration,
+            cpu_factor=task.cpu_factor,
+            shards=task.shards,
+            account_concurrency=task.account_concurrency,
+            seed=task.seed,
+            months=task.months,
+            table_limits=bool(task.files.count),  # which an emulation does not have
+        )
+        work = task.files.workload(task.calibration, task.seed)
+        flow = simulate(plan, work, task.calibration)
+    except UsageError as error:
+        return failed(task.tried, task.seed, str(error), began)
+    made = bill(quantities(plan, work, task.calibration, flow), task.prices, task.free_tier)
+    values = np.quantile(flow.latencies, (0.5, 0.95, 0.99)) if len(flow.latencies) else np.zeros(3)
+    return Outcome(
+        parameters=task.tried,
+        seed=task.seed,
+        inputs=len(work.pages),
+        units=int(work.pages.sum()),
+        dollars=made.total,
+        lines=made.lines,
+        makespan=flow.makespan,
+        latency={name: float(value) for name, value in zip(("p50", "p95", "p99"), values, strict=True)},
+        edges=_edges(flow, task.calibration, system, task.cpu_factor),
+        method=flow.method,
+        real_seconds=round(time.monotonic() - began, 3),
+    )
+
+
+def deployed(config: Config, template: Path, parameters: Mapping[str, str]) -> tuple[dict[str, str], System]:
+    """(all parameters, the system) of a template. Raises `UsageError`."""
+    loaded = templates.load(template, dict(parameters), kept=config.root / ".harness" / "translated")
+    with deployment.deployed(loaded, 0) as cloud:
+        return loaded.parameters, cloud.system
+
+
+def told(system: System) -> dict[str, dict[str, str]]:
+    """What each function is told in its environment."""
+    return {name: function.environment for name, function in system.functions.items()}
+
+
+def _edges(flow: Flow, known: Calibration, system: System, cpu_factor: float) -> Edges:
+    init = {stage.function: stage.init_cpu for stage in known.stages}
+    return Edges(
+        invocations=sum(stage.invocations for stage in flow.stages),
+        cold_starts=sum(stage.cold_starts for stage in flow.stages),
+        cold_seconds=sum(
+            stage.cold_starts * init[stage.function] / _speed(system, stage.function, cpu_factor)
+            for stage in flow.stages
+        ),
+        billed_seconds=sum(stage.billed_ms for stage in flow.stages) / 1000,
+        timeouts=sum(stage.timed_out for stage in flow.stages),
+        errors=sum(stage.failed for stage in flow.stages),
+        handed_back=sum(stage.handed_back for stage in flow.stages),
+        throttles=sum(stage.throttles for stage in flow.stages),
+        messages=sum(stage.messages for stage in flow.stages[:2]),
+        refused=sum(stage.given_up for stage in flow.stages),
+    )
+
+
+def _speed(system: System, function: str, cpu_factor: float) -> float:
+    """CPU seconds that a thread of the function gets done in a second."""
+    return vcpu_share(system.functions[function].memory_mb) / cpu_factor
