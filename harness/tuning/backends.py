@@ -57,9 +57,8 @@ def outcomes(
     """(place, outcome) of each task (tried parameters, seed, what `function` is given), as they are done."""
     if not tasks:
         return
-    with ExitStack() as stack:
+    with ExitStack() as stack, children.ended_on_error():
         options = _entered(backend, stack)
-        stack.callback(children.end_all)
         calls = (
             joblib.delayed(_answer)(place, children.packed(_told, (function, task)))
             for place, (_, _, task) in enumerate(tasks)

@@ -11,7 +11,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 COMMAND = (sys.executable, "-m", "harness.tuning.children")
@@ -83,6 +84,18 @@ def end_all() -> None:
         _idle.clear()
     for child in ending:
         child.end()
+
+
+@contextmanager
+def ended_on_error() -> Iterator[None]:
+    """Whatever breaks this off ends the children, who would go on with what nobody waits for; else they stay
+    for the next tasks.
+    """
+    try:
+        yield
+    except BaseException:
+        end_all()
+        raise
 
 
 atexit.register(end_all)

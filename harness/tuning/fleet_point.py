@@ -1,17 +1,21 @@
 """A point of a sweep as a projection: the fleet by a calibration, in place of an emulation of the inputs.
 
+More than a million files are not simulated one by one but made out of a million and of half of them: once the
+lanes are there, all that is counted grows by the same amount with each further file, and so does the time.
+
 What handlers do does not depend on memory, batch size or how many run at once, but it does on what they are
 told in their environment: settings that tell them other things have calibrations of their own.
 """
 
 import time
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
-from harness.bill.bill import bill
+from harness.bill.bill import Quantity, bill
 from harness.bill.prices import Prices
 from harness.cloud import deployment
 from harness.cloud import template as templates
@@ -21,12 +25,16 @@ from harness.config import Config
 from harness.errors import UsageError
 from harness.fleet import validation, workload
 from harness.fleet.calibration import Calibration
-from harness.fleet.plan import Flow
+from harness.fleet.plan import Flow, Plan
 from harness.fleet.projection import simulate
 from harness.fleet.usage import quantities
 from harness.fleet.workload import Arrivals, Workload
 from harness.runs import planning
 from harness.tuning.point import Edges, Outcome, failed
+
+MOST_SIMULATED = 1_000_000
+"""Files: a point then takes seconds and less than 2 GB, whatever the size of its batches."""
+QUANTILES = ("p50", "p95", "p99")
 
 
 class Files(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,14 +48,15 @@ class Files(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: float = 0.0
     rate: float | None = None
 
-    def workload(self, known: Calibration, seed: int) -> Workload:
+    def workload(self, known: Calibration, seed: int, count: int) -> Workload:
+        """Of the first `count` of them."""
         arrivals = Arrivals(self.rate)
         if not self.count:
             return validation.replay(known)
         if self.pages:
-            return workload.drawn(self.count, self.pages, len(known.pages), self.size_bytes, arrivals, seed)
+            return workload.drawn(count, self.pages, len(known.pages), self.size_bytes, arrivals, seed)
         counts = [len(pages) for pages in known.pages]
-        return workload.like(counts, known.sizes, self.count, arrivals, seed)
+        return workload.like(counts, known.sizes, count, arrivals, seed)
 
 
 class Projected(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,25 +96,79 @@ def projected(task: Projected) -> Outcome:
             months=task.months,
             table_limits=bool(task.files.count),  # which an emulation does not have
         )
-        work = task.files.workload(task.calibration, task.seed)
-        flow = simulate(plan, work, task.calibration)
+        found, method = _whole(task, plan, system)
     except UsageError as error:
         return failed(task.tried, task.seed, str(error), began)
-    made = bill(quantities(plan, work, task.calibration, flow), task.prices, task.free_tier)
-    values = np.quantile(flow.latencies, (0.5, 0.95, 0.99)) if len(flow.latencies) else np.zeros(3)
+    made = bill(found.used, task.prices, task.free_tier)
+    values = found.values
     return Outcome(
         parameters=task.tried,
         seed=task.seed,
-        inputs=len(work.pages),
-        units=int(work.pages.sum()),
+        inputs=round(values["inputs"]),
+        units=round(values["units"]),
         dollars=made.total,
         lines=made.lines,
-        makespan=flow.makespan,
-        latency={name: float(value) for name, value in zip(("p50", "p95", "p99"), values, strict=True)},
-        edges=_edges(flow, task.calibration, system, task.cpu_factor),
-        method=flow.method,
+        makespan=values["makespan"],
+        latency={name: values[name] for name in QUANTILES},
+        edges=Edges(**{name: values[name] for name in Edges.__struct_fields__}),
+        method=method,
         real_seconds=round(time.monotonic() - began, 3),
     )
+
+
+class _Fleet(msgspec.Struct, frozen=True):
+    """What was counted of a fleet: what is billed, and all else by its name."""
+
+    used: list[Quantity]
+    values: dict[str, float]
+
+
+def _whole(task: Projected, plan: Plan, system: System) -> tuple[_Fleet, str]:
+    """(what is counted of all the files, how that was made)."""
+    count = task.files.count
+    if count <= MOST_SIMULATED:
+        fleet, method = _simulated(task, plan, system, count)
+        return fleet, method
+    large, method = _simulated(task, plan, system, MOST_SIMULATED)
+    small, _ = _simulated(task, plan, system, MOST_SIMULATED // 2)
+    further = (count - MOST_SIMULATED) / (MOST_SIMULATED - MOST_SIMULATED // 2)
+    before = {(one.price, one.item, one.resource): one.quantity for one in small.used}
+    used = [
+        msgspec.structs.replace(
+            one,
+            quantity=_grown(before.get((one.price, one.item, one.resource), 0.0), one.quantity, further),
+        )
+        for one in large.used
+    ]
+    values = {name: _grown(small.values[name], value, further) for name, value in large.values.items()}
+    return _Fleet(used, values), f"{method}; of {MOST_SIMULATED:,} files, and made larger"
+
+
+def _grown(small: float, large: float, further: float) -> float:
+    return max(0.0, large + further * (large - small))
+
+
+def _simulated(task: Projected, plan: Plan, system: System, count: int) -> tuple[_Fleet, str]:
+    work = task.files.workload(task.calibration, task.seed, count)
+    flow = simulate(plan, work, task.calibration)
+    quantiles = np.quantile(flow.latencies, (0.5, 0.95, 0.99)) if len(flow.latencies) else np.zeros(3)
+    edges = _edges(flow, task.calibration, system, task.cpu_factor)
+    values = {
+        "inputs": float(len(work.pages)),
+        "units": float(work.pages.sum()),
+        "makespan": flow.makespan,
+        **dict(zip(QUANTILES, map(float, quantiles), strict=True)),
+        **{name: float(getattr(edges, name)) for name in Edges.__struct_fields__},
+    }
+    return _Fleet(_summed(quantities(plan, work, task.calibration, flow)), values), flow.method
+
+
+def _summed(used: Iterable[Quantity]) -> list[Quantity]:
+    """Each thing once."""
+    found: dict[tuple[str, str, str], float] = defaultdict(float)
+    for one in used:
+        found[one.price, one.item, one.resource] += one.quantity
+    return [Quantity(*key, quantity) for key, quantity in found.items()]
 
 
 def deployed(config: Config, template: Path, parameters: Mapping[str, str]) -> tuple[dict[str, str], System]:
