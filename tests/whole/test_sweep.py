@@ -16,7 +16,7 @@ from tests import builders
 from tests.builders import PROJECT
 from tests.harness.commands.test_command import harness
 
-GRID = ("--batch-pages", "1,4", "--memory", "1024,1769", "--seeds", "2", "--compute", "modelled")
+GRID = ("--batch-pages", "1,4", "--memory", "1024,1769", "--compute", "modelled")
 
 
 @pytest.fixture(scope="module")
