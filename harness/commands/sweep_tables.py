@@ -10,7 +10,7 @@ from rich.text import Text
 def grid(numbers: Mapping[str, Any]) -> Table:
     """A line for each setting: what it costs and takes; pale where it is not as wished."""
     words = numbers["words"]
-    table = Table(box=None, header_style="bold", pad_edge=False)
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
     names = [axis["name"] for axis in numbers["axes"]]
     for title in (*names, f"$/M {words['unit'][1]}", "above", "95 %", "makespan", "p95", "cold"):
         table.add_column(title, justify="right", no_wrap=True)
@@ -25,7 +25,7 @@ def grid(numbers: Mapping[str, Any]) -> Table:
             above = ("best", "")
         elif more:
             base = point["bill"]["total"] - more["cost"]["mean"]
-            above = (f"{more['cost']['mean'] / base:+.2%}", _ends(more["cost"], base))
+            above = (f"{more['cost']['mean'] / base:+.2%}", _ends(more["cost"], base, 1))
         times = (duration(point["measures"][name]["mean"]) for name in ("makespan", "p95"))
         cold = f"{point['edges']['coldStarts']:,.0f}"
         cost = f"{each:,.2f}" if each is not None else f"{point['bill']['total']:.6g}"
@@ -56,11 +56,12 @@ def troubles(numbers: Mapping[str, Any]) -> Iterator[str]:
             yield f"{setting(point['parameters'])}: {', '.join(told)}"
 
 
-def _ends(more: Mapping[str, Any], base: float) -> str:
+def _ends(more: Mapping[str, Any], base: float, digits: int = 2) -> str:
     """Of a difference, as parts of what it is a difference to."""
     if more["low"] is None or more["high"] is None:
         return ""
-    return f"{more['low'] / base:+.2%} to {more['high'] / base:+.2%}"
+    low, high = (100 * more[end] / base for end in ("low", "high"))
+    return f"{low:+.{digits}f} to {high:+.{digits}f}"
 
 
 def verdict(numbers: Mapping[str, Any]) -> Iterator[str]:
@@ -96,7 +97,7 @@ def verdict(numbers: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _more(other: Mapping[str, Any], cost: float) -> str:
-    return f"{other['part']:+.2%}" + (f" ({_ends(other, cost)})" if other["low"] is not None else "")
+    return f"{other['part']:+.2%}" + (f" ({_ends(other, cost)} %)" if other["low"] is not None else "")
 
 
 def setting(parameters: Mapping[str, str]) -> str:

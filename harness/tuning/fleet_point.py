@@ -110,7 +110,13 @@ def projected(task: Projected) -> Outcome:
         lines=made.lines,
         makespan=values["makespan"],
         latency={name: values[name] for name in QUANTILES},
-        edges=Edges(**{name: values[name] for name in Edges.__struct_fields__}),
+        edges=msgspec.convert(
+            {
+                field.encode_name: round(values[field.name]) if field.type is int else values[field.name]
+                for field in msgspec.structs.fields(Edges)
+            },
+            Edges,
+        ),
         method=method,
         real_seconds=round(time.monotonic() - began, 3),
     )

@@ -31,18 +31,18 @@ class Edges(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     dead-letter queue; failed, partial: inputs.
     """
 
-    invocations: float = 0
-    cold_starts: float = 0
-    cold_seconds: float = 0
-    billed_seconds: float = 0
-    timeouts: float = 0
-    errors: float = 0
-    handed_back: float = 0
-    throttles: float = 0
-    messages: float = 0
-    refused: float = 0
-    failed: float = 0
-    partial: float = 0
+    invocations: int = 0
+    cold_starts: int = 0
+    cold_seconds: float = 0.0
+    billed_seconds: float = 0.0
+    timeouts: int = 0
+    errors: int = 0
+    handed_back: int = 0
+    throttles: int = 0
+    messages: int = 0
+    refused: int = 0
+    failed: int = 0
+    partial: int = 0
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

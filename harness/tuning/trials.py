@@ -167,7 +167,8 @@ class Trials:
         """
         group = self._group(setting)
         if group not in self._calibrations:
-            plain = self._plain(setting)
+            done = self._files is None and group == self._group(self.usual)  # emulated anyway
+            plain = self.usual if done else self._plain(setting)
             seed = self._options.seed
             known = self._emulations.calibration(self._whole(plain), seed)
             if known is None:
