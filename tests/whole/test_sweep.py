@@ -155,3 +155,14 @@ def test_a_fleet_is_swept_and_searched_by_the_same_calibration(files: Path, tmp_
     summary = json.loads((tmp_path / "search" / "summary.json").read_text())
     assert len(summary["points"]) == 5 < summary["ofSettings"] == 9
     assert int(summary["recommended"]["BatchPages"]) <= 6
+
+
+@pytest.mark.slow
+def test_emulation_and_fleet_rank_the_settings_of_the_tuning_corpus_alike(tmp_path: Path) -> None:
+    done = harness(
+        "sweep", "--batch-pages", "1,5,10,15,30", "--memory", "1024,1769", "--seeds", 1, "--out", tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    alike = json.loads((tmp_path / "summary.json").read_text())["alike"]
+    assert alike["settings"] == 10
+    assert min(alike["spearman"].values()) >= 0.9
