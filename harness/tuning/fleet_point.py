@@ -11,6 +11,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -94,7 +95,7 @@ def projected(task: Projected) -> Outcome:
             account_concurrency=task.account_concurrency,
             seed=task.seed,
             months=task.months,
-            table_limits=bool(task.files.count),  # which an emulation does not have
+            **_as_emulated(task),
         )
         found, method = _whole(task, plan, system)
     except UsageError as error:
@@ -120,6 +121,13 @@ def projected(task: Projected) -> Outcome:
         method=method,
         real_seconds=round(time.monotonic() - began, 3),
     )
+
+
+def _as_emulated(task: Projected) -> dict[str, Any]:
+    """What a projection of the calibration's own files has as an emulation of them: a table without limits,
+    and its items billed for as long as all else.
+    """
+    return {} if task.files.count else {"table_limits": False, "table_months": task.months}
 
 
 class _Fleet(msgspec.Struct, frozen=True):
