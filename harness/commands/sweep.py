@@ -10,7 +10,7 @@ from harness.commands import choices
 from harness.errors import UsageError
 
 SEEDS = 2
-"""Of each setting: so a sweep of a dozen settings of 600 pages stays below 90 seconds on two cores."""
+"""Of each setting: as few as give an interval, since each is a whole emulation."""
 MOST_POINTS = 100_000
 Where = Annotated[
     list[str] | None,
