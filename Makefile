@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: run test cost accuracy guard guard-trial ways screen bench lint format lock sample clean
+.PHONY: run test cost sweep accuracy guard guard-trial ways screen bench lint format lock sample clean
 
 run: $(READY)
 	$(BIN)/harness run --sample --out runs/latest
@@ -11,6 +11,10 @@ run: $(READY)
 # What 8 million files cost and how long they take, by the sample's calibration.
 cost: $(READY)
 	$(BIN)/harness project --out runs/projection
+
+# The best batch size and memory, on files as archives have them.
+sweep: $(READY)
+	$(BIN)/harness sweep --batch-pages 1,5,10,15,30 --memory 1024,1769,3008 --out runs/sweep
 
 # What is found of the NPI on the sample, on drawn office forms, and in labelled lines.
 accuracy: $(READY)

@@ -119,10 +119,20 @@ class StateFields(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
-    """`make`: "module:function" of (folder, files, seed, tell), which makes `files` inputs with truth."""
+    """`make`: "module:function" of (folder, files, seed, tell), which makes `files` inputs with truth; where
+    it also takes `pages`, the units of each, `harness fixtures --pages` may say them.
+    """
 
     make: str = ""
     files: int = 12
+    seed: int = 7
+
+
+class Tuning(msgspec.Struct, frozen=True, kw_only=True):
+    """The corpus that settings are tried on: made as a sample is, as large as to tell them apart."""
+
+    make: str = ""
+    files: int = 50
     seed: int = 7
 
 
@@ -190,6 +200,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     input_suffixes: tuple[str, ...] = ()
     stream_shards: int = 1
     sample: Sample = Sample()
+    tuning: Tuning = Tuning()
     parameters: dict[str, str] = {}
     words: Words = Words()
     result: ResultFields = ResultFields()

@@ -7,7 +7,7 @@ from typing import Any
 
 import jinja2
 
-from reports import accuracy_report, exploration_report, projection_report, run_report
+from reports import accuracy_report, exploration_report, projection_report, run_report, tuning_report
 
 Contents = Callable[[Path, Mapping[str, Any]], dict[str, Any]]
 
@@ -15,6 +15,8 @@ KINDS: Mapping[str, tuple[str, Contents]] = {
     "run": ("run_report.html.j2", run_report.contents),
     "projection": ("projection_report.html.j2", projection_report.contents),
     "accuracy": ("accuracy_report.html.j2", accuracy_report.contents),
+    "sweep": ("tuning_report.html.j2", tuning_report.contents),
+    "search": ("tuning_report.html.j2", tuning_report.contents),
     "explore": ("exploration_report.html.j2", exploration_report.contents),
 }
 """Kind of a summary -> its template, and what fills it."""

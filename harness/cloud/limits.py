@@ -48,6 +48,10 @@ ON_DEMAND_WRITE_UNITS, MOST_WRITE_UNITS = 4_000.0, 40_000.0
 """A new table on demand serves so many write units a second, and one may use so many unless its quota is
 raised (DynamoDB developer guide, "On-demand capacity mode", "Quotas").
 """
+NEW_TABLE_SHARDS = 4
+"""A new table on demand serves 4,000 writes a second, and a partition 1,000: four partitions, as many shards
+(DynamoDB developer guide, "DynamoDB on-demand capacity mode", "Best practices for designing partition keys").
+"""
 STREAM_POLL_SECONDS = 0.25
 """Each shard is polled about four times a second ("Using Lambda with Amazon DynamoDB")."""
 

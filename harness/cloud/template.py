@@ -39,16 +39,9 @@ def load(path: Path, parameters: dict[str, str], kept: Path | None = None) -> Te
     """Translates a SAM file; `kept`: where translations are kept. Raises `UsageError` for a file or parameter
     that is wrong.
     """
-    try:
-        document = yaml_parse(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"cannot read the template {path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UsageError(f"the template {path} is not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(document, dict) or not isinstance(document.get("Resources"), dict):
-        raise UsageError(f"the template {path} has no Resources")
+    document = parsed(path)
     declared = document.get("Parameters") or {}
-    _check_parameters(path, declared, parameters)
+    check_parameters(path, declared, parameters)
     values = {
         name: str(entry["Default"]) for name, entry in declared.items() if "Default" in entry
     } | parameters
@@ -61,7 +54,21 @@ def load(path: Path, parameters: dict[str, str], kept: Path | None = None) -> Te
     )
 
 
-def _check_parameters(path: Path, declared: Resource, given: dict[str, str]) -> None:
+def parsed(path: Path) -> Resource:
+    """A SAM file as it stands. Raises `UsageError` for one that is no template."""
+    try:
+        document = yaml_parse(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"cannot read the template {path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"the template {path} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(document, dict) or not isinstance(document.get("Resources"), dict):
+        raise UsageError(f"the template {path} has no Resources")
+    return document
+
+
+def check_parameters(path: Path, declared: Resource, given: dict[str, str]) -> None:
+    """Raises `UsageError` for values that the template's Parameters (`declared`) do not allow."""
     lacking = [name for name, entry in declared.items() if "Default" not in entry and name not in given]
     if lacking:
         options = " ".join(f"--parameter {name}=VALUE" for name in lacking)

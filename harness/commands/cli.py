@@ -14,7 +14,20 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from harness.commands import accuracy, explore, fixtures, guard, prices, project, redrive, report, run, trace
+from harness.commands import (
+    accuracy,
+    explore,
+    fixtures,
+    guard,
+    prices,
+    project,
+    redrive,
+    report,
+    run,
+    search,
+    sweep,
+    trace,
+)
 from harness.engine import interrupt, memory
 from harness.errors import UsageError
 
@@ -29,6 +42,8 @@ app = typer.Typer(
 for command in (
     run.run,
     project.project,
+    sweep.sweep,
+    search.search,
     prices.prices,
     redrive.redrive,
     explore.explore,

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from harness.commands import sweep_tables
 from harness.config import Words
 from harness.exploration.findings import Failure
 from harness.runs.run import FileLine
@@ -146,6 +147,17 @@ class Screen:
         wrong = len(numbers["examples"]) + numbers["examplesLeftOut"]
         self.say(f"{wrong} types were missed or found in error: {out / 'report.html'} shows them, masked")
         self.say(f"Numbers: {out / 'summary.json'}")
+
+    def sweep(self, numbers: Mapping[str, Any], out: Path) -> None:
+        """The grid, the recommended setting, how flat the optimum is, and why the others differ."""
+        self._out.print(sweep_tables.grid(numbers))
+        for line in (*sweep_tables.verdict(numbers), *sweep_tables.troubles(numbers)):
+            self.say(line)
+        for note in numbers["notes"]:
+            self.say(f"Note: {note}")
+        self.say(
+            f"Report: {out / 'report.html'}   Points: {out / 'table.csv'}   Numbers: {out / 'summary.json'}"
+        )
 
     def exploration(self, numbers: Mapping[str, Any], failures: Sequence[Failure], out: Path) -> None:
         """What was tried, which faults struck, and how to see each failure again."""

@@ -1,7 +1,8 @@
 """`harness fixtures`."""
 
+import inspect
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,6 +14,10 @@ def fixtures(
     out: Annotated[Path, typer.Argument(help="Folder for the inputs.")],
     files: Annotated[int, typer.Option(help="Number of inputs.", min=1, max=1_000_000)] = 12,
     seed: Annotated[int, typer.Option(help="Decides all of them.", min=0)] = 0,
+    pages: Annotated[
+        str | None,
+        typer.Option(help="Pages of each: a number, lognormal:MEDIAN,SIGMA, or a .csv of pages,files."),
+    ] = None,
 ) -> None:
     """Makes inputs with known truth, by the project's own maker: truth.json says what stands where."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -23,6 +28,16 @@ def fixtures(
     screen = Screen()
     config = configs.load(Path.cwd())
     make = application.maker(config)
+    chosen: dict[str, Any] = {}
+    if pages is not None:
+        if "pages" not in inspect.signature(make).parameters:
+            raise UsageError(f"--pages: the maker {config.sample.make} does not take the pages of each input")
+        import numpy as np
+
+        from harness.fleet import workload
+
+        drawn = workload.counts_of(pages, files, np.random.default_rng([seed, 1]), "--pages")
+        chosen["pages"] = drawn.tolist()
     with screen.progress("Making files", files) as tell:
-        made = make(out, files, seed, tell)
+        made = make(out, files, seed, tell, **chosen)
     screen.say(f"{made} in {out}; what stands where: {out / 'truth.json'}")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cloud.limits import ACCOUNT_CONCURRENCY
+from harness.cloud.limits import ACCOUNT_CONCURRENCY, NEW_TABLE_SHARDS
 from harness.commands import choices
 from harness.errors import UsageError
 
@@ -15,12 +15,7 @@ if TYPE_CHECKING:
     from harness.fleet.calibration import Calibration
     from harness.fleet.validation import Row
 
-NEW_TABLE_SHARDS = 4
-"""A new table on demand serves 4,000 writes a second, and a partition 1,000: four partitions, as many shards
-(DynamoDB developer guide, "DynamoDB on-demand capacity mode", "Best practices for designing partition keys").
-"""
 DEFAULT_PAGES = "10"
-DAYS_A_MONTH = 30
 
 
 def project(
@@ -90,7 +85,7 @@ def project(
     from harness.commands.reporting import reporter
     from harness.fleet import inventory as inventories
     from harness.fleet import study, workload
-    from harness.fleet.plan import Plan
+    from harness.runs import planning
 
     screen, table = Screen(), price_tables.load(prices)
     with reporter() as write_report:
@@ -102,20 +97,18 @@ def project(
         source = template or config.root / config.template
         loaded = templates.load(source, parameters, kept=config.root / ".harness" / "translated")
         with deployment.deployed(loaded, 0) as cloud:
-            system = cloud.system
-        days = loaded.parameters.get(config.parameters.get("record-days", ""), "")
-        plan = Plan(
-            system=system,
-            batch_pages=_batch_pages(config, loaded.parameters),
-            latencies=known.latencies,
+            pass
+        plan = planning.plan(
+            config,
+            loaded.parameters,
+            cloud.system,
+            known,
             cpu_factor=known.cpu_factor if cpu_factor is None else cpu_factor,
             shards=shards,
             failure_rate=failure_rate,
-            keeps_seconds=_keeps(config, loaded.parameters),
             account_concurrency=account_concurrency,
             seed=seed,
             months=months,
-            table_months=min(months, float(days) / DAYS_A_MONTH) if days else months,
         )
         arrivals = workload.Arrivals(rate, workload.hours(daily) if daily else ())
         said = pages_per_file or DEFAULT_PAGES
@@ -144,28 +137,6 @@ def project(
             (out / "summary.json").write_bytes(msgspec.json.format(msgspec.json.encode(numbers), indent=1))
             write_report(out)
     screen.projection(numbers, out)
-
-
-def _batch_pages(config: "Config", parameters: dict[str, str]) -> int:
-    name = config.parameters.get("batch-pages", "")
-    if not parameters.get(name, "").isdigit():
-        raise UsageError(
-            "[tool.harness.parameters] batch-pages must name the template's parameter of that meaning"
-        )
-    return int(parameters[name])
-
-
-def _keeps(config: "Config", parameters: dict[str, str]) -> float:
-    """Seconds before its timeout from which on the reader reads no further page; 0 for never."""
-    if config.hand_back is None:
-        return 0.0
-    try:
-        return float(parameters[config.hand_back.parameter]) + config.hand_back.seconds
-    except (KeyError, ValueError):
-        raise UsageError(
-            f"[tool.harness.hand_back] parameter = {config.hand_back.parameter!r} is none of the template's, "
-            f"or no number"
-        ) from None
 
 
 def _calibration(
@@ -200,7 +171,7 @@ def _validation(
     from harness.cloud import template as templates
     from harness.fleet import calibration as calibrations
     from harness.fleet import validation
-    from harness.fleet.plan import Plan
+    from harness.runs import planning
 
     try:
         summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
@@ -215,16 +186,16 @@ def _validation(
     kept = config.root / ".harness" / "translated"
     loaded = templates.load(template or config.root / config.template, parameters, kept=kept)
     with deployment.deployed(loaded, 0) as cloud:
-        plan = Plan(
-            system=cloud.system,
-            batch_pages=_batch_pages(config, parameters),
-            latencies=known.latencies,
+        plan = planning.plan(
+            config,
+            parameters,
+            cloud.system,
+            known,
             cpu_factor=factor,
-            keeps_seconds=_keeps(config, parameters),
             account_concurrency=account,
             months=months,
-            table_months=months,
             shards=config.stream_shards,
+            table_months=months,
         )
     with screen.progress("Comparing with the run", 1) as tell:
         rows = validation.validate(plan, validation.replay(known), known, events, lines, price_tables.load())

@@ -8,8 +8,10 @@ import typer
 from harness.errors import UsageError
 
 
-def report(directory: Annotated[Path, typer.Argument(help="Folder of a run or an exploration.")]) -> None:
-    """Makes report.html of a run or an exploration anew from its files."""
+def report(
+    directory: Annotated[Path, typer.Argument(help="Folder of a run, a sweep, an exploration ...")],
+) -> None:
+    """Makes report.html of a run, a sweep or an exploration anew from its files."""
     if not (directory / "summary.json").is_file():
         raise UsageError(f"{directory} holds no run: summary.json is missing")
     from harness.commands.console import Screen

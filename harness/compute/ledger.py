@@ -53,8 +53,16 @@ class Ledger:
             "DROP TABLE IF EXISTS calls;"
             "CREATE TABLE IF NOT EXISTS segments (code TEXT, label TEXT, cpu REAL, PRIMARY KEY (code, "
             "label));"
+            "CREATE TABLE IF NOT EXISTS identity (id TEXT);"
+            "INSERT INTO identity SELECT hex(randomblob(8)) WHERE NOT EXISTS (SELECT 1 FROM identity);"
         )
         self._calls: dict[bytes, Entry] = {}
+
+    @property
+    def id(self) -> str:
+        """Names the ledger: another one holds other measurements of the same calls."""
+        (name,) = self._db.execute("SELECT id FROM identity").fetchone()
+        return str(name)
 
     def call(self, key: bytes) -> Entry | None:
         if key not in self._calls:

@@ -83,6 +83,19 @@ def drawn(
     )
 
 
+def like(pages: Sequence[int], sizes: Sequence[int], files: int, arrivals: Arrivals, seed: int) -> Workload:
+    """So many files, each like one of those calibrated, by chance: as many pages, the very ones."""
+    generator = np.random.default_rng(np.random.SeedSequence([seed, 1]))
+    source = generator.integers(0, len(pages), files)
+    return Workload(
+        pages=np.asarray(pages, dtype=np.int32)[source],
+        uploaded=arrivals.times(files),
+        total_bytes=float(np.asarray(sizes, dtype=np.int64)[source].sum()),
+        source=source,
+        in_order=True,
+    )
+
+
 def listed(
     pages: NDArray[np.int32],
     sizes: NDArray[np.int64],
@@ -104,19 +117,19 @@ def listed(
     )
 
 
-def counts_of(text: str, files: int, generator: np.random.Generator) -> NDArray[np.int32]:
-    """Pages of each file: a number, "lognormal:MEDIAN,SIGMA", or a CSV file of pages,files. Raises
-    `UsageError`.
+def counts_of(
+    text: str, files: int, generator: np.random.Generator, option: str = "--pages-per-file"
+) -> NDArray[np.int32]:
+    """Pages of each file: a number, "lognormal:MEDIAN,SIGMA", or a CSV file of pages,files; `option` is where
+    that was said. Raises `UsageError`.
     """
     if text.startswith("lognormal:"):
         try:
             median, sigma = map(float, text.removeprefix("lognormal:").split(","))
         except ValueError:
-            raise UsageError(f"--pages-per-file {text}: after lognormal: come MEDIAN,SIGMA") from None
+            raise UsageError(f"{option} {text}: after lognormal: come MEDIAN,SIGMA") from None
         if not (0 < median <= MOST_PAGES and 0 <= sigma <= 5):
-            raise UsageError(
-                f"--pages-per-file {text}: the median lies from 1 to {MOST_PAGES}, sigma from 0 to 5"
-            )
+            raise UsageError(f"{option} {text}: the median lies from 1 to {MOST_PAGES}, sigma from 0 to 5")
         many = np.exp(np.log(median) + sigma * generator.standard_normal(files))
         counts: NDArray[np.int32] = np.clip(np.rint(many), 1, MOST_PAGES).astype(np.int32)
         return counts
@@ -128,10 +141,10 @@ def counts_of(text: str, files: int, generator: np.random.Generator) -> NDArray[
         number = float(text)
     except ValueError:
         raise UsageError(
-            f"--pages-per-file {text} is neither a number nor lognormal:MEDIAN,SIGMA nor a .csv file"
+            f"{option} {text} is neither a number nor lognormal:MEDIAN,SIGMA nor a .csv file"
         ) from None
     if not 1 <= number <= MOST_PAGES:
-        raise UsageError(f"--pages-per-file {text}: a TIFF has from 1 to {MOST_PAGES} pages")
+        raise UsageError(f"{option} {text}: a TIFF has from 1 to {MOST_PAGES} pages")
     low = int(number)
     return (low + (generator.random(files) < number - low)).astype(np.int32)
 

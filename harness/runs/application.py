@@ -38,18 +38,43 @@ def function(config: Config, name: str, what: str) -> Callable[..., Any]:
 
 def sample(config: Config) -> Path:
     """The folder of the project's sample, made unless it is there."""
-    return _folder(config, "sample", maker(config), config.sample.files)
+    return _folder(config, "sample", maker(config), config.sample.files, config.sample.seed)
 
 
 def made(config: Config, name: str, files: int) -> Path:
     """The folder of what the maker "module:function" makes, made unless it is there."""
     short = name.partition(":")[0].rpartition(".")[2]
-    return _folder(config, short, function(config, name, "the maker"), files)
+    return _folder(config, short, function(config, name, "the maker"), files, config.sample.seed)
 
 
-def _folder(config: Config, name: str, make: Callable[..., Any], files: int) -> Path:
+def tuning(config: Config, progress: Callable[..., Any]) -> Path:
+    """The folder of the corpus that settings are tried on, made unless it is there. Raises `UsageError` when
+    no maker is named.
+    """
+    chosen = config.tuning
+    if not chosen.make:
+        raise UsageError(
+            "nothing to try settings on: give input files or folders of them; "
+            '[tool.harness] tuning = { make = "module:function" } would name a maker'
+        )
+    make = function(config, chosen.make, "the maker of the tuning corpus")
+    return _folder(config, "tuning", make, chosen.files, chosen.seed, progress)
+
+
+def _folder(
+    config: Config,
+    name: str,
+    make: Callable[..., Any],
+    files: int,
+    seed: int,
+    progress: Callable[..., Any] | None = None,
+) -> Path:
     version = getattr(sys.modules[make.__module__], "VERSION", 0)
-    folder = config.root / ".harness" / f"{name}-{version}-{files}-{config.sample.seed}"
+    folder = config.root / ".harness" / f"{name}-{version}-{files}-{seed}"
     if not (folder / "truth.json").is_file():
-        make(folder, files, config.sample.seed)
+        if progress is None:
+            make(folder, files, seed)
+        else:
+            with progress("Making files", files) as tell:
+                make(folder, files, seed, tell)
     return folder

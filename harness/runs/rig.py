@@ -5,6 +5,7 @@ With recorded compute an emulation is rehearsed until the ledger holds all it ne
 computes nothing and is the same every time.
 """
 
+import hashlib
 import itertools
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -18,8 +19,8 @@ from harness.bill.prices import Prices
 from harness.cloud import template
 from harness.cloud.latency import Distribution
 from harness.cloud.limits import ACCOUNT_CONCURRENCY
-from harness.compute import recording
-from harness.compute.ledger import Ledger
+from harness.compute import automata, recording
+from harness.compute.ledger import Ledger, fingerprint
 from harness.compute.policies import Measured, Modelled, Policy, Recorded
 from harness.compute.sandbox import CodeBase
 from harness.config import Config
@@ -80,7 +81,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 class Rig:
     """Raises `UsageError` for a template or configuration that is wrong."""
 
-    def __init__(self, config: Config, inputs: Sequence[InputFile], options: Options) -> None:
+    def __init__(
+        self, config: Config, inputs: Sequence[InputFile], options: Options, like: "Rig | None" = None
+    ) -> None:
+        """like: a rig of the same template with other parameters, whose code need not be looked at again."""
         self.config, self.options, self.fields = config, options, config.result
         self.template = template.load(
             options.template, options.parameters, kept=options.ledger.parent / "translated"
@@ -98,6 +102,8 @@ class Rig:
                 f"input goes to {uploads.resource}{'/' + uploads.prefix if uploads.prefix else ''}, the "
                 f"only place for it"
             )
+        self._inputs = tuple(inputs)
+        self.names = [file.name for file in inputs]
         self.keys = [uploads.prefix + file.name for file in inputs]
         self._setting = Setting(
             template=self.template,
@@ -113,10 +119,10 @@ class Rig:
             cpu_factor=options.cpu_factor,
             account_concurrency=options.account_concurrency,
         )
-        handlers = [resource["Properties"]["Handler"] for resource in self.template.functions()]
-        self._code = CodeBase(
-            [*self.template.code.values(), *itertools.chain(*self.template.layers.values())], handlers
-        )
+        self._handlers = [resource["Properties"]["Handler"] for resource in self.template.functions()]
+        self._folders = [*self.template.code.values(), *itertools.chain(*self.template.layers.values())]
+        alike = like is not None and (like._handlers, like._folders) == (self._handlers, self._folders)
+        self._code: CodeBase = like._code if like and alike else CodeBase(self._folders, self._handlers)
 
     def emulate(self, faults: Scenario, seed: int, progress: Progress) -> Emulation:
         """Runs the system on the inputs."""
@@ -133,6 +139,33 @@ class Rig:
             Measured() if self.options.compute == "measured" else Modelled(Randomness(seed).stream("compute"))
         )
         return self._once(setting, policy, progress)
+
+    def replay(self, faults: Scenario, seed: int) -> Emulation | None:
+        """What `emulate` gives where nothing is left to record; None where something is."""
+        if self.options.compute != "recorded":
+            return self.emulate(faults, seed, quiet)
+        ledger = Ledger(self.options.ledger)
+        try:
+            policy = Recorded(ledger, self._code)
+            setting = msgspec.structs.replace(self._setting, faults=faults, seed=seed)
+            emulation = self._once(setting, policy, quiet)
+            return None if policy.incomplete else emulation
+        finally:
+            ledger.close()
+
+    def inputs_digest(self) -> str:
+        """Names the inputs: their names and content."""
+        hasher = hashlib.blake2b(digest_size=16)
+        for file in self._inputs:
+            with file.path.open("rb") as content:
+                hasher.update(file.name.encode() + b"\0")
+                hasher.update(hashlib.file_digest(content, "blake2b").digest())
+        return hasher.hexdigest()
+
+    def fingerprints(self) -> list[str]:
+        """Name the code of each function."""
+        modules = [handler.replace("/", ".").rpartition(".")[0] for handler in self._handlers]
+        return [fingerprint(module, self._code) for module in modules]
 
     def calm(self, progress: Progress) -> Results:
         """The results of a run in which nothing breaks. Raises `Interrupted`."""
@@ -196,5 +229,6 @@ class Rig:
         progress: Progress,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> Emulation:
-        with progress("Emulating", len(setting.clients)) as tell:
+        alike = nullcontext() if isinstance(policy, Measured) else automata.shared()
+        with alike, progress("Emulating", len(setting.clients)) as tell:
             return emulate(setting, self._code, policy, tell, should_stop)

@@ -24,7 +24,7 @@ from harness.runs import calibrating, summary
 from harness.runs.emulation import Emulation
 from harness.runs.inputs import InputFile
 from harness.runs.out_folder import Kind
-from harness.runs.results import Outcome, by_upload
+from harness.runs.results import Outcome, Results, by_upload
 from harness.runs.rig import Options, Progress, Rig
 
 LONGEST_NAME_BYTES = 255
@@ -71,6 +71,14 @@ def run(config: Config, inputs: Sequence[InputFile], options: Options, progress:
     rig = Rig(config, inputs, options)
     expected = rig.calm(progress) if options.faults.faults and options.compute == "recorded" else None
     emulation = rig.emulate(options.faults, options.seed, progress)
+    return finish(rig, emulation, expected, began)
+
+
+def finish(rig: Rig, emulation: Emulation, expected: Results | None, began: float) -> Run:
+    """What an emulation comes to. expected: results of a calm run, if there are any; began:
+    when all this did, by the monotonic clock.
+    """
+    config, options = rig.config, rig.options
     results, checked, violations = rig.check(emulation, expected)
     if emulation.interrupted:  # it breaks most of them, and means nothing
         violations = []
@@ -88,7 +96,7 @@ def run(config: Config, inputs: Sequence[InputFile], options: Options, progress:
         results,
         config.words,
         fields,
-        inputs=len(inputs),
+        inputs=len(rig.names),
         notes=[*rig.notes, *_not_initialised(emulation)],
         has_results=bool(config.results),
         seed=options.seed,
@@ -105,8 +113,8 @@ def run(config: Config, inputs: Sequence[InputFile], options: Options, progress:
         real_seconds=time.monotonic() - began,
     )
     found = [
-        (file.name, key, results[key][0])
-        for file, key in zip(inputs, rig.keys, strict=True)
+        (name, key, results[key][0])
+        for name, key in zip(rig.names, rig.keys, strict=True)
         if results.get(key)
     ]
     lines = [_file_line(name, key, result, fields) for name, key, result in found]
