@@ -6,6 +6,7 @@ What kills a child becomes the outcome of its task.
 """
 
 import atexit
+import gc
 import pickle
 import subprocess
 import sys
@@ -115,6 +116,8 @@ def _serve(asked: BinaryIO, answers: BinaryIO) -> None:
         function, given = pickle.loads(task)  # noqa: S301
         pickle.dump(function(given), answers)
         answers.flush()
+        gc.collect()
+        gc.freeze()  # what stays of a task, modules above all, is no garbage of the next ones
 
 
 def main() -> None:

@@ -51,4 +51,4 @@ def test_every_value_is_checked_against_the_template(axis: Axis, told: str) -> N
 
 def test_the_usual_setting_is_the_templates_own_or_in_the_middle() -> None:
     axes = [Axis("BatchPages", ("5", "10", "15")), Axis("OcrMemory", ("1024", "2048", "3008"))]
-    assert grid.usual(axes, grid.defaults(TEMPLATE, axes)) == {"BatchPages": "10", "OcrMemory": "2048"}
+    assert grid.usual(axes, grid.defaults(TEMPLATE, axes)) == {"BatchPages": "15", "OcrMemory": "2048"}
