@@ -51,8 +51,10 @@ ways: $(READY)
 screen: $(READY)
 	$(BIN)/python -m benchmarks.screen
 
+# Every benchmark, compared with the last saved run, and saved itself; pictures lie in runs/bench. SUITE names a file of them.
 bench: $(READY)
-	$(BIN)/pytest benchmarks --benchmark-enable --benchmark-only
+	mkdir -p runs/bench
+	$(BIN)/pytest benchmarks/$(SUITE) --benchmark-enable --benchmark-only --benchmark-autosave --benchmark-histogram=runs/bench/histogram $(if $(wildcard .benchmarks/*/*.json),--benchmark-compare)
 
 # The lock file lists every version with its hashes, for all platforms; uv installs exactly that.
 lock:

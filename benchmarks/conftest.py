@@ -1,13 +1,39 @@
-"""What the benchmarks share."""
+"""What the benchmarks share: the corpora, and the table of what batch sizes cost."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from harness.commands.console import Screen
+from harness.runs import application
 from tests import builders
+
+Costs = dict[int, dict[str, Any]]
+"""Pages a batch -> what a run with it takes."""
+COSTS = pytest.StashKey[Costs]()
 
 
 @pytest.fixture(scope="session")
-def sample() -> Path:
-    """The corpus of `make run`."""
-    return builders.sample()
+def tuning() -> Path:
+    """The corpus of `harness sweep`: files as archives have them, some 600 pages."""
+    return application.tuning(builders.CONFIG, Screen().progress)
+
+
+@pytest.fixture
+def costs(request: pytest.FixtureRequest) -> Costs:
+    return request.config.stash.setdefault(COSTS, {})
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Dollars, which pytest-benchmark has no column for."""
+    costs = terminalreporter.config.stash.get(COSTS, {})
+    if not costs:
+        return
+    terminalreporter.section("dollars by pages a batch, at list prices")
+    terminalreporter.write_line("pages a batch  $ a million pages  worker invocations  cold starts  billed s")
+    for pages, one in sorted(costs.items()):
+        terminalreporter.write_line(
+            f"{pages:13}  {one['dollars_per_million_pages']:17.2f}  {one['worker_invocations']:18.0f}"
+            f"  {one['worker_cold_starts']:11.0f}  {one['worker_billed_seconds']:8.1f}"
+        )
