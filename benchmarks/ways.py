@@ -29,7 +29,7 @@ from PIL import Image
 from fixtures import bad_scans, office
 from harness.bill import prices
 from harness.commands.console import Screen
-from pipeline import engines, examining, npi, tiff
+from pipeline import engines, npi, page_reading, tiff
 from pipeline.documents import PageFile
 from pipeline.failures import PageUnreadable
 from pipeline.ocr_options import OcrOptions
@@ -88,7 +88,7 @@ def read(way: str, page: Page) -> PageText:
     """Plain pytesseract's words; in any other way those that its findings come from."""
     options = WAYS[way]
     if way != PLAIN:
-        return examining.examined(1, page.data, options).text
+        return page_reading.read_page(page.data, options)
     command = engines.TesseractCommand(options)
     pytesseract.pytesseract.tesseract_cmd = command.command
     with Image.open(page.file) as image:

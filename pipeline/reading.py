@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pipeline import documents, examining, npi, results, text_layer, tiff
+from pipeline import documents, npi, page_reading, results, text_layer, tiff
 from pipeline.failures import BadFile, PageUnreadable
 from pipeline.messages import BatchMessage, FileRef, PageRange
 from pipeline.page_text import Finding, PageText
@@ -74,29 +74,25 @@ def _read_pages(
     offsets, first = batch.pages.offsets, batch.pages.first
     layout = tiff.Layout(batch.byte_order, batch.big_tiff)
     pages = documents.read_pages(s3, batch.file, layout, offsets, settings.whole_file_bytes)
-
-    def has_time() -> bool:
-        return remaining_seconds() >= settings.ocr.page_timeout + DEADLINE_MARGIN_SECONDS
-
     for index in range(len(offsets)):
-        if index and not has_time():
+        if index and remaining_seconds() < settings.ocr.page_timeout + DEADLINE_MARGIN_SECONDS:
             return tuple(outcomes), layers, PageRange(first + index, offsets[index:])
         number = first + index
         try:
             page = next(pages)
-            read = examining.examined(number, page, options, table, has_time)
+            text = page_reading.read_page(page, options)
         except PageUnreadable as unreadable:
             outcomes.append(PageOutcome(number, error=str(unreadable)))
         except BadFile as bad:
             outcomes += [PageOutcome(first + rest, error=str(bad)) for rest in range(index, len(offsets))]
             break
         else:
-            text = read.text
-            findings = tuple(_as_scanned(text, finding) for finding in read.findings)
+            as_read, suspect = npi.examine(number, msgspec.structs.replace(text, skew=0.0), table)
+            findings = tuple(_as_scanned(text, finding) for finding in as_read)
             confidence = npi.page_confidence(text, findings)
-            outcomes.append(PageOutcome(number, confidence, findings, suspect=read.suspect))
-            if settings.keeps_text and text_layer.is_kept(settings.pdf_mode, read.suspect):
-                layers.append(text_layer.of_page(settings.pdf_mode, number, text, read.findings))
+            outcomes.append(PageOutcome(number, confidence, findings, suspect=suspect))
+            if settings.keeps_text and text_layer.is_kept(settings.pdf_mode, suspect):
+                layers.append(text_layer.of_page(settings.pdf_mode, number, text, as_read))
     return tuple(outcomes), layers, None
 
 

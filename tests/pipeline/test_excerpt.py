@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from fixtures import bad_scans, office, specimens
-from pipeline import engines, examining, excerpt, npi, ocr, screened, tiff
+from pipeline import engines, excerpt, npi, ocr, page_reading, screened, tiff
 from pipeline.documents import PageFile
 from pipeline.ocr_options import OcrOptions
 from tests import builders
@@ -116,7 +116,7 @@ def differences(pages: list[PageFile]) -> list[tuple[int, set[str]]]:
     """Pages that a full reading flags and a screened one does not."""
     lost = []
     for number, page in enumerate(pages):
-        full, flag = (examining.examined(1, page, options).findings for options in (FULL, FLAG))
+        full, flag = (npi.examine(1, page_reading.read_page(page, options))[0] for options in (FULL, FLAG))
         if full and not flag:
             lost.append((number, {finding.type for finding in full}))
     return lost

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
 from PIL import Image
 
-from pipeline import examining, ocr
+from pipeline import ocr, page_reading
 from pipeline.failures import PageUnreadable
 from pipeline.ocr_options import OcrOptions
 from pipeline.page_text import PageText, Word
@@ -49,33 +50,35 @@ def reading(monkeypatch: pytest.MonkeyPatch) -> Callable[[Reads], list[str]]:
 
 def test_without_a_doubt_a_page_is_read_once(reading: Callable[[Reads], list[str]]) -> None:
     asked = reading({"flag": SURE})
-    examined = examining.examined(1, PAGE, FLAG)
-    assert (asked, [found.type for found in examined.findings], examined.suspect) == (["flag"], ["SSN"], "")
+    assert page_reading.read_page(PAGE, FLAG) == SURE
+    assert asked == ["flag"]
 
 
 def test_with_a_doubt_all_of_it_is_read_and_that_counts(reading: Callable[[Reads], list[str]]) -> None:
     asked = reading({"flag": DOUBTFUL, "full": SURE})
-    examined = examining.examined(1, PAGE, FLAG)
-    assert (asked, [found.type for found in examined.findings]) == (["flag", "full"], ["SSN"])
-    assert (examined.text, examined.suspect) == (SURE, "")
+    assert page_reading.read_page(PAGE, FLAG) == SURE
+    assert asked == ["flag", "full"]
     reading({"flag": DOUBTFUL, "full": CLEAN})  # what stands around a number may say that it is none
-    assert examining.examined(1, PAGE, FLAG).findings == ()
+    assert page_reading.read_page(PAGE, FLAG) == CLEAN
 
 
 def test_what_was_read_as_a_whole_is_not_read_again(reading: Callable[[Reads], list[str]]) -> None:
     asked = reading({"full": DOUBTFUL})
-    assert examining.examined(1, PAGE, FULL).suspect
+    assert page_reading.read_page(PAGE, FULL) == DOUBTFUL
     assert asked == ["full"]
     whole = PageText(2000, 2000, DOUBTFUL.words)
     asked = reading({"flag": whole})  # the screen said too little, so that all was read at once
-    assert examining.examined(1, PAGE, FLAG).suspect
+    assert page_reading.read_page(PAGE, FLAG) == whole
     assert asked == ["flag"]
 
 
-def test_the_doubt_stays_when_there_is_no_time_or_no_second_reading(
+def test_the_first_reading_and_its_doubt_stay_without_a_second(
     reading: Callable[[Reads], list[str]],
 ) -> None:
     asked = reading({"flag": DOUBTFUL, "full": PageUnreadable("OCR took longer than 60 s")})
-    assert examining.examined(1, PAGE, FLAG, has_time=lambda: False).suspect
+    assert page_reading.read_page(PAGE, FLAG) == DOUBTFUL
+    assert asked == ["flag", "full"]
+    asked.clear()
+    no_time = msgspec.structs.replace(FLAG, page_timeout=0)
+    assert page_reading.read_page(PAGE, no_time) == DOUBTFUL
     assert asked == ["flag"]
-    assert examining.examined(1, PAGE, FLAG).text == DOUBTFUL
