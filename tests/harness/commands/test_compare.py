@@ -1,0 +1,97 @@
+"""`harness compare` from end to end: two revisions of a small system, each run by its own tree."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.builders import PROJECT
+from tests.harness.tuning.trees import commit, git
+
+
+def compare(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).with_name("harness")), "compare", *map(str, arguments)]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def numbers(folder: Path) -> dict:
+    return json.loads((folder / "runs" / "compare" / "summary.json").read_text())
+
+
+@pytest.fixture
+def orders(tmp_path: Path) -> Path:
+    """The example of another system, in a repository of its own."""
+    folder = tmp_path / "orders"
+    shutil.copytree(PROJECT / "examples" / "orders", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    commit(folder, {".gitignore": ".harness/\nruns/\n__pycache__/\n"}, "First")
+    return folder
+
+
+def test_the_same_code_is_the_same_in_every_line(orders: Path) -> None:
+    done = compare(orders, "HEAD", ".", "--inputs", "inputs", "--seeds", 2)
+    assert done.returncode == 0, done.stderr
+    found = numbers(orders)
+    assert {row["verdict"] for row in found["rows"]} == {"same"}
+    assert found["seeds"] == [0, 1]
+    assert "Nothing is projected" in done.stdout
+    assert len(git(orders, "worktree", "list").splitlines()) == 1
+    assert sorted(one.name for one in (orders / "runs" / "compare" / "runs").iterdir()) == [
+        "a-0",
+        "a-1",
+        "b-0",
+        "b-1",
+    ]
+    assert not (orders / ".harness").exists()  # what was recorded was for this once
+
+
+def test_an_edit_that_is_not_committed_is_run_and_its_calls_and_costs_are_told(orders: Path) -> None:
+    price = orders / "orders" / "price.py"
+    price.write_text(price.read_text().replace("TABLE.put", "for _ in range(2):\n            TABLE.put"))
+    done = compare(orders, "HEAD", ".", "--inputs", "inputs", "--seeds", 2)
+    assert done.returncode == 0, done.stderr
+    found = {row["name"]: row for row in numbers(orders)["rows"]}
+    puts = found["dynamodb PutItem"]
+    assert (puts["verdict"], puts["b"]) == ("more", 2 * puts["a"])
+    assert "PutItem" in done.stdout
+    assert "API calls a file: dynamodb PutItem" in (orders / "runs" / "compare" / "comparison.md").read_text()
+
+
+def test_a_side_that_cannot_run_says_why_in_one_line(orders: Path) -> None:
+    (orders / "template.yaml").write_text("Resources: [")
+    done = compare(orders, "HEAD", ".", "--inputs", "inputs", "--seeds", 2)
+    assert done.returncode == 2
+    assert "the working tree on" in done.stderr
+    assert "cannot be run: " in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert len(git(orders, "worktree", "list").splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nonsense", "."], "nonsense is neither a folder that a run left nor a revision of"),
+        (["HEAD"], "Missing argument 'b'"),
+        (["HEAD", ".", "--fail-above", "3"], "--fail-above 3 is no percentage such as 3%"),
+        (["HEAD", ".", "--fail-above", "-3%"], "--fail-above -3% must be 0% or more"),
+        (["HEAD", ".", "--fail-above", "nan%"], "--fail-above nan% must be 0% or more"),
+        (["HEAD", ".", "--on", "joy"], "--on joy is none of bill, makespan, p95"),
+        (["HEAD", ".", "--seeds", "1"], "Invalid value for '--seeds'"),
+        (["HEAD", ".", "--out", "orders"], "orders holds something that is no compare"),
+        (["HEAD", ".", "--inputs", "nowhere"], "nowhere"),
+        (["HEAD", "."], "there is no maker of a sample here"),
+        (["left", "."], "left is a run and . a revision: give two runs, or two revisions"),
+        (["left", "left", "--out", "left"], "left lies in left, where the comparison is written to"),
+        (["left", "left", "--inputs", "inputs"], "--inputs is for revisions"),
+        (["left", "left"], "left holds no run: its summary.json is of the kind sweep"),
+    ],
+)
+def test_bad_usage_is_one_line(arguments: list[str], message: str, orders: Path) -> None:
+    (orders / "left").mkdir()
+    (orders / "left" / "summary.json").write_text('{"kind": "sweep"}')
+    done = compare(orders, *arguments)
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
