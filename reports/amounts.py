@@ -117,9 +117,14 @@ def judged(summary: Mapping[str, Any]) -> list[str]:
     guard = summary["guard"]
     if guard is not None:
         limit = f"{100 * guard['failAbove']:g} %"
+        if guard["undecided"]:
+            return [f"NOT DECIDED on the {guard['on']}: {guard['undecided']}", *_of_lost(summary)]
         said = "FAILS: surely" if guard["failed"] else "Passes: not surely"
         told.append(f"{said} more than {limit} above A in its {guard['on']}")
-    if summary["failOnLostFindings"]:
-        lost = summary["lost"]
-        told.append("FAILS: findings are lost" if lost else "Passes: no finding is lost")
-    return told
+    return [*told, *_of_lost(summary)]
+
+
+def _of_lost(summary: Mapping[str, Any]) -> list[str]:
+    if not summary["failOnLostFindings"]:
+        return []
+    return ["FAILS: findings are lost" if summary["lost"] else "Passes: no finding is lost"]

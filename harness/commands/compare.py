@@ -1,5 +1,6 @@
 """`harness compare`."""
 
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -91,6 +92,8 @@ def compare(
         raise interrupt.Interrupted(f"{len(compared.seeds)} of {seeds} seeds came before that")
     if numbers["failed"]:
         raise typer.Exit(1)
+    if numbers["guard"] and numbers["guard"]["undecided"]:
+        raise UsageError(f"--fail-above cannot decide on the {on}: {numbers['guard']['undecided']}")
 
 
 @contextmanager
@@ -134,9 +137,20 @@ def _sides(
     files.collect(paths, config.input_suffixes)
     with (
         out_folder.held(out, kind),
+        _gone_unless_finished(out),
         revision_runs.both(repository, config, revisions, paths, list(range(seeds)), out, progress) as sides,
     ):
         yield sides
+
+
+@contextmanager
+def _gone_unless_finished(out: Path) -> "Iterator[None]":
+    """A folder with runs alone would be taken for somebody else's by the next comparison."""
+    try:
+        yield
+    finally:
+        if not (out / "summary.json").is_file():
+            shutil.rmtree(out / KIND[2], ignore_errors=True)
 
 
 def _names_commit(config: "Config", name: str) -> bool:

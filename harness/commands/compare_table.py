@@ -16,12 +16,16 @@ def table(numbers: Mapping[str, Any]) -> Table:
     found = Table(box=None, header_style="bold", pad_edge=False)
     for place, title in enumerate(("", "A", "B", "change", "")):
         found.add_column(title, justify="right" if 0 < place < 4 else "left", overflow="fold")
+    headline = amounts.headline(numbers)
     differ, _ = amounts.differing(numbers)
-    for row in (*amounts.headline(numbers), *differ):
+    shown = [row for row in numbers["rows"] if row in headline] + differ
+    group = ""
+    for row in sorted(shown, key=lambda row: list(amounts.GROUPS).index(row["group"])):
+        if row["group"] != group:
+            group = row["group"]
+            found.add_row(Text(amounts.GROUPS[group], style="bold"))
         sides = [amounts.amount(row[side], row["unit"]) for side in "ab"]
-        found.add_row(
-            Text(amounts.titled(row)), *sides, amounts.change(row), amounts.VERDICTS[row["verdict"]]
-        )
+        found.add_row(Text(f"  {row['name']}"), *sides, amounts.change(row), amounts.VERDICTS[row["verdict"]])
     return found
 
 

@@ -99,18 +99,15 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
     def seeds(self) -> list[int]:
         return [one.taken.seed for one in self.a.runs]
 
-    def row(self, on: On, words: Words) -> Row:
-        """What the guard goes by. Raises `UsageError` when it is not known, or has no interval."""
+    def row(self, on: On, words: Words) -> Row | str:
+        """What the guard goes by, or why there is nothing: it is not known, or has no interval."""
         key = guarded(on, words)
         for row in self.rows:
             if row.key == key:
                 if isinf(row.low):
                     break
                 return row
-        why = (
-            self.unprojected if key[0] == FLEET else "one run of each has no interval: compare two revisions"
-        )
-        raise UsageError(f"--fail-above cannot decide on the {on}: {why}")
+        return self.unprojected if key[0] == FLEET else "one run of each has no interval"
 
 
 def guarded(on: On, words: Words) -> Key:
@@ -277,9 +274,9 @@ def summary(
     notes: Sequence[str] = (),
     real_seconds: float,
 ) -> dict[str, Any]:
-    """summary.json. limit: the part above which it fails; None for no guard. Raises `UsageError`."""
-    row = compared.row(on, config.words) if limit is not None else None
-    above = row is not None and limit is not None and row.above() > limit
+    """summary.json. limit: the part above which it fails; None for no guard."""
+    guard = _guard(compared.row(on, config.words), on, limit) if limit is not None else None
+    failed = guard is not None and guard["failed"]
     return {
         "kind": "compare",
         "words": msgspec.to_builtins(config.words),
@@ -294,14 +291,23 @@ def summary(
         "rows": [msgspec.to_builtins(one) for one in compared.rows],
         "lost": [msgspec.to_builtins(one) for one in compared.lost],
         "gained": [msgspec.to_builtins(one) for one in compared.gained],
-        "guard": None
-        if row is None
-        else {"on": on, "failAbove": limit, "surelyAbove": row.above(), "failed": above},
+        "guard": guard,
         "failOnLostFindings": fail_on_lost,
-        "failed": above or (fail_on_lost and bool(compared.lost)),
+        "failed": failed or (fail_on_lost and bool(compared.lost)),
         "interrupted": interrupted,
         "notes": list(notes),
         "realSeconds": round(real_seconds, 3),
+    }
+
+
+def _guard(row: Row | str, on: On, limit: float) -> dict[str, Any]:
+    above = None if isinstance(row, str) else row.above()
+    return {
+        "on": on,
+        "failAbove": limit,
+        "undecided": row if isinstance(row, str) else "",
+        "surelyAbove": above,
+        "failed": above is not None and above > limit,
     }
 
 

@@ -58,10 +58,12 @@ def revision(repository: Repository, name: str) -> Revision:
 def taken(folder: Path, config: Config) -> Ran:
     """A run that lies in a folder; config: of the project that it is of. Raises `UsageError`."""
     found = measures.take(folder, config.result)
-    try:
-        known: calibrations.Calibration | str = calibrations.load(folder)
-    except UsageError as error:
-        known = str(error)
+    known: calibrations.Calibration | str = "too little was done in its run, or its system has another shape"
+    if (folder / "calibration.json").is_file():
+        try:
+            known = calibrations.load(folder)
+        except UsageError as error:
+            known = str(error)
     return Ran(taken=found, calibration=known, config=config)
 
 

@@ -30,9 +30,15 @@ def orders(tmp_path: Path) -> Path:
     return folder
 
 
-def test_the_same_code_is_the_same_in_every_line(orders: Path) -> None:
-    done = compare(orders, "HEAD", ".", "--inputs", "inputs", "--seeds", 2)
-    assert done.returncode == 0, done.stderr
+def test_the_same_code_is_the_same_in_every_line_and_what_cannot_be_decided_does_not_pass(
+    orders: Path,
+) -> None:
+    """The fleet does not model a system of this shape."""
+    done = compare(orders, "HEAD", ".", "--inputs", "inputs", "--seeds", 2, "--fail-above", "3%")
+    assert done.returncode == 2, done.stdout
+    assert "harness: --fail-above cannot decide on the bill: HEAD gives no calibration" in done.stderr
+    assert "NOT DECIDED on the bill" in done.stdout
+    assert (orders / "runs" / "compare" / "report.html").is_file()
     found = numbers(orders)
     assert {row["verdict"] for row in found["rows"]} == {"same"}
     assert found["seeds"] == [0, 1]
@@ -67,6 +73,7 @@ def test_a_side_that_cannot_run_says_why_in_one_line(orders: Path) -> None:
     assert "cannot be run: " in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert len(git(orders, "worktree", "list").splitlines()) == 1
+    assert list((orders / "runs" / "compare").iterdir()) == []  # so that the next one may write there
 
 
 @pytest.mark.parametrize(
@@ -95,3 +102,26 @@ def test_bad_usage_is_one_line(arguments: list[str], message: str, orders: Path)
     assert (done.returncode, done.stdout) == (2, ""), done.stderr
     assert message in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_an_interrupt_keeps_the_seeds_of_both_sides_and_leaves_no_worktree(orders: Path) -> None:
+    interrupting = """
+import os, signal, sys, threading, time
+from pathlib import Path
+from harness.commands import cli
+def kill():
+    while not Path("runs/compare/runs/a-1").exists() and not Path("runs/compare/runs/b-1").exists():
+        time.sleep(0.05)
+    os.kill(os.getpid(), signal.SIGINT)
+threading.Thread(target=kill, daemon=True).start()
+sys.argv = ["harness", "compare", "HEAD", ".", "--inputs", "inputs", "--seeds", "90"]
+cli.main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", interrupting], cwd=orders, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 130, done.stdout + done.stderr
+    assert "harness: interrupted; 1 of 90 seeds came before that" in done.stderr
+    found = numbers(orders)
+    assert (found["seeds"], found["interrupted"]) == ([0], True)
+    assert len(git(orders, "worktree", "list").splitlines()) == 1
