@@ -125,3 +125,14 @@ cli.main()
     found = numbers(orders)
     assert (found["seeds"], found["interrupted"]) == ([0], True)
     assert len(git(orders, "worktree", "list").splitlines()) == 1
+
+
+def test_each_side_is_run_by_the_harness_of_its_own_tree(orders: Path) -> None:
+    own = "import sys\n\ndef main():\n    sys.exit('harness: ' + ' '.join(sys.argv[1:4]) + ' by {}')\n"
+    package = {"harness/__init__.py": "", "harness/commands/__init__.py": ""}
+    commit(orders, {**package, "harness/commands/cli.py": own.format("the first")}, "With a harness")
+    (orders / "harness" / "commands" / "cli.py").write_text(own.format("the second"))
+    for one, other, said in (("HEAD", ".", "the first"), (".", "HEAD", "the second")):
+        done = compare(orders, one, other, "--inputs", "inputs", "--seeds", 2)
+        assert done.returncode == 2, done.stdout
+        assert f"cannot be run: run {orders / 'inputs'} --seed by {said}" in done.stderr
