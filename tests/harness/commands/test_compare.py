@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.commands import cli
 from tests.builders import PROJECT
 from tests.harness.tuning.trees import commit, git
 
@@ -95,13 +96,23 @@ def test_a_side_that_cannot_run_says_why_in_one_line(orders: Path) -> None:
         (["left", "left"], "left holds no run: its summary.json is of the kind sweep"),
     ],
 )
-def test_bad_usage_is_one_line(arguments: list[str], message: str, orders: Path) -> None:
+def test_bad_usage_is_one_line(
+    arguments: list[str],
+    message: str,
+    orders: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     (orders / "left").mkdir()
     (orders / "left" / "summary.json").write_text('{"kind": "sweep"}')
-    done = compare(orders, *arguments)
-    assert (done.returncode, done.stdout) == (2, ""), done.stderr
-    assert message in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
+    monkeypatch.chdir(orders)
+    monkeypatch.setattr(sys, "argv", ["harness", "compare", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    said = capsys.readouterr()
+    assert (ended.value.code, said.out) == (2, "")
+    assert message in said.err
+    assert len(said.err.strip().splitlines()) == 1
 
 
 def test_an_interrupt_keeps_the_seeds_of_both_sides_and_leaves_no_worktree(orders: Path) -> None:

@@ -31,6 +31,12 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return folders
 
 
+@pytest.fixture(scope="module")
+def smaller(left: dict[str, Path]) -> comparison.Compared:
+    """Batches of two pages against batches of ten."""
+    return compared(side(left["10"]), side(left["2"]))
+
+
 def side(*folders: Path) -> Side:
     return Side(
         name=str(folders[0].name), title="a run", runs=tuple(taken(one, builders.CONFIG) for one in folders)
@@ -57,8 +63,10 @@ def test_identical_runs_differ_in_nothing(left: dict[str, Path]) -> None:
     assert not summary(found, limit=0.0, fail_on_lost=True)["failed"]
 
 
-def test_smaller_batches_cost_more_where_they_do_and_fail_at_3_percent(left: dict[str, Path]) -> None:
-    found = compared(side(left["10"]), side(left["2"]))
+def test_smaller_batches_cost_more_where_they_do_and_fail_at_3_percent(
+    left: dict[str, Path], smaller: comparison.Compared
+) -> None:
+    found = smaller
     told = rows(found)
     assert found.differs == ("BatchPages 10 and 2",)
     # Ten pages a file: one batch became five.
@@ -78,16 +86,15 @@ def test_smaller_batches_cost_more_where_they_do_and_fail_at_3_percent(left: dic
     assert not summary(back, limit=0.0)["failed"]
 
 
-def test_what_both_sides_do_not_know_falls_out_of_their_difference(left: dict[str, Path]) -> None:
+def test_what_both_sides_do_not_know_falls_out_of_their_difference(smaller: comparison.Compared) -> None:
     """A projection's own interval is some forty percent wide."""
-    total = rows(compared(side(left["10"]), side(left["2"])))["fleet", "total"]
+    total = rows(smaller)["fleet", "total"]
     assert total.low <= total.difference <= total.high
     assert (total.high - total.low) / total.a < 0.15
 
 
-def test_one_run_each_decides_nothing_that_has_no_interval(left: dict[str, Path]) -> None:
-    found = compared(side(left["10"]), side(left["2"]))
-    guard = summary(found, on="p95", limit=0.03)["guard"]
+def test_one_run_each_decides_nothing_that_has_no_interval(smaller: comparison.Compared) -> None:
+    guard = summary(smaller, on="p95", limit=0.03)["guard"]
     assert (guard["undecided"], guard["failed"]) == ("one run of each has no interval", False)
 
 
@@ -158,7 +165,6 @@ def test_lost_findings_are_told_by_page_and_type_with_masks_alone(
     assert found.gained == ()
     assert not summary(found)["failed"]
     assert summary(found, fail_on_lost=True)["failed"]
-    assert compared(side(fewer), side(left["10"])).gained[0].type == "SSN"
 
     out = tmp_path / "out"
     out.mkdir()
@@ -171,10 +177,22 @@ def test_lost_findings_are_told_by_page_and_type_with_masks_alone(
     assert gone["masked"] in (out / "report.html").read_text()
 
 
+def test_what_one_side_lost_the_other_has_gained() -> None:
+    had = {("scan.tif", 2): {"SSN": ("***-**-**81", "***-**-**99")}}
+    has = {("scan.tif", 2): {"SSN": ("***-**-**81",)}, ("scan.tif", 3): {}}
+    there, back = (
+        compared(simulated([1.0, 1.0], a), simulated([1.0, 1.0], b)) for a, b in ((had, has), (has, had))
+    )
+    assert [(one.unit, one.type, one.seeds) for one in there.lost] == [(2, "SSN", 2)]
+    assert [(one.unit, one.type) for one in there.gained] == [(3, "")]  # marked, and nothing named
+    assert [one.unit for one in back.gained] == [2]
+    assert [one.unit for one in back.lost] == [3]
+
+
 def test_the_page_and_the_comment_hold_no_value_and_no_foreign_markup(
-    left: dict[str, Path], tmp_path: Path
+    smaller: comparison.Compared, tmp_path: Path
 ) -> None:
-    numbers = summary(compared(side(left["10"]), side(left["2"])), limit=0.03)
+    numbers = summary(smaller, limit=0.03)
     numbers["b"]["title"] = "a | b <img src=x> @all"
     (tmp_path / "summary.json").write_text(json.dumps(numbers))
     pages.write(tmp_path)
