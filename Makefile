@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: run test cost sweep accuracy guard guard-trial ways screen bench lint format lock sample clean
+.PHONY: run test cost sweep accuracy guard compare guard-trial ways screen bench lint format lock sample clean
 
 run: $(READY)
 	$(BIN)/harness run --sample --out runs/latest
@@ -24,6 +24,11 @@ accuracy: $(READY)
 guard: $(READY)
 	$(if $(BASE),,$(error BASE=<revision> is missing: what to compare the working tree with))
 	$(BIN)/harness guard --base "$(BASE)" --out runs/guard
+
+# What a change does to the bill for 8 million files, and to all else that is counted: make compare BASE=main
+compare: $(READY)
+	$(if $(BASE),,$(error BASE=<revision> is missing: what to compare the working tree with))
+	$(BIN)/harness compare "$(BASE)" . --fail-above 3% --out runs/compare
 
 # Forty comparisons beside a busy process: of the same code, and of code slowed by a tenth. Up to an hour; goes on where it ended.
 guard-trial: $(READY)

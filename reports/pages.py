@@ -7,7 +7,14 @@ from typing import Any
 
 import jinja2
 
-from reports import accuracy_report, exploration_report, projection_report, run_report, tuning_report
+from reports import (
+    accuracy_report,
+    compare_report,
+    exploration_report,
+    projection_report,
+    run_report,
+    tuning_report,
+)
 
 Contents = Callable[[Path, Mapping[str, Any]], dict[str, Any]]
 
@@ -17,6 +24,7 @@ KINDS: Mapping[str, tuple[str, Contents]] = {
     "accuracy": ("accuracy_report.html.j2", accuracy_report.contents),
     "sweep": ("tuning_report.html.j2", tuning_report.contents),
     "search": ("tuning_report.html.j2", tuning_report.contents),
+    "compare": ("compare_report.html.j2", compare_report.contents),
     "explore": ("exploration_report.html.j2", exploration_report.contents),
 }
 """Kind of a summary -> its template, and what fills it."""

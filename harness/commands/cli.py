@@ -16,6 +16,7 @@ from typer.exceptions import TyperException
 
 from harness.commands import (
     accuracy,
+    compare,
     explore,
     fixtures,
     guard,
@@ -50,6 +51,7 @@ for command in (
     fixtures.fixtures,
     accuracy.accuracy,
     guard.guard,
+    compare.compare,
     report.report,
     trace.trace,
 ):

@@ -1,15 +1,12 @@
 """`harness guard`."""
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.commands import choices
+from harness.engine import interrupt
 from harness.engine.interrupt import Interrupted
 from harness.errors import UsageError
 
@@ -43,7 +40,7 @@ def guard(
     out_folder.check(out, kind.name)
     screen = Screen()
     with out_folder.held(out, kind):
-        with _ended_as_by_ctrl_c():
+        with interrupt.also_by_terminate():
             guarded = guards.compare(config, base, fail_above, counted, seconds, screen.progress)
         numbers = msgspec.to_builtins(guards.summary(guarded))
         (out / "pairs.json").write_bytes(msgspec.json.encode(guarded.measured.pairs))
@@ -65,17 +62,3 @@ def _count(name: str) -> "Count":
             return name
         case _:
             raise UsageError(f"--count {name} is neither cpu nor instructions")
-
-
-@contextmanager
-def _ended_as_by_ctrl_c() -> Iterator[None]:
-    """A polite kill ends it as Ctrl-C does, so that worktree and processes go, too."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -39,6 +39,20 @@ def stopped_by(stop: Callable[[], None]) -> Iterator[None]:
             _stops.remove(stop)
 
 
+@contextmanager
+def also_by_terminate() -> Iterator[None]:
+    """A polite kill ends what runs meanwhile as Ctrl-C does, so that worktrees and processes go, too."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def _on_signal(number: int, frame: FrameType | None) -> None:
     if not _stops:
         raise KeyboardInterrupt

@@ -4,6 +4,7 @@ path otherwise; then one of its own, made of that file and kept beside the proje
 
 import fcntl
 import hashlib
+import importlib.metadata
 import platform
 import re
 import shutil
@@ -54,6 +55,31 @@ def differing(
         for name, version in base.items()
         if here.get(name) != version and (name in needed or name not in here)
     }
+
+
+def needed_by(specifiers: Collection[str]) -> set[str]:
+    """The distributions that these ("name", or "name[extra,other]") need of this environment, themselves
+    included, by normalized name.
+    """
+    from packaging.requirements import Requirement
+
+    found: set[tuple[str, str]] = set()
+    waiting = [Requirement(one) for one in specifiers]
+    while waiting:
+        wanted = waiting.pop()
+        for extra in ("", *wanted.extras):
+            one = normalized(wanted.name), extra
+            if one in found:
+                continue
+            found.add(one)
+            try:
+                required = map(Requirement, importlib.metadata.requires(one[0]) or [])
+            except importlib.metadata.PackageNotFoundError:
+                continue
+            waiting += [
+                other for other in required if not other.marker or other.marker.evaluate({"extra": extra})
+            ]
+    return {name for name, _ in found}
 
 
 def environment(root: Path, lock: Path, progress: "Progress") -> Path:

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -40,19 +40,25 @@ class Repository:
             raise UsageError(f"{folder} lies in no git repository: there is no base to compare with")
         self.top = Path(top)
 
-    def commit(self, revision: str) -> str:
-        """The commit that a revision names. Raises `UsageError` when it is not here."""
-        named = _git(
-            self.top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
-        )
+    def commit(self, revision: str, called: str = "--base ") -> str:
+        """The commit that a revision names. Raises `UsageError` when it is not here; called: what stands
+        before it in the message.
+        """
+        named = self.find(revision)
         if named is not None:
             return named
         if _git(self.top, "rev-parse", "--is-shallow-repository") == "true":
             raise UsageError(
-                f"--base {revision} is not in this shallow clone: git fetch --unshallow gets all of its "
+                f"{called}{revision} is not in this shallow clone: git fetch --unshallow gets all of its "
                 f"history (in CI: fetch-depth: 0)"
             )
-        raise UsageError(f"--base {revision} names no commit of {self.top}")
+        raise UsageError(f"{called}{revision} names no commit of {self.top}")
+
+    def find(self, revision: str) -> str | None:
+        """The commit that a revision names, if there is one."""
+        return _git(
+            self.top, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}"
+        )
 
     def title(self, commit: str) -> str:
         """Its short name and the first line of its message."""
@@ -60,24 +66,37 @@ class Repository:
 
     @contextlib.contextmanager
     def side_by_side(self, commit: str) -> Iterator[tuple[Path, Path]]:
-        """The folder as it was then, in a worktree, and as it is now, in a copy: what is edited meanwhile is
-        not measured, and both lie at places alike, since a process is a little faster at some than at others.
-        Both are removed in the end. Raises `UsageError` when the folder was not there, or the disk is full.
+        """The folder as it was then and as it is now: see `beside`."""
+        with self.beside({"base": commit, "tree": None}) as (base, tree):
+            yield base, tree
+
+    @contextlib.contextmanager
+    def beside(self, sides: Mapping[str, str | None]) -> Iterator[list[Path]]:
+        """The folder as it was at each commit, in a worktree of that name, and as it is now where there is
+        none, in a copy: what is edited meanwhile is not measured, and all lie at places alike, since a
+        process is a little faster at some than at others. All are removed in the end. Raises `UsageError`
+        when the folder was not there, or the disk is full.
         """
         self._forget_stale()
         within = self.folder.relative_to(self.top.resolve())
         with tempfile.TemporaryDirectory(
             prefix=f"{PREFIX}{os.getpid()}-", ignore_cleanup_errors=True
         ) as made:
-            base, tree = (Path(made).resolve() / name for name in ("base", "tree"))
+            places = {name: Path(made).resolve() / name for name in sides}
+            trees = [places[name] for name, commit in sides.items() if commit is not None]
             try:
-                _must(self.top, "worktree", "add", "--quiet", "--detach", "--force", str(base), commit)
-                if not (base / within).is_dir():
-                    raise UsageError(f"the base {commit[:10]} has no folder {within}")
-                self._copy(tree)
-                yield base / within, tree / within
+                for name, commit in sides.items():
+                    place = places[name]
+                    if commit is None:
+                        self._copy(place)
+                        continue
+                    _must(self.top, "worktree", "add", "--quiet", "--detach", "--force", str(place), commit)
+                    if not (place / within).is_dir():
+                        raise UsageError(f"the {name} {commit[:10]} has no folder {within}")
+                yield [place / within for place in places.values()]
             finally:
-                self._remove(base)
+                for tree in trees:
+                    self._remove(tree)
 
     def _copy(self, tree: Path) -> None:
         """The working tree, with what is not committed, without what git ignores."""

@@ -92,3 +92,12 @@ def test_the_project_reads_pages_in_an_environment_made_of_its_lock_file(tmp_pat
         f"import sys; sys.path[:0] = [{str(PROJECT)!r}]; import benchmarks.guarded",
     ]
     subprocess.run(command, check=True)
+
+
+def test_what_a_project_needs_is_followed_through_what_that_needs_with_its_extras() -> None:
+    plain, with_extra = (requirements.needed_by([name]) for name in ("moto==5", "moto[server]==5"))
+    assert {"moto", "boto3", "botocore"} <= plain
+    assert "flask" not in plain
+    assert "flask" in with_extra
+    assert "pytest" not in with_extra
+    assert requirements.needed_by(["Not.There"]) == {"not-there"}

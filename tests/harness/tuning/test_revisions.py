@@ -122,3 +122,15 @@ def test_what_a_hook_sets_does_not_mislead(tmp_path: Path, monkeypatch: pytest.M
     head = commit(tmp_path / "project", {"a.py": ""})
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
     assert Repository(tmp_path / "project").commit("HEAD") == head
+
+
+def test_two_revisions_lie_beside_each_other(tmp_path: Path) -> None:
+    first = commit(tmp_path, {"a.py": "1\n"})
+    second = commit(tmp_path, {"a.py": "2\n"})
+    with Repository(tmp_path).beside({"a": second, "b": first}) as trees:
+        assert [(tree / "a.py").read_text() for tree in trees] == ["2\n", "1\n"]
+        assert [tree.name for tree in trees] == ["a", "b"]
+    with Repository(tmp_path).beside({"a": first, "b": first}) as trees:  # a revision with itself
+        assert [(tree / "a.py").read_text() for tree in trees] == ["1\n", "1\n"]
+    assert len(git(tmp_path, "worktree", "list").splitlines()) == 1
+    assert Repository(tmp_path).find("nonsense") is None
