@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
-from pipeline import ocr, tiff
+from pipeline import page_reading, tiff
 from pipeline.documents import PageFile
 from pipeline.failures import BadFile, PageUnreadable
 from pipeline.npi.detection import mask
@@ -76,8 +76,8 @@ def _analyzer() -> "AnalyzerEngine":
     return analyzer
 
 
-ALL_OF_IT = OcrOptions()
-"""Both finders get all words of a page, not those alone that one of them looks for."""
+AS_DEPLOYED = OcrOptions(findings="flag")
+"""As the template reads a page: both finders get the same words."""
 
 
 def page_texts(data: bytes) -> list[str]:
@@ -91,7 +91,7 @@ def page_texts(data: bytes) -> list[str]:
 
 def _text(page: PageFile) -> str:
     try:
-        read = ocr.read_page(page, ALL_OF_IT)
+        read = page_reading.read_page(page, AS_DEPLOYED)
     except (BadFile, PageUnreadable):
         return ""
     return "\n".join(_lines(read))
