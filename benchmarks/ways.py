@@ -8,6 +8,7 @@ with NPI, which the truth knows.
 
 import argparse
 import importlib.metadata
+import importlib.util
 import os
 import re
 import resource
@@ -208,14 +209,17 @@ def _is_needed(requirement: str) -> bool:
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("folders", nargs="*", type=Path)
-    options.add_argument("--ways", default="", help="some of them, by parts of their names, with commas")
+    options.add_argument("--ways", default="", help="some of them, by parts of their names, with semicolons")
     options.add_argument("--every", type=int, default=1, help="of every so many pages one is read")
     options.add_argument("--probe", default="", help=argparse.SUPPRESS)
     given = options.parse_args()
     if given.probe:
         print(probe(given.probe))
         return
-    ways = [way for way in WAYS if any(part in way for part in given.ways.split(","))]
+    ways = [way for way in WAYS if any(part in way for part in given.ways.split(";"))]
+    if not importlib.util.find_spec("rapidocr_onnxruntime"):
+        ways = [way for way in ways if WAYS[way].engine != "rapidocr"]
+        print("RapidOCR is left out: pip install rapidocr-onnxruntime", file=sys.stderr)
     with tempfile.TemporaryDirectory() as made:
         folders = given.folders
         if not folders:

@@ -16,9 +16,10 @@ from pipeline.ink import Ink
 from pipeline.page_text import Box
 from pipeline.text_pieces import Flags
 
-SOME_DIGIT, DENSE, SOLID, FEWEST = 0.5, 0.12, 2, 3.4
-"""Digits from which on a piece may have one, if there are so many at a position of the net's answer, or so
-many in all; and from which on pieces side by side are a number that is looked for: of four digits at least.
+SOME_DIGIT, SLIM, DENSE, SOLID, FEWEST = 0.5, 0.15, 0.12, 2, 3.4
+"""Digits from which on a piece may have one, or be one (a slim digit may be taken for a letter), if there are
+so many at a position of the net's answer, or so many in all; and from which on pieces side by side are a
+number that is looked for: of four digits at least.
 """
 CELL, IN_BOXES, ALONE = 1.15, 5, 1.3
 """Heights between two pieces of a number; between digits in boxes; and how wide one of these is at most."""
