@@ -74,10 +74,11 @@ ENCODED_COPIES, HELD_COPIES = 4, 2
 file.
 """
 _FRAMES = frozenset({0xC0, 0xC1, 0xC2})
+_LEAST_MARKER = 0xC0
 _ALONE = frozenset({0x01, *range(0xD0, 0xD8)})
 _DROPPED = frozenset({0xFE, *range(0xE0, 0xF0)})
-"""Markers of JPEG (ITU-T T.81, annex B): frames that PDF knows, those without a length, comments and
-application segments."""
+"""Markers of JPEG (ITU-T T.81, annex B): frames that PDF knows, the lowest that has a
+meaning here, those without a length, comments and application segments."""
 
 
 class Picture(msgspec.Struct, frozen=True):
@@ -150,6 +151,8 @@ def bare_jpeg(strip: bytes, tables: bytes, shape: tuple[int, int, int], colours:
             if marker in _ALONE:
                 return None
             (length,) = struct.unpack_from(">H", part, at + 2)
+            if marker < _LEAST_MARKER or length < 2 or at + 2 + length > len(part):  # it counts itself
+                return None
             segment = part[at : at + 2 + length]
             is_frame = 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)
             if is_frame and (marker not in _FRAMES or _shape(segment) != shape):
