@@ -124,9 +124,7 @@ def _numbers(boxes: Boxes, digits: screening.Floats) -> Flags:
     """The pieces that are part of a number long enough to be looked for."""
     positions = np.minimum(screening.positions(boxes), screening.WINDOW)
     has_digits = (digits >= SOME_DIGIT) & ((digits >= SOLID) | (digits >= DENSE * positions))
-    some = np.flatnonzero(
-        has_digits | _are_alone(boxes)
-    )  # in a box of its own a slim digit may be taken for a letter
+    some = np.flatnonzero(has_digits | (_are_alone(boxes) & (digits >= SLIM)))
     parts = boxes[some]
     is_alone = _are_alone(parts)
     in_boxes = text_pieces.side_by_side(parts, parts, IN_BOXES) & is_alone[:, None] & is_alone[None, :]
