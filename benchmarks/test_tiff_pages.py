@@ -1,6 +1,4 @@
-"""Finding the pages of a TIFF, which the controller does for every file: the chain of directories alone, in a
-file that is read whole and in one of which blocks are fetched.
-"""
+"""Finding the pages of a TIFF, which the controller does for every file: the chain of directories alone."""
 
 import pytest
 
