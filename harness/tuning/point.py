@@ -47,7 +47,8 @@ class Edges(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What came of a setting with a seed. error: why nothing did; unrecorded: the ledger lacks something that
-    this point needs. Seconds are virtual, but for real_seconds; latency: from an input to its result.
+    this point needs. Seconds are virtual, but for real_seconds; latency: from an input to its result;
+    calibration: where it was asked for and the emulation gives one.
     """
 
     parameters: dict[str, str]
@@ -65,17 +66,19 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     digest: str = ""
     method: str = ""
     real_seconds: float = 0.0
+    calibration: Calibration | None = None
 
 
 class Emulated(msgspec.Struct, frozen=True, kw_only=True):
     """A point to emulate. options: with the setting and the seed; tried: the parameters that the sweep
-    varies, whose values the outcome is known by.
+    varies, whose values the outcome is known by; calibrates: the outcome is to hold what projections need.
     """
 
     config: Config
     inputs: tuple[InputFile, ...]
     options: Options
     tried: dict[str, str]
+    calibrates: bool = False
 
 
 _rigs: list[Rig] = []
@@ -96,9 +99,9 @@ def emulated(task: Emulated) -> Outcome:
     return of_run(task, runs.finish(rig, emulation, None, began), began)
 
 
-def recorded(task: Emulated, progress: Any) -> tuple[Outcome, Calibration | str]:
-    """Emulates a point here and now, recording what the ledger lacks; with the calibration that it gives, or
-    why it gives none. Raises `UsageError` and `Interrupted`.
+def recorded(task: Emulated, progress: Any) -> Outcome:
+    """Emulates a point here and now, recording what the ledger lacks. Raises `UsageError` and
+    `Interrupted`.
     """
     began = time.monotonic()
     rig = Rig(task.config, task.inputs, task.options, like=_rigs[0] if _rigs else None)
@@ -106,8 +109,7 @@ def recorded(task: Emulated, progress: Any) -> tuple[Outcome, Calibration | str]
     emulation = rig.emulate(task.options.faults, task.options.seed, progress)
     if emulation.interrupted:
         raise KeyboardInterrupt
-    finished = runs.finish(rig, emulation, None, began)
-    return of_run(task, finished, began), finished.calibration
+    return of_run(task, runs.finish(rig, emulation, None, began), began)
 
 
 def failed(tried: Mapping[str, str], seed: int, reason: str, began: float) -> Outcome:
@@ -141,6 +143,9 @@ def of_run(task: Emulated, finished: Run, began: float) -> Outcome:
         digest=summary["traceDigest"],
         method="emulated",
         real_seconds=round(time.monotonic() - began, 3),
+        calibration=finished.calibration
+        if task.calibrates and isinstance(finished.calibration, Calibration)
+        else None,
     )
 
 

@@ -93,24 +93,47 @@ class Trials:
 
     def _emulate(self, wanted: Sequence[tuple[Setting, int]], found: dict[int, Outcome], title: str) -> None:
         lacking = [place for place in range(len(wanted)) if place not in found]
-        usual = next((place for place in lacking if wanted[place][0] == self.usual), None)
-        first = lacking[0] if usual is None and lacking else usual
-        if first is not None:  # what there is to record is recorded here, on all cores
+        if not lacking:
+            return
+        first = next((place for place in lacking if wanted[place][0] == self.usual), lacking[0])
+        self._replay(wanted, found, title, first)
+        if first not in found:  # what there is to record is recorded here, on all cores
             found[first] = self._recorded(*wanted[first])
+            self._replay(wanted, found, title)
+        for place in range(len(wanted)):
+            if place not in found:
+                found[place] = self._recorded(*wanted[place])
+
+    def _replay(
+        self,
+        wanted: Sequence[tuple[Setting, int]],
+        found: dict[int, Outcome],
+        title: str,
+        first: int | None = None,
+    ) -> None:
+        """Adds what the ledger suffices for; breaks off when it does not for the first, since then it hardly
+        does for others.
+        """
+        lacking = [place for place in range(len(wanted)) if place not in found]
+        lacking.sort(key=lambda place: place != first)
         tasks = {
-            place: (setting, seed, self._emulated(setting, seed))
-            for place, (setting, seed) in enumerate(wanted)
-            if place not in found
+            place: (wanted[place][0], wanted[place][1], self._emulated(*wanted[place], place == first))
+            for place in lacking
         }
-        again = []
-        for place, outcome in self._spread(point.emulated, tasks, len(found), len(wanted), title):
-            if outcome.unrecorded:
-                again.append(place)
-                continue
-            found[place] = outcome
-            self._emulations.keep(self._whole(wanted[place][0]), outcome)
-        for place in sorted(again):
-            found[place] = self._recorded(*wanted[place])
+        with closing(self._spread(point.emulated, tasks, len(found), len(wanted), title)) as coming:
+            for place, outcome in coming:
+                if not outcome.unrecorded:
+                    found[place] = self._kept(wanted[place][0], outcome)
+                elif place == first:
+                    return
+
+    def _kept(self, setting: Setting, outcome: Outcome) -> Outcome:
+        whole, known = self._whole(setting), outcome.calibration
+        outcome = msgspec.structs.replace(outcome, calibration=None)
+        self._emulations.keep(whole, outcome)
+        if known is not None:
+            self._emulations.keep_calibration(whole, outcome.seed, known)
+        return outcome
 
     def _project(self, wanted: Sequence[tuple[Setting, int]], found: dict[int, Outcome], title: str) -> None:
         assert self._files is not None
@@ -153,13 +176,10 @@ class Trials:
 
     def _recorded(self, setting: Setting, seed: int) -> Outcome:
         try:
-            outcome, calibration = point.recorded(self._emulated(setting, seed), self._progress)
+            outcome = point.recorded(self._emulated(setting, seed, True), self._progress)
         except UsageError as error:
             return Outcome(parameters=setting, seed=seed, error=str(error))
-        self._emulations.keep(self._whole(setting), outcome)
-        if not isinstance(calibration, str):
-            self._emulations.keep_calibration(self._whole(setting), seed, calibration)
-        return outcome
+        return self._kept(setting, outcome)
 
     def _calibration(self, setting: Setting) -> Calibration:
         """Of a run at the template's own setting, or, where functions are told other things, at one that
@@ -206,9 +226,13 @@ class Trials:
     def _with(self, setting: Setting, seed: int) -> Options:
         return msgspec.structs.replace(self._options, parameters=dict(setting), seed=seed)
 
-    def _emulated(self, setting: Setting, seed: int) -> Emulated:
+    def _emulated(self, setting: Setting, seed: int, calibrates: bool) -> Emulated:
         return Emulated(
-            config=self._config, inputs=self._inputs, options=self._with(setting, seed), tried=setting
+            config=self._config,
+            inputs=self._inputs,
+            options=self._with(setting, seed),
+            tried=setting,
+            calibrates=calibrates,
         )
 
     def _projected(self, setting: Setting, seed: int, known: Calibration, files: Files) -> Projected:

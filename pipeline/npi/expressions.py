@@ -14,13 +14,15 @@ import re2
 MEMORY_BYTES = 64 << 20
 """Of a set's automaton, at most; it is built as far as texts need it."""
 _CLASS = r"\[\^?\]?(?:\\.|[^\]\\])*\]"
-_PART = re.compile(rf"\\.|{_CLASS}|\((?:\?(?:<?[=!]|[:a-zA-Z]+\)?))?|.", re.DOTALL)
+_PART = re.compile(rf"\\.|{_CLASS}|\((?:\?(?:<?[=!]|[:a-zA-Z]+\)?))?|[)^$]", re.DOTALL)
+"""What is not one character that stands for itself, or says how often."""
 _ANCHORS = ("^", "$")
 _LOOKAROUND = ("(?=", "(?!", "(?<=", "(?<!")
 _ALIKE = str.maketrans("ſ\u212aıİ", "skiI")
 """Letters beyond ASCII that Python takes for ASCII ones where case does not count; to RE2 they are none."""
 _UNICODE = {r"\w": r"\pL\pN_", r"\d": r"\p{Nd}", r"\s": r"\s\pZ\x{1c}-\x{1f}\x{85}\v"}
 """What Python's classes hold beyond ASCII, as RE2 writes it, for use within brackets."""
+_CLASSES = re.compile(r"\\[wds]")
 
 
 class Match(Protocol):
@@ -78,24 +80,32 @@ NEVER = "(?!)"
 
 def necessary(expression: Expression) -> str:
     """In RE2's syntax, an expression that matches wherever this one does."""
+    pattern = expression.pattern
+    if not pattern.isascii():
+        pattern = pattern.translate(_ALIKE)
     kept: list[str] = []
-    depth = skipped_to = 0
-    for part in _PART.findall(expression.pattern.translate(_ALIKE)):
+    depth = skipped_to = place = 0
+    for match in _PART.finditer(pattern):
+        part, before, place = match[0], pattern[place : match.start()], match.end()
         opens, closes = part[0] == "(" and part[-1] != ")", part == ")"
         depth += opens - closes
         if skipped_to:
             if closes and depth < skipped_to:
                 skipped_to = 0
-        elif part in _LOOKAROUND:
+            continue
+        kept.append(before)
+        if part in _LOOKAROUND:
             skipped_to = depth
         elif part in _ANCHORS:
             continue  # the end of a label's text is not that of the page
         elif part in _UNICODE:
             kept.append(f"[{_UNICODE[part]}]")
         elif part[0] == "[":
-            kept.append(re.sub(r"\\[wds]", lambda found: _UNICODE[found[0]], part))
+            kept.append(_CLASSES.sub(lambda found: _UNICODE[found[0]], part))
         else:
             kept.append(part)
+    if not skipped_to:
+        kept.append(pattern[place:])
     ignores_case = isinstance(expression, re.Pattern) and expression.flags & re.IGNORECASE
     return ("(?i)" if ignores_case else "") + "".join(kept)
 
