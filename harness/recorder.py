@@ -84,6 +84,13 @@ class Throttle(Event, frozen=True, kw_only=True, tag="throttle"):
     reason: str
 
 
+class LoopStopped(Event, frozen=True, kw_only=True, tag="loop stopped"):
+    """An invocation that Lambda refused because its chain goes round, and how many records it was for."""
+
+    function: str
+    records: int
+
+
 class Message(Event, frozen=True, kw_only=True, tag="message"):
     """A message of a queue: what became of it (sent, received, deleted, redriven) and how old it was."""
 
@@ -142,7 +149,9 @@ class Stroke(Event, frozen=True, kw_only=True, tag="stroke"):
     where: str
 
 
-AnyEvent = Call | Invocation | Throttle | Message | Depth | Compute | Upload | Result | Log | Stroke
+AnyEvent = (
+    Call | Invocation | Throttle | LoopStopped | Message | Depth | Compute | Upload | Result | Log | Stroke
+)
 
 
 class Recorder:

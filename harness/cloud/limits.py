@@ -13,6 +13,10 @@ NEW_ENVIRONMENTS, NEW_ENVIRONMENTS_SECONDS = 1_000, 10.0
 """New environments of a function: 1,000 every 10 seconds, refilled continuously ("Lambda function scaling
 behavior").
 """
+CHAIN_INVOCATIONS = 16
+"""Of one function in a chain of requests, at most, unless it may recur: "approximately 16 times" (AWS Lambda
+developer guide, "Use Lambda recursive loop detection to prevent infinite loops").
+"""
 
 PAYLOAD_BYTES = 6 * 2**20
 """Of a synchronous request and of its response, at most ("Lambda quotas")."""
@@ -39,8 +43,8 @@ RECEIVE_LIMIT = 10
 THROTTLE_BACKOFF_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 """Between a mapping's tries to invoke a function that is throttled; AWS documents that there are some."""
 BACK_OFF = 0.5
-"""Of a mapping's concurrency is left when the function fails; AWS documents that it is reduced, not by how
-much.
+"""Of a mapping's concurrency is left when the function fails or is throttled; AWS documents that it is
+reduced, not by how much.
 """
 STREAM_BACKOFF_SECONDS, STREAM_BACKOFF_LIMIT_SECONDS = 1.0, 60.0
 """Between tries of a stream's batch, doubled each time, and at most."""

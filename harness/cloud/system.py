@@ -44,7 +44,7 @@ class Logging(msgspec.Struct, frozen=True):
 
 class Function(msgspec.Struct, frozen=True, kw_only=True):
     """A Lambda function. `reserved` concurrency or None; `code` is the folder of its code, storage_mb the
-    size of its /tmp.
+    size of its /tmp; may_recur: it is not stopped when it invokes itself by what it sends.
     """
 
     logical_id: str
@@ -61,6 +61,7 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     architecture: str = "x86_64"
     storage_mb: int = 512
     logs: Logging = Logging()
+    may_recur: bool = False
 
     @property
     def folders(self) -> tuple[Path, ...]:
@@ -317,6 +318,7 @@ def _function(
         architecture=str((properties.get("Architectures") or ["x86_64"])[0]),
         storage_mb=int((properties.get("EphemeralStorage") or {}).get("Size", 512)),
         logs=logs,
+        may_recur=properties.get("RecursiveLoop") == "Allow",
     )
 
 

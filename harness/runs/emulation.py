@@ -33,6 +33,7 @@ from harness.services import redrive
 from harness.services.environment import Host
 from harness.services.expiry import TimeToLive
 from harness.services.lambda_service import LambdaService
+from harness.services.lineage import Lineage
 from harness.services.output import OUTPUT
 from harness.services.queues import Gone, Queues
 from harness.services.s3_events import S3Events
@@ -158,10 +159,11 @@ class _World:
         self._redriven = 0
         self._tell, self._should_stop = tell, should_stop
         self._queues = Queues(stage)
+        lineage = Lineage(stage)
         self._events = S3Events(stage)
         self._mappings: list[SqsMapping | StreamMapping] = [
             *(
-                SqsMapping(stage, source, system.functions[source.function], functions, self._queues)
+                SqsMapping(stage, source, system.functions[source.function], functions, self._queues, lineage)
                 for source in system.sqs_sources
             ),
             *(

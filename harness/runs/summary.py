@@ -9,7 +9,17 @@ import numpy as np
 
 from harness.bill.bill import Bill
 from harness.config import ResultFields, Words
-from harness.recorder import AnyEvent, Compute, Invocation, Message, Result, Stroke, Throttle, Upload
+from harness.recorder import (
+    AnyEvent,
+    Compute,
+    Invocation,
+    LoopStopped,
+    Message,
+    Result,
+    Stroke,
+    Throttle,
+    Upload,
+)
 from harness.runs.emulation import Emulation
 from harness.runs.invariants import Violation
 from harness.runs.results import Results
@@ -160,11 +170,14 @@ def _work(events: Sequence[AnyEvent], one_unit: str, all_units: str) -> Numbers:
 def _invocations(events: Sequence[AnyEvent]) -> Numbers:
     by_function: dict[str, list[Invocation]] = defaultdict(list)
     throttles: Counter[str] = Counter()
+    stopped: Counter[str] = Counter()
     for event in events:
         if isinstance(event, Invocation):
             by_function[event.function].append(event)
         elif isinstance(event, Throttle):
             throttles[event.function] += 1
+        elif isinstance(event, LoopStopped):
+            stopped[event.function] += 1
     return {
         function: {
             "count": len(by_function[function]),
@@ -172,12 +185,13 @@ def _invocations(events: Sequence[AnyEvent]) -> Numbers:
             "failedRecords": sum(event.failed_records for event in by_function[function]),
             "timeouts": sum(event.outcome == "timeout" for event in by_function[function]),
             "throttles": throttles[function],
+            "loopsStopped": stopped[function],
             "coldStarts": sum(event.cold for event in by_function[function]),
             "durationP50": _quantiles([event.duration_seconds for event in by_function[function]])["p50"],
             "durationP95": _quantiles([event.duration_seconds for event in by_function[function]])["p95"],
             "billedMs": sum(event.billed_ms for event in by_function[function]),
         }
-        for function in sorted({*by_function, *throttles})
+        for function in sorted({*by_function, *throttles, *stopped})
     }
 
 

@@ -23,6 +23,7 @@ from harness.compute.sandbox import CodeBase, Sandbox
 from harness.config import RecordedFunction
 from harness.recorder import Compute, Log, Recorder
 from harness.region import REGION
+from harness.services.lineage import NONE, Chain
 from harness.services.stage import Stage
 
 
@@ -85,6 +86,7 @@ class Environment:
         self.sandbox = Sandbox(host.code, _variables(function), function.folders)
         self.handler: Callable[[Any, Context], Any] | None = None
         self.request_id = ""
+        self.chain: Chain = NONE
         self.idle_since = 0.0
         self.compute_seconds = 0.0
         self.logged_bytes = 0

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from harness.cloud.limits import (
+    CHAIN_INVOCATIONS,
     IDLE_SECONDS,
     NEW_ENVIRONMENTS,
     NEW_ENVIRONMENTS_SECONDS,
@@ -18,8 +19,9 @@ from harness.cloud.limits import (
 )
 from harness.cloud.system import Function
 from harness.engine.kernel import Kernel, Process
-from harness.recorder import Invocation, Throttle
+from harness.recorder import Invocation, LoopStopped, Throttle
 from harness.services.environment import Context, Environment, Host
+from harness.services.lineage import NONE, Chain, longer
 
 ENVELOPE_BYTES = len('{"Records": []}')
 
@@ -37,6 +39,12 @@ class ExitedEarly(Exception):
 class Throttled(Exception):
     """Lambda refused an invocation (HTTP 429): the account's, the function's or the scaling rate's limit is
     reached.
+    """
+
+
+class Recursive(Exception):
+    """Lambda refused an invocation for good (RecursiveInvocationException): the function was invoked too
+    often in one chain of requests.
     """
 
 
@@ -61,10 +69,20 @@ class LambdaService:
         self._allowance: dict[str, tuple[float, float]] = {}
         self._numbers: dict[str, int] = {}
         self._requests = 0
+        functions = stage.cloud.system.functions.values()
+        self._unreserved = host.account_concurrency - sum(one.reserved or 0 for one in functions)
 
-    def invoke(self, function: Function, event: dict[str, Any], records: int) -> Answer:
-        """Runs the function on an event. Raises `Throttled` when Lambda would answer 429."""
+    def invoke(self, function: Function, event: dict[str, Any], records: int, chain: Chain = NONE) -> Answer:
+        """Runs the function on an event; chain: the invocations that led to it. Raises `Throttled` when
+        Lambda would answer 429, and `Recursive` when it would stop a loop.
+        """
+        if not function.may_recur and chain.get(function.logical_id, 0) >= CHAIN_INVOCATIONS:
+            self._recorder.record(
+                LoopStopped(t=self._kernel.now, function=function.logical_id, records=records)
+            )
+            raise Recursive(f"{function.logical_id} was invoked {CHAIN_INVOCATIONS} times in a chain")
         environment, cold = self._acquire(function)
+        environment.chain = longer(chain, function.logical_id)
         self.running[function.logical_id] = self.running.get(function.logical_id, 0) + 1
         self._requests += 1
         request = f"{self._requests:08x}-0000-4000-8000-{function.memory_mb:012x}"
@@ -97,10 +115,10 @@ class LambdaService:
         self._idle.clear()
 
     def _acquire(self, function: Function) -> tuple[Environment, bool]:
-        running = self.running.get(function.logical_id, 0)
-        if function.reserved is not None and running >= function.reserved:
-            raise self._throttle(function, "reserved concurrency")
-        if sum(self.running.values()) >= self._host.account_concurrency:
+        if function.reserved is not None:
+            if self.running.get(function.logical_id, 0) >= function.reserved:
+                raise self._throttle(function, "reserved concurrency")
+        elif self._running_unreserved() >= self._unreserved:
             raise self._throttle(function, "account concurrency")
         idle = self._idle.setdefault(function.logical_id, [])
         while idle and self._kernel.now - idle[0].idle_since > IDLE_SECONDS:
@@ -113,6 +131,13 @@ class LambdaService:
             raise self._throttle(function, "scaling rate")
         number = self._numbers[function.logical_id] = self._numbers.get(function.logical_id, 0) + 1
         return Environment(self._host, function, number), True
+
+    def _running_unreserved(self) -> int:
+        """Invocations of the functions that share what no function has reserved for itself ("Configuring
+        reserved concurrency for a function").
+        """
+        functions = self._host.stage.cloud.system.functions
+        return sum(running for name, running in self.running.items() if functions[name].reserved is None)
 
     def _may_scale(self, function: Function) -> bool:
         left, since = self._allowance.get(function.logical_id, (float(NEW_ENVIRONMENTS), self._kernel.now))

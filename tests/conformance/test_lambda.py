@@ -1,8 +1,11 @@
 """Lambda's execution environments, concurrency, timeouts and billing."""
 
+import re
+
 import pytest
 
 from harness.cloud import limits
+from harness.recorder import LoopStopped
 from harness.services import lambda_service
 from tests.conformance.test_sqs_source import SLOW
 from tests.conformance.tunnel import SQS_ALLOWED, Tunnel, queue, row, running, send
@@ -12,6 +15,8 @@ SCALING = "Lambda developer guide, Understanding Lambda function scaling"
 TIMEOUT = "Lambda developer guide, Configure Lambda function timeout"
 MEMORY = "Lambda developer guide, Configure Lambda function memory"
 VARIABLES = "Lambda developer guide, Working with Lambda environment variables"
+RESERVED = "Lambda developer guide, Configuring reserved concurrency for a function"
+RECURSION = "Lambda developer guide, Use Lambda recursive loop detection to prevent infinite loops"
 CONTEXT = "Lambda developer guide, Using the Lambda context object to retrieve Python function information"
 
 COUNTER = """
@@ -274,6 +279,87 @@ def test_the_account_has_a_thousand_concurrent_executions(tunnel: Tunnel) -> Non
     tunnel.run(queue(visibility=3600), SLOW, send(*map(str, range(12))), account_concurrency=3)
     assert running(tunnel) == 3
     assert {throttle.reason for throttle in tunnel.throttles} == {"account concurrency"}
+
+
+@row(RESERVED)
+def test_reserved_concurrency_is_taken_out_of_the_accounts(tunnel: Tunnel) -> None:
+    """What a function has reserved no other may use: the functions without share what is left."""
+    tunnel.run(
+        two_functions(reserved=3),
+        SLOW,
+        send(*"abcdefgh"),
+        account_concurrency=5,
+    )
+    assert running(tunnel) == 2
+    assert {throttle.reason for throttle in tunnel.throttles} == {"account concurrency"}
+
+
+@row(RESERVED)
+def test_reserved_concurrency_is_guaranteed(tunnel: Tunnel) -> None:
+    """A function gets what it has reserved, however much the others use."""
+    tunnel.run(
+        two_functions(reserved=3),
+        SLOW,
+        send(*"abcdefgh"),
+        send(*"ijk", queue="Other", at=1.0),
+        account_concurrency=5,
+    )
+    other = [one for one in tunnel.invocations if one.function == "Reserved"]
+    assert len(other) == 3
+    assert max(one.start for one in other) < 1.5
+
+
+CHAINED = """
+    import boto3, os
+    def handler(event, context):
+        for record in event["Records"]:
+            print(record["body"])
+            boto3.client("sqs").send_message(QueueUrl=os.environ["URL"], MessageBody=str(int(record["body"]) + 1))
+"""
+
+
+def two_functions(reserved: int) -> str:
+    """A function on a queue, and one with concurrency of its own on another queue."""
+    other = queue(
+        visibility=3600,
+        function=f"Timeout: 5, MemorySize: 1769, ReservedConcurrentExecutions: {reserved}",
+    )
+    for name, another in (("Queue", "Other"), ("Dead", "OtherDead"), ("Function", "Reserved")):
+        other = re.sub(rf"\b{name}\b(:\n|: {{Type|\.)", rf"{another}\1", other)
+    return queue(visibility=3600) + other
+
+
+def chained(more: str = "", url: str = "!Ref Queue") -> str:
+    return queue(
+        receives=2,
+        function=f"Timeout: 5, {SQS_ALLOWED}, Environment: {{Variables: {{URL: {url}}}}}{more}",
+    )
+
+
+@row(RECURSION)
+def test_a_function_that_feeds_its_own_queue_is_stopped_after_sixteen_invocations(tunnel: Tunnel) -> None:
+    """A function that was invoked about 16 times in a chain of requests through SQS is not invoked again; its
+    message stays with the queue, whose redrive policy moves it to the dead-letter queue.
+    """
+    tunnel.run(chained(), CHAINED, send("1"))
+    assert tunnel.logs == [str(number) for number in range(1, 17)]
+    assert tunnel.emulation.leftovers["Dead"].messages == 1
+    assert {one.function for one in tunnel.events(LoopStopped)} == {"Function"}
+
+
+@row(RECURSION)
+def test_a_function_that_may_recur_is_not_stopped(tunnel: Tunnel) -> None:
+    """With RecursiveLoop: Allow no chain is cut."""
+    tunnel.run(chained(", RecursiveLoop: Allow"), CHAINED, send("1"), longest=30)
+    assert len(tunnel.logs) > 100
+
+
+@row(RECURSION)
+def test_every_chain_is_counted_by_itself(tunnel: Tunnel) -> None:
+    """Invocations count within a chain of requests: many messages of clients are as many chains."""
+    tunnel.run(chained(url="!Ref Dead"), CHAINED, send(*map(str, range(40))))
+    assert len(tunnel.invocations) == 40
+    assert tunnel.events(LoopStopped) == []
 
 
 @row(RUNTIME)
