@@ -88,6 +88,7 @@ class Environment:
         self.request_id = ""
         self.chain: Chain = NONE
         self.idle_since = 0.0
+        self.born = host.stage.kernel.now
         self.compute_seconds = 0.0
         self.logged_bytes = 0
         self.deadline = 0.0

@@ -8,7 +8,7 @@ from harness.cloud import limits
 from harness.recorder import LoopStopped
 from harness.services import lambda_service
 from tests.conformance.test_sqs_source import SLOW
-from tests.conformance.tunnel import SQS_ALLOWED, Tunnel, queue, row, running, send
+from tests.conformance.tunnel import SQS_ALLOWED, Tunnel, gaps, queue, row, running, send
 
 RUNTIME = "Lambda developer guide, Understanding the Lambda execution environment lifecycle"
 SCALING = "Lambda developer guide, Understanding Lambda function scaling"
@@ -54,6 +54,32 @@ def test_an_environment_idle_for_long_is_reclaimed(tunnel: Tunnel) -> None:
     tunnel.run(queue(), COUNTER, send("a"), send("b", at=1800.0))
     assert tunnel.logs == ["1", "1"]
     assert [one.cold for one in tunnel.invocations] == [True, True]
+
+
+@row(RUNTIME)
+def test_an_environment_ends_after_some_hours_however_busy(tunnel: Tunnel) -> None:
+    """Lambda ends execution environments every few hours, also those that are in use all the time."""
+    tunnel.run(queue(), COUNTER, *(send("m", at=300.0 * number) for number in range(100)), longest=40_000)
+    starts = [one.start for one in tunnel.invocations if one.cold]
+    assert len(starts) == 3
+    assert all(3_600 < gap < 5 * 3_600 for gap in gaps(starts))
+
+
+@row(RUNTIME)
+def test_an_init_of_more_than_ten_seconds_is_made_again_within_the_timeout(tunnel: Tunnel) -> None:
+    """The init phase may take 10 seconds; one that takes longer is made again at the invocation, within the
+    function's timeout.
+    """
+    handler = """
+        import time
+        time.sleep(12)
+        def handler(event, context):
+            print(context.get_remaining_time_in_millis())
+    """
+    tunnel.run(queue(visibility=60, function="Timeout: 30, MemorySize: 1769"), handler, send("a"))
+    (invocation,) = tunnel.invocations
+    assert tunnel.logs == ["17500"]  # the init takes 12.5 s
+    assert invocation.duration_seconds == pytest.approx(12.5)
 
 
 @row(TIMEOUT)
