@@ -192,7 +192,7 @@ def describe(
     mappings = [
         (logical_id, resource["Properties"], names[resource["Properties"]["FunctionName"]])
         for logical_id, resource in of_type(resolved, "AWS::Lambda::EventSourceMapping")
-        if "EventSourceArn" in resource["Properties"]
+        if "EventSourceArn" in resource["Properties"] and _is_on(resource["Properties"], "Enabled", "true")
     ]
     streams = tuple(
         _stream_source(*mapping) for mapping in mappings if "/stream/" in mapping[1]["EventSourceArn"]
@@ -253,8 +253,8 @@ def _dead_letters(resolved: dict[str, Resource], streams: tuple[StreamSource, ..
     yield from (source.on_failure for source in streams if source.on_failure)
 
 
-def _is_on(properties: Resource | None, name: str) -> bool:
-    return str((properties or {}).get(name)).lower() == "true"
+def _is_on(properties: Resource | None, name: str, default: str = "false") -> bool:
+    return str((properties or {}).get(name, default)).lower() == "true"
 
 
 def _logging(properties: Resource, name: str, retention: dict[str, int]) -> Logging:

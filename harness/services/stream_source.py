@@ -10,6 +10,7 @@ way, so that records of an item stay in order.
 import datetime
 import json
 import time
+import uuid
 import zlib
 from collections import deque
 from typing import Any
@@ -37,6 +38,19 @@ REQUIRED = ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShard
 with Lambda").
 """
 WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"})
+
+
+class _Ended(msgspec.Struct, frozen=True):
+    """How one try to have a batch processed ended.
+
+    failed_from: index of the first record that failed, None when none did; was_invoked: whether it came to an
+    invocation; is_error: whether the function failed as a whole; request: that invocation's id.
+    """
+
+    failed_from: int | None
+    was_invoked: bool = False
+    is_error: bool = False
+    request: str = ""
 
 
 class StreamMapping:
@@ -111,58 +125,83 @@ class StreamMapping:
             self._process(records)
 
     def _process(self, records: list[dict[str, Any]]) -> None:
-        attempts = 0
-        while records:
-            failed = self._invoke(records)
-            if failed is None:
+        """Only failures of the function use up the retries: what keeps Lambda from invoking it does not, nor
+        does splitting the batch ("Retain discarded records for a DynamoDB event source").
+        """
+        failures = tries = 0
+        while records := self._without_expired(records, failures):
+            ended = self._invoke(records)
+            if ended.failed_from is None:
                 return
-            if failed > 0:  # those before the failed one are checkpointed
-                records, attempts = records[failed:], 0
+            tries += 1
+            if ended.failed_from > 0:  # those before the failed one are checkpointed
+                records, failures, tries = records[ended.failed_from :], 0, 0
                 continue
-            attempts += 1
-            if self._given_up(records, attempts):
-                self._send_on_failure(records)
-                return
-            if self._source.bisect and len(records) > 1:
+            failures += ended.was_invoked
+            if ended.is_error and self._source.bisect and len(records) > 1:
                 half = len(records) // 2
                 self._process(records[:half])
-                records = records[half:]
+                records, failures, tries = records[half:], 0, 0
                 continue
-            pause = STREAM_BACKOFF_SECONDS * 2 ** min(attempts - 1, 10)
+            if 0 <= self._source.maximum_retries < failures:
+                self._give_up(records, "RetryAttemptsExhausted", failures, ended)
+                return
+            pause = STREAM_BACKOFF_SECONDS * 2 ** min(tries - 1, 10)
             self._kernel.sleep(min(STREAM_BACKOFF_LIMIT_SECONDS, pause))
 
-    def _invoke(self, records: list[dict[str, Any]]) -> int | None:
-        """Index of the first record that failed; None when none did."""
+    def _without_expired(self, records: list[dict[str, Any]], failures: int) -> list[dict[str, Any]]:
+        """The records that are young enough to be processed; the others are given up."""
+        limit = self._source.maximum_record_age_seconds
+        longest = min(limit, TRIM_SECONDS) if limit >= 0 else TRIM_SECONDS
+        young = next((place for place, one in enumerate(records) if age(one) <= longest), len(records))
+        if young:
+            self._give_up(records[:young], "RecordAgeExceeded", failures)
+        return records[young:]
+
+    def _invoke(self, records: list[dict[str, Any]]) -> _Ended:
         self._kernel.sleep(self._latencies.draw("event", "invoke"))
         try:
             answer = self._service.invoke(self._function, {"Records": records}, len(records))
         except Throttled:
-            return 0
+            return _Ended(failed_from=0)
         if answer.error:
-            return 0
-        return _first_failure(answer.value, records) if self._source.report_item_failures else None
+            return _Ended(failed_from=0, was_invoked=True, is_error=True, request=answer.request)
+        failed = _first_failure(answer.value, records) if self._source.report_item_failures else None
+        return _Ended(failed_from=failed, was_invoked=True, request=answer.request)
 
-    def _given_up(self, records: list[dict[str, Any]], attempts: int) -> bool:
-        limit = self._source.maximum_retries
-        if 0 <= limit < attempts:
-            return True
-        limit = self._source.maximum_record_age_seconds
-        return age(records[0]) > (limit if limit >= 0 else TRIM_SECONDS)
-
-    def _send_on_failure(self, records: list[dict[str, Any]]) -> None:
-        """The position of the batch goes to the on-failure destination; the records themselves do not (same
-        page).
+    def _give_up(
+        self, records: list[dict[str, Any]], condition: str, invocations: int, ended: _Ended | None = None
+    ) -> None:
+        """The position of the batch goes to the on-failure destination; the records themselves do not (the
+        same page). What expired tells of no response.
         """
         if not self._source.on_failure:
             return
+        first, last = (record["dynamodb"] for record in (records[0], records[-1]))
+        request = ended.request if ended else str(uuid.uuid5(uuid.NAMESPACE_OID, records[0]["eventID"]))
+        response = {
+            "statusCode": 200,
+            "executedVersion": "$LATEST",
+            "functionError": "Unhandled" if ended and ended.is_error else None,
+        }
         body = {
-            "requestContext": {"functionArn": self._function.arn, "condition": "RetryAttemptsExhausted"},
+            "requestContext": {
+                "requestId": request,
+                "functionArn": self._function.arn,
+                "condition": condition,
+                "approximateInvokeCount": invocations,
+            },
+            **({"responseContext": response} if ended else {}),
+            "version": "1.0",
+            "timestamp": _instant(time.time(), "milliseconds"),
             "DDBStreamBatchInfo": {
                 "shardId": self._shard.id,
-                "streamArn": self._source.stream_arn,
+                "startSequenceNumber": first["SequenceNumber"],
+                "endSequenceNumber": last["SequenceNumber"],
+                "approximateArrivalOfFirstRecord": _instant(first["ApproximateCreationDateTime"]),
+                "approximateArrivalOfLastRecord": _instant(last["ApproximateCreationDateTime"]),
                 "batchSize": len(records),
-                "startSequenceNumber": records[0]["dynamodb"]["SequenceNumber"],
-                "endSequenceNumber": records[-1]["dynamodb"]["SequenceNumber"],
+                "streamArn": self._source.stream_arn,
             },
         }
         url = self._cloud.queue_url(self._source.on_failure)
@@ -244,9 +283,19 @@ def _event_record(record: dict[str, Any], stream_arn: str) -> dict[str, Any]:
     }
 
 
+def _instant(seconds: float, precision: str = "seconds") -> str:
+    """A moment, in seconds from the epoch, as AWS writes it."""
+    moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+    return moment.isoformat(timespec=precision).replace("+00:00", "Z")
+
+
 def _first_failure(response: Any, records: list[dict[str, Any]]) -> int | None:
-    """Index of the lowest sequence number that a partial batch response names; 0 when it is malformed."""
-    if response is None or (isinstance(response, dict) and not response.get("batchItemFailures")):
+    """Index of the lowest sequence number that a partial batch response names; 0 when it is malformed. What
+    is empty, of whatever kind, names none.
+    """
+    if response in (None, "", [], {}) or (
+        isinstance(response, dict) and not response.get("batchItemFailures")
+    ):
         return None
     if not isinstance(response, dict) or not isinstance(response["batchItemFailures"], list):
         return 0

@@ -13,6 +13,7 @@ MODULES = {
     "test_lambda": "Lambda",
     "test_iam": "IAM",
     "test_streams": "DynamoDB Streams and their event source mapping",
+    "test_configurations": "Configurations",
 }
 NOT_MODELLED = (
     "conditions of IAM statements, resource policies and permission boundaries",
