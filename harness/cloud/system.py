@@ -157,6 +157,11 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
     dead_letters: frozenset[str] = frozenset()
     redelivery: dict[str, Redelivery] = {}
 
+    @property
+    def reserved(self) -> dict[str, int | None]:
+        """The functions' reserved concurrency."""
+        return {logical_id: function.reserved for logical_id, function in self.functions.items()}
+
 
 def describe(
     template: Template, resolved: dict[str, Resource], physical: dict[str, str], arns: dict[str, str]
@@ -323,11 +328,6 @@ def _function(
 def _sqs_source(logical_id: str, properties: Resource, function: str) -> SqsSource:
     maximum = properties.get("ScalingConfig", {}).get("MaximumConcurrency")
     pollers = properties.get("ProvisionedPollerConfig")
-    if maximum is not None and pollers:
-        raise UsageError(
-            f"{logical_id} is refused, as AWS would: provisioned mode and MaximumConcurrency exclude one "
-            f"another"
-        )
     fewest = int((pollers or {}).get("MinimumPollers", DEFAULT_POLLERS[0]))
     most = int((pollers or {}).get("MaximumPollers", DEFAULT_POLLERS[1]))
     return SqsSource(

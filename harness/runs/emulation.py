@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from harness.cloud import configurations
 from harness.cloud import deployment as clouds
 from harness.cloud.addresses import bucket_and_key
 from harness.cloud.deployment import Holding
@@ -119,6 +120,7 @@ def emulate(
         wire = Wire(kernel, latencies, recorder, dice)
         stack.enter_context(wire.connected())
         cloud = stack.enter_context(clouds.deployed(setting.template, setting.seed))
+        configurations.check_reserved(cloud.system.reserved, setting.account_concurrency)
         stack.enter_context(code.importable())
         stage = Stage(kernel, cloud, wire, latencies, dice, recorder)
         functions = LambdaService(
