@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from harness.cloud.identity import ALL_ALLOWED, Identity, of_role
+from harness.cloud.identity import ALL_ALLOWED, Identity, Statement, of_role, statements_of
 from harness.cloud.template import Resource, Template, of_type
 from harness.errors import UsageError
 
@@ -19,6 +19,8 @@ DEFAULT_POLLERS = (2, 200)
 DESCRIBED = frozenset(
     {
         "AWS::DynamoDB::Table",
+        "AWS::IAM::ManagedPolicy",
+        "AWS::IAM::Policy",
         "AWS::IAM::Role",
         "AWS::Lambda::EventSourceMapping",
         "AWS::Lambda::Function",
@@ -171,8 +173,14 @@ def describe(
     `resolved`: the resources with their references replaced; `physical`: their physical ids; `arns`: ARNs of
     functions, queues, roles.
     """
+    own = {
+        physical[logical_id]: statements_of(resource["Properties"])
+        for logical_id, resource in of_type(resolved, "AWS::IAM::ManagedPolicy")
+    }
     roles = {
-        arns[logical_id]: of_role(resource, arns[logical_id].split(":")[4])
+        arns[logical_id]: of_role(
+            resource, arns[logical_id].split(":")[4], _attached(resolved, physical[logical_id]), own
+        )
         for logical_id, resource in of_type(resolved, "AWS::IAM::Role")
     }
     retention = {
@@ -243,6 +251,14 @@ def describe(
         },
         dead_letters=frozenset(_dead_letters(resolved, streams)),
     )
+
+
+def _attached(resolved: dict[str, Resource], role: str) -> Iterator[Statement]:
+    """Statements of the template's policies that name a role."""
+    for kind in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
+        for _, resource in of_type(resolved, kind):
+            if role in (resource["Properties"].get("Roles") or []):
+                yield from statements_of(resource["Properties"])
 
 
 def _redelivery(properties: Resource) -> Redelivery:

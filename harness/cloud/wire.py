@@ -19,7 +19,7 @@ from botocore.exceptions import ConnectionClosedError
 from moto.core.botocore_stubber import MockRawResponse
 from moto.core.models import botocore_stubber
 
-from harness.cloud import backends, capacity
+from harness.cloud import backends, capacity, denials
 from harness.cloud.addresses import bucket_and_key
 from harness.cloud.identity import Identity
 from harness.cloud.latency import Latencies
@@ -117,7 +117,13 @@ class Wire:
 
         if caller is not None:
             refused = self._refusal(caller, where, service, operation, request)
-            answered = refused or self._distortions.perform(where, service, operation, request, ask)
+            answered = refused or denials.permitted(
+                caller.identity,
+                service,
+                operation,
+                request,
+                lambda: self._distortions.perform(where, service, operation, request, ask),
+            )
         else:
             answered = ask()
         response, answer = _response(request, *answered)
@@ -194,12 +200,7 @@ class Wire:
         except ConnectionClosedError:
             caller.resumed()
             raise
-        if denied := caller.identity.may_call(service, operation, request):
-            status, code = {"s3": (403, "AccessDenied"), "sqs": (400, "AccessDenied")}.get(
-                service, (400, "AccessDeniedException")
-            )
-            return refusals.answer(service, status, code, denied)
-        return None
+        return denials.refusal(caller.identity, service, operation, request)
 
     def _record(
         self,
