@@ -94,6 +94,16 @@ class Message(Event, frozen=True, kw_only=True, tag="message"):
     receives: int = 0
 
 
+class IteratorAge(Event, frozen=True, kw_only=True, tag="iterator_age"):
+    """A batch of a stream's records that a function has been through: how old the last of them was when it
+    was sent to the function (Lambda developer guide, "Types of metrics for Lambda functions").
+    """
+
+    mapping: str
+    age_seconds: float
+    records: int
+
+
 class Depth(Event, frozen=True, kw_only=True, tag="depth"):
     """Gauges, taken once a virtual second while they change: messages waiting and in flight, invocations
     running.
@@ -142,7 +152,9 @@ class Stroke(Event, frozen=True, kw_only=True, tag="stroke"):
     where: str
 
 
-AnyEvent = Call | Invocation | Throttle | Message | Depth | Compute | Upload | Result | Log | Stroke
+AnyEvent = (
+    Call | Invocation | Throttle | Message | IteratorAge | Depth | Compute | Upload | Result | Log | Stroke
+)
 
 
 class Recorder:

@@ -3,12 +3,14 @@
 moto resolves references when it has deployed the resources; this reads what came of it.
 """
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
 from harness.cloud.identity import ALL_ALLOWED, Identity, Statement, of_role, statements_of
+from harness.cloud.limits import NEW_TABLE_SHARDS, PARTITION_READ_UNITS, PARTITION_WRITE_UNITS
 from harness.cloud.template import Resource, Template, of_type
 from harness.errors import UsageError
 
@@ -115,6 +117,11 @@ class StreamSource(msgspec.Struct, frozen=True, kw_only=True):
     on_failure: str
     filters: tuple[str, ...]
 
+    @property
+    def table(self) -> str:
+        """Name of the table that the stream is of."""
+        return self.stream_arn.partition(":table/")[2].partition("/")[0]
+
 
 class Notification(msgspec.Struct, frozen=True, kw_only=True):
     """What a bucket tells a queue of: event patterns like "s3:ObjectCreated:*", with prefix and suffix of the
@@ -143,6 +150,7 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
     point-in-time recovery; fifo: queues that are; keys: what is encrypted with a key of KMS -> seconds for
     which the service keeps that key for a caller, 0 where each request asks for it. dead_letters: ARNs of
     queues that receive what others, or a stream's mapping, give up; redelivery: of each queue, by its ARN.
+    partitions: name of a table -> how many it has at first.
     """
 
     functions: dict[str, Function]
@@ -158,6 +166,14 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
     keys: dict[str, float] = {}
     dead_letters: frozenset[str] = frozenset()
     redelivery: dict[str, Redelivery] = {}
+    partitions: dict[str, int] = {}
+
+    @property
+    def stream_shards(self) -> int:
+        """Shards of the stream that a function reads: as many as its table has partitions ("Change data
+        capture for DynamoDB Streams").
+        """
+        return max((self.partitions.get(one.table, 1) for one in self.stream_sources), default=1)
 
     @property
     def reserved(self) -> dict[str, int | None]:
@@ -250,7 +266,20 @@ def describe(
             for logical_id, resource in of_type(resolved, "AWS::SQS::Queue")
         },
         dead_letters=frozenset(_dead_letters(resolved, streams)),
+        partitions={
+            physical[logical_id]: _partitions(resource["Properties"])
+            for logical_id, resource in of_type(resolved, "AWS::DynamoDB::Table")
+        },
     )
+
+
+def _partitions(properties: Resource) -> int:
+    """Of a new table."""
+    if properties.get("BillingMode") == "PAY_PER_REQUEST":
+        return NEW_TABLE_SHARDS
+    units = properties.get("ProvisionedThroughput") or {}
+    reads, writes = (int(units.get(name, 1)) for name in ("ReadCapacityUnits", "WriteCapacityUnits"))
+    return math.ceil(reads / PARTITION_READ_UNITS + writes / PARTITION_WRITE_UNITS)
 
 
 def _attached(resolved: dict[str, Resource], role: str) -> Iterator[Statement]:

@@ -195,7 +195,7 @@ def _validation(
             cpu_factor=factor,
             account_concurrency=account,
             months=months,
-            shards=config.stream_shards,
+            shards=config.stream_shards or cloud.system.stream_shards,
             table_months=months,
         )
     with screen.progress("Comparing with the run", 1) as tell:

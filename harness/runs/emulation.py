@@ -85,6 +85,7 @@ Client = Callable[[Stage], None]
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
     """What stays the same between repeated emulations of a run.
 
+    stream_shards: of a table's stream, 0 for as many as the table has partitions.
     redrive: when all is done, nothing breaks any more, and what was given up goes back to where it came from.
     """
 
@@ -173,7 +174,7 @@ class _World:
                     system.functions[source.function],
                     functions,
                     self._queues,
-                    setting.stream_shards,
+                    setting.stream_shards or system.partitions[source.table],
                 )
                 for source in system.stream_sources
             ),

@@ -26,6 +26,7 @@ from harness.cloud.limits import (
 from harness.cloud.system import Function, StreamSource, require
 from harness.cloud.wire import Exchange
 from harness.engine.kernel import Kernel, Signal
+from harness.recorder import IteratorAge
 from harness.services import filters
 from harness.services.lambda_service import ENVELOPE_BYTES, LambdaService, Throttled
 from harness.services.queues import Queues
@@ -74,48 +75,51 @@ class StreamMapping:
             stage.dice,
         )
         self._source, self._function, self._service, self._queues = source, function, service, queues
-        self._table = source.stream_arn.partition(":table/")[2].partition("/")[0]
         self._matches = filters.matcher(source.filters, source.logical_id)
-        self._written = Signal(stage.kernel)
-        self._lanes = [_Lane(self, stage.kernel, number) for number in range(shards * source.lanes)]
+        self._recorder = stage.recorder
+        self._shards = [
+            _Shard(stage.kernel, STREAM_POLL_SECONDS * number / shards, self._lanes_of(stage, source.lanes))
+            for number in range(shards)
+        ]
         self._cursor = 0
         stage.wire.observe("dynamodb", self._on_call)
 
+    def _lanes_of(self, stage: Stage, count: int) -> list["_Lane"]:
+        return [_Lane(self, stage.kernel) for _ in range(count)]
+
     def wake(self) -> None:
         """The stream has records that no call wrote."""
-        self._written.fire()
+        self._sort()
 
     def start(self) -> None:
-        self._kernel.spawn(f"{self._source.logical_id}:shard", self._read)
-        for lane in self._lanes:
-            self._kernel.spawn(self._source.logical_id, lane.run)
+        for shard in self._shards:
+            self._kernel.spawn(f"{self._source.logical_id}:shard", shard.run)
+            for lane in shard.lanes:
+                self._kernel.spawn(self._source.logical_id, lane.run)
 
     @property
     def is_idle(self) -> bool:
         """Whether every record of the stream is handled."""
-        return self._cursor == len(self._shard.items) and all(lane.is_idle for lane in self._lanes)
+        return self._cursor == len(self._stream.items) and all(shard.is_idle for shard in self._shards)
 
     @property
-    def _shard(self) -> Any:
-        return self._cloud.moto_table(self._table).stream_shard
+    def _stream(self) -> Any:
+        return self._cloud.moto_table(self._source.table).stream_shard
 
     def _on_call(self, exchange: Exchange) -> None:
         if exchange.operation in WRITES:
-            self._written.fire()
+            self._sort()
 
-    def _read(self) -> None:
-        while True:
-            if self._cursor == len(self._shard.items):
-                self._kernel.wait(self._written)
-            polls = self._kernel.now // STREAM_POLL_SECONDS + 1
-            self._kernel.sleep(polls * STREAM_POLL_SECONDS - self._kernel.now)
-            items = self._shard.items
-            for entry in items[self._cursor :]:
-                record = _event_record(entry.to_json(), self._source.stream_arn)
-                if self._matches(record):
-                    key = json.dumps(next(iter(record["dynamodb"]["Keys"].values())))
-                    self._lanes[zlib.crc32(key.encode()) % len(self._lanes)].add(record)
-            self._cursor = len(items)
+    def _sort(self) -> None:
+        """Lays new records into the shards of their partition keys."""
+        items = self._stream.items
+        for entry in items[self._cursor :]:
+            record = _event_record(entry.to_json(), self._source.stream_arn)
+            if self._matches(record):
+                key = json.dumps(next(iter(record["dynamodb"]["Keys"].values())))
+                rest, place = divmod(zlib.crc32(key.encode()), len(self._shards))
+                self._shards[place].add(rest, record)
+        self._cursor = len(items)
 
     def handle(self, records: list[dict[str, Any]]) -> None:
         """Invokes the function until every record has succeeded or is given up."""
@@ -160,10 +164,19 @@ class StreamMapping:
 
     def _invoke(self, records: list[dict[str, Any]]) -> _Ended:
         self._kernel.sleep(self._latencies.draw("event", "invoke"))
+        old = age(records[-1])
         try:
             answer = self._service.invoke(self._function, {"Records": records}, len(records))
         except Throttled:
             return _Ended(failed_from=0)
+        self._recorder.record(
+            IteratorAge(
+                t=self._kernel.now,
+                mapping=self._source.logical_id,
+                age_seconds=round(old, 6),
+                records=len(records),
+            )
+        )
         if answer.error:
             return _Ended(failed_from=0, was_invoked=True, is_error=True, request=answer.request)
         failed = _first_failure(answer.value, records) if self._source.report_item_failures else None
@@ -195,7 +208,7 @@ class StreamMapping:
             "version": "1.0",
             "timestamp": _instant(time.time(), "milliseconds"),
             "DDBStreamBatchInfo": {
-                "shardId": self._shard.id,
+                "shardId": self._stream.id,
                 "startSequenceNumber": first["SequenceNumber"],
                 "endSequenceNumber": last["SequenceNumber"],
                 "approximateArrivalOfFirstRecord": _instant(first["ApproximateCreationDateTime"]),
@@ -219,11 +232,42 @@ class StreamMapping:
         return self._source.window_seconds
 
 
+class _Shard:
+    """Records of some partition keys: polled four times a second, at moments of its own, and handed to its
+    lanes.
+    """
+
+    def __init__(self, kernel: Kernel, phase: float, lanes: list["_Lane"]) -> None:
+        """`phase`: seconds by which its polls are later than those of the first shard."""
+        self._kernel, self._phase, self.lanes = kernel, phase, lanes
+        self._unread: list[tuple[_Lane, dict[str, Any]]] = []
+        self._written = Signal(kernel)
+
+    @property
+    def is_idle(self) -> bool:
+        return not self._unread and all(lane.is_idle for lane in self.lanes)
+
+    def add(self, number: int, record: dict[str, Any]) -> None:
+        """A record that was written; the lanes share them by `number`."""
+        self._unread.append((self.lanes[number % len(self.lanes)], record))
+        self._written.fire()
+
+    def run(self) -> None:
+        while True:
+            if not self._unread:
+                self._kernel.wait(self._written)
+            polls = (self._kernel.now - self._phase) // STREAM_POLL_SECONDS + 1
+            self._kernel.sleep(polls * STREAM_POLL_SECONDS + self._phase - self._kernel.now)
+            read, self._unread = self._unread, []
+            for lane, record in read:
+                lane.add(record)
+
+
 class _Lane:
     """Records of some partition keys, in order; one batch in flight."""
 
-    def __init__(self, mapping: StreamMapping, kernel: Kernel, number: int) -> None:
-        self._mapping, self._kernel, self.number = mapping, kernel, number
+    def __init__(self, mapping: StreamMapping, kernel: Kernel) -> None:
+        self._mapping, self._kernel = mapping, kernel
         self._records: deque[dict[str, Any]] = deque()
         self._filled = Signal(kernel)
         self._busy = False

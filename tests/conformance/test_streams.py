@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from harness.engine.clock import EPOCH
+from harness.recorder import IteratorAge
 from tests.conformance.tunnel import Client, Tunnel, gaps, row, running, stream, wait, write
 
 USING = "Lambda developer guide, Using AWS Lambda with Amazon DynamoDB"
@@ -560,3 +561,53 @@ def test_a_disabled_mapping_reads_nothing(tunnel: Tunnel) -> None:
     tunnel.run(stream(mapping="BatchSize: 10, Enabled: false"), PRINT, write(*items("a")))
     assert tunnel.invocations == []
     assert tunnel.emulation.finished
+
+
+@row(
+    "DynamoDB developer guide, Best practices for designing and using partition keys effectively; Change data "
+    "capture for DynamoDB Streams"
+)
+@pytest.mark.parametrize(
+    ("throughput", "partitions"),
+    [
+        ("BillingMode: PAY_PER_REQUEST", 4),
+        ("ProvisionedThroughput: {ReadCapacityUnits: 5, WriteCapacityUnits: 5}", 1),
+        ("ProvisionedThroughput: {ReadCapacityUnits: 3000, WriteCapacityUnits: 1500}", 3),
+    ],
+)
+def test_a_stream_has_a_shard_for_each_partition_of_its_table(
+    tunnel: Tunnel, throughput: str, partitions: int
+) -> None:
+    """A stream has as many shards as its table has partitions: four of a new one on demand, and one for each
+    3,000 read and 1,000 write units that are provisioned (as an option).
+    """
+    slow = "import time\ndef handler(event, context): time.sleep(4)"
+    written = [{"PK": str(number), "SK": "x"} for number in range(24)]
+    resources = stream(mapping="BatchSize: 1").replace("BillingMode: PAY_PER_REQUEST", throughput)
+    tunnel.run(resources, slow, write(*written), stream_shards=0)
+    assert running(tunnel) == partitions
+
+
+@row(USING)
+def test_each_shard_is_polled_four_times_a_second(tunnel: Tunnel) -> None:
+    """Each shard is polled about four times a second by itself: what lies in several shards does not come at
+    the same moment, and within a quarter of a second.
+    """
+    written = [{"PK": str(number), "SK": "x"} for number in range(16)]
+    tunnel.run(stream(mapping="BatchSize: 100"), COUNT, write(*written), stream_shards=4)
+    starts = sorted(round(one.start, 2) for one in tunnel.invocations)
+    assert len(set(starts)) == len(starts) == 4
+    assert starts[-1] < 0.3
+
+
+@row("Lambda developer guide, Types of metrics for Lambda functions: IteratorAge")
+def test_the_iterator_age_is_that_of_the_last_record_when_it_is_sent(tunnel: Tunnel) -> None:
+    """The iterator age is the time between when the stream received the last record of a batch and when it was
+    sent to the function.
+    """
+    slow = "import time\ndef handler(event, context): time.sleep(4)"
+    tunnel.run(stream(mapping="BatchSize: 2"), slow, write(*items("a")), write(*items("b", "c"), at=0.5))
+    first, second = tunnel.events(IteratorAge)
+    assert (first.mapping, first.records, second.records) == ("FunctionE", 1, 2)
+    assert 0 < first.age_seconds < 0.3
+    assert 4.2 < second.age_seconds < 4.8
