@@ -101,6 +101,16 @@ class Message(Event, frozen=True, kw_only=True, tag="message"):
     receives: int = 0
 
 
+class IteratorAge(Event, frozen=True, kw_only=True, tag="iterator_age"):
+    """A batch of a stream's records that a function has been through: how old the last of them was when it
+    was sent to the function (Lambda developer guide, "Types of metrics for Lambda functions").
+    """
+
+    mapping: str
+    age_seconds: float
+    records: int
+
+
 class Depth(Event, frozen=True, kw_only=True, tag="depth"):
     """Gauges, taken once a virtual second while they change: messages waiting and in flight, invocations
     running.
@@ -150,7 +160,18 @@ class Stroke(Event, frozen=True, kw_only=True, tag="stroke"):
 
 
 AnyEvent = (
-    Call | Invocation | Throttle | LoopStopped | Message | Depth | Compute | Upload | Result | Log | Stroke
+    Call
+    | Invocation
+    | Throttle
+    | LoopStopped
+    | Message
+    | IteratorAge
+    | Depth
+    | Compute
+    | Upload
+    | Result
+    | Log
+    | Stroke
 )
 
 

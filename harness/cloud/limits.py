@@ -72,6 +72,10 @@ NEW_TABLE_SHARDS = 4
 """A new table on demand serves 4,000 writes a second, and a partition 1,000: four partitions, as many shards
 (DynamoDB developer guide, "DynamoDB on-demand capacity mode", "Best practices for designing partition keys").
 """
+PARTITION_READ_UNITS, PARTITION_WRITE_UNITS = 3_000, 1_000
+"""Units a second that a partition serves; one with provisioned throughput has as many as that needs ("Best
+practices for designing partition keys").
+"""
 STREAM_POLL_SECONDS = 0.25
 """Each shard is polled about four times a second ("Using Lambda with Amazon DynamoDB")."""
 

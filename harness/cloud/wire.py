@@ -21,7 +21,7 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.botocore_stubber import MockRawResponse
 from moto.core.models import botocore_stubber
 
-from harness.cloud import backends, capacity, throughput
+from harness.cloud import backends, capacity, denials, throughput
 from harness.cloud.addresses import bucket_and_key
 from harness.cloud.identity import Identity
 from harness.cloud.latency import Latencies
@@ -121,7 +121,13 @@ class Wire:
 
         if caller is not None:
             refused = self._refusal(caller, where, service, operation, request)
-            answered = refused or self._distortions.perform(where, service, operation, request, ask)
+            answered = refused or denials.permitted(
+                caller.identity,
+                service,
+                operation,
+                request,
+                lambda: self._distortions.perform(where, service, operation, request, ask),
+            )
         else:
             answered = ask()
         response, answer = _response(request, *answered)
@@ -206,18 +212,17 @@ class Wire:
         except ConnectionClosedError:
             caller.resumed()
             raise
-        if denied := caller.identity.may_call(service, operation, request):
-            status, code = {"s3": (403, "AccessDenied"), "sqs": (400, "AccessDenied")}.get(
-                service, (400, "AccessDeniedException")
-            )
-            return refusals.answer(service, status, code, denied)
-        if service == "dynamodb":
-            sent: Any = request.body or b"{}"
-            asked = msgspec.json.decode(sent)
-            if throttled := self._throughput.refusal(operation, asked, self._kernel.now):
-                details = throttled.details(f"arn:aws:dynamodb:{REGION}:{DEFAULT_ACCOUNT_ID}:table/")
-                return refusals.answer(service, 400, throttled.code, throttled.message, **details)
-        return None
+        if denied := denials.refusal(caller.identity, service, operation, request):
+            return denied
+        return self._throttled(operation, request) if service == "dynamodb" else None
+
+    def _throttled(self, operation: str, request: AWSPreparedRequest) -> refusals.Answer | None:
+        body: Any = request.body or b"{}"
+        refused = self._throughput.refusal(operation, msgspec.json.decode(body), self._kernel.now)
+        if refused is None:
+            return None
+        details = refused.details(f"arn:aws:dynamodb:{REGION}:{DEFAULT_ACCOUNT_ID}:table/")
+        return refusals.answer("dynamodb", 400, refused.code, refused.message, **details)
 
     def _record(
         self,

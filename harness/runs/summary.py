@@ -13,6 +13,7 @@ from harness.recorder import (
     AnyEvent,
     Compute,
     Invocation,
+    IteratorAge,
     LoopStopped,
     Message,
     Result,
@@ -107,6 +108,7 @@ def summarize(
         "bill": msgspec.to_builtins(bill),
         "invocations": _invocations(events),
         "queues": _queues(events),
+        "iteratorAge": _iterator_age(events),
         "invariants": {
             "checked": list(checked),
             "violations": [{"invariant": found.invariant, "detail": found.detail} for found in violations],
@@ -193,6 +195,15 @@ def _invocations(events: Sequence[AnyEvent]) -> Numbers:
         }
         for function in sorted({*by_function, *throttles, *stopped})
     }
+
+
+def _iterator_age(events: Sequence[AnyEvent]) -> Numbers:
+    """Seconds, by mapping on a stream: how far behind its function was."""
+    ages: dict[str, list[float]] = defaultdict(list)
+    for event in events:
+        if isinstance(event, IteratorAge):
+            ages[event.mapping].append(event.age_seconds)
+    return {mapping: {**_quantiles(ages[mapping]), "max": max(ages[mapping])} for mapping in sorted(ages)}
 
 
 def _queues(events: Sequence[AnyEvent]) -> Numbers:

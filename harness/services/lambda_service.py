@@ -52,11 +52,12 @@ class Recursive(Exception):
 
 class Answer(msgspec.Struct, frozen=True):
     """How an invocation ended. `value`: the handler's response as JSON brings it back; `error`: "" for
-    success.
+    success; `request`: the invocation's id.
     """
 
     value: Any
     error: str = ""
+    request: str = ""
 
 
 class LambdaService:
@@ -98,7 +99,7 @@ class LambdaService:
             may_fail=True,
         )
         try:
-            answer = self._await(process, environment, phases)
+            answer = msgspec.structs.replace(self._await(process, environment, phases), request=request)
         finally:
             self.running[function.logical_id] -= 1
         self._report(environment, request, started, phases, cold, answer, records)

@@ -14,6 +14,7 @@ MODULES = {
     "test_iam": "IAM",
     "test_dynamodb": "DynamoDB",
     "test_streams": "DynamoDB Streams and their event source mapping",
+    "test_configurations": "Configurations",
 }
 NOT_MODELLED = (
     "conditions of IAM statements, resource policies and permission boundaries",

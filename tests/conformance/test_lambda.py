@@ -310,13 +310,8 @@ def test_the_account_has_a_thousand_concurrent_executions(tunnel: Tunnel) -> Non
 @row(RESERVED)
 def test_reserved_concurrency_is_taken_out_of_the_accounts(tunnel: Tunnel) -> None:
     """What a function has reserved no other may use: the functions without share what is left."""
-    tunnel.run(
-        two_functions(reserved=3),
-        SLOW,
-        send(*"abcdefgh"),
-        account_concurrency=5,
-    )
-    assert running(tunnel) == 2
+    tunnel.run(two_functions(reserved=3), SLOW, send(*["a"] * 150), account_concurrency=103)
+    assert running(tunnel) == 100
     assert {throttle.reason for throttle in tunnel.throttles} == {"account concurrency"}
 
 
@@ -326,13 +321,14 @@ def test_reserved_concurrency_is_guaranteed(tunnel: Tunnel) -> None:
     tunnel.run(
         two_functions(reserved=3),
         SLOW,
-        send(*"abcdefgh"),
+        send(*["a"] * 150),
         send(*"ijk", queue="Other", at=1.0),
-        account_concurrency=5,
+        account_concurrency=103,
     )
     other = [one for one in tunnel.invocations if one.function == "Reserved"]
     assert len(other) == 3
     assert max(one.start for one in other) < 1.5
+    assert running(tunnel) == 103
 
 
 CHAINED = """
@@ -344,6 +340,10 @@ CHAINED = """
 """
 
 
+POLLERS = "ProvisionedPollerConfig: {MinimumPollers: 11, MaximumPollers: 11}"
+"""110 lanes from the beginning."""
+
+
 def two_functions(reserved: int) -> str:
     """A function on a queue, and one with concurrency of its own on another queue."""
     other = queue(
@@ -352,7 +352,7 @@ def two_functions(reserved: int) -> str:
     )
     for name, another in (("Queue", "Other"), ("Dead", "OtherDead"), ("Function", "Reserved")):
         other = re.sub(rf"\b{name}\b(:\n|: {{Type|\.)", rf"{another}\1", other)
-    return queue(visibility=3600) + other
+    return queue(visibility=3600, mapping=f"BatchSize: 1, {POLLERS}") + other
 
 
 def chained(more: str = "", url: str = "!Ref Queue") -> str:
