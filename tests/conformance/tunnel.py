@@ -208,7 +208,7 @@ def stream(
     """
 
 
-def bucket(rules: str = "", event: str = "s3:ObjectCreated:*", versioning: str = "") -> str:
+def bucket(rules: str = "", event: str = "s3:ObjectCreated:*", versioning: str = "", **of_queue: Any) -> str:
     """Resources: a bucket that tells a queue of its objects, and a function that prints what it is told."""
     return f"""
         Bucket:
@@ -217,7 +217,7 @@ def bucket(rules: str = "", event: str = "s3:ObjectCreated:*", versioning: str =
             {versioning}
             NotificationConfiguration:
               QueueConfigurations: [{{Event: '{event}', Queue: !GetAtt Queue.Arn, Filter: {{S3Key: {{Rules: [{rules}]}}}}}}]
-    """ + queue()
+    """ + queue(**of_queue)
 
 
 def row(source: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
