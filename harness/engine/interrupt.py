@@ -42,11 +42,7 @@ def stopped_by(stop: Callable[[], None]) -> Iterator[None]:
 @contextmanager
 def also_by_terminate() -> Iterator[None]:
     """A polite kill ends what runs meanwhile as Ctrl-C does, so that worktrees and processes go, too."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = signal.signal(signal.SIGTERM, _on_signal)
     try:
         yield
     finally:

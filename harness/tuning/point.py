@@ -47,13 +47,15 @@ class Edges(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What came of a setting with a seed. error: why nothing did; unrecorded: the ledger lacks something that
-    this point needs. Seconds are virtual, but for real_seconds; latency: from an input to its result.
+    this point needs; killed: its process ended before it, as for want of memory: trying again may tell more.
+    Seconds are virtual, but for real_seconds; latency: from an input to its result.
     """
 
     parameters: dict[str, str]
     seed: int
     error: str = ""
     unrecorded: bool = False
+    killed: bool = False
     inputs: int = 0
     units: int = 0
     dollars: float = 0.0
