@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.commands import choices
+from harness.engine import interrupt
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Wanted:
         self._paths, self._template, self._out, self._kind = paths, template, out, kind
         self._seeds = seeds
         self._backend = backends.chosen(*backend)
-        out_folder.check(out, KIND.name, KIND.kept)
+        out_folder.check(out, KIND.name, KIND.kept, KIND.summaries)
         self._files = None
         if fleet is not None:
             count, pages, size, rate = fleet
@@ -79,7 +80,7 @@ class Wanted:
         self.screen = Screen()
         paths = self._paths or [application.tuning(self.config, self.screen.progress)]
         found = inputs.collect(paths, self.config.input_suffixes)
-        with out_folder.held(self._out, KIND):
+        with interrupt.also_by_terminate(), out_folder.held(self._out, KIND):
             yield Trials(
                 self.config,
                 found,

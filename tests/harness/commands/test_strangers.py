@@ -351,6 +351,62 @@ def test_outside_of_any_project_nobody_elses_configuration_is_taken(tmp_path: Pa
     assert "no pyproject.toml with [tool.harness] lies in" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["sweep", "in"], "nothing to try: give --batch-pages 1,5,10,15"),
+        (["sweep", "in", "--batch-pages", ","], "--batch-pages has no values: give some, parted by commas"),
+        (["sweep", "in", "--batch-pages", "a,5"], "--batch-pages a,5: a is no whole number"),
+        (["sweep", "in", "--batch-pages", "5,1.5"], "--batch-pages 5,1.5: 1.5 is no whole number"),
+        (["sweep", "in", "--batch-pages=-1,5"], "parameter BatchPages is -1; it must lie between 1 and 100"),
+        (["sweep", "in", "--memory", "99999"], "parameter OcrMemory is 99999; it must lie between"),
+        (["sweep", "in", "--parameter", "Nope=1,2"], "has no parameter Nope; it has "),
+        (["sweep", "in", "--parameter", "=1"], "--parameter =1 is not of the form NAME=VALUE,VALUE"),
+        (["sweep", "in", "--batch-pages", "5", "--rate", "3"], "--rate would have no effect: an emulation"),
+        (
+            ["sweep", "in", "--batch-pages", "5", "--files", "9", "--pages-per-file", "3"],
+            "--files and --pages-per-file would have no effect",
+        ),
+        (
+            ["search", "in", "--parameter", "BatchPages=1:5", "--fleet", "--bytes-per-file", "9"],
+            "--bytes-per-file would have no effect: without --pages-per-file",
+        ),
+        (["sweep", "in", "--batch-pages", "5", "--where", "p95"], '--where p95: it must be like "p95<15min"'),
+        (["sweep", "in", "--batch-pages", "5", "--backend", "spark"], "--backend spark is neither dask nor"),
+        (
+            ["sweep", "in", "--batch-pages", "5", "--backend", "dask", "--address", "nonsense"],
+            "no scheduler of Dask answers at nonsense",
+        ),
+        (["sweep", "in", "--batch-pages", "5", "--out", "src"], "src holds something that is no sweep"),
+        (["search", "in"], "nothing to search: give --parameter NAME=LOW:HIGH"),
+        (["search", "in", "--parameter", "BatchPages=,"], "BatchPages=, has no values: give some"),
+        (["search", "in", "--parameter", "=1:5"], "--parameter =1:5 is neither NAME=LOW:HIGH[:STEP] nor"),
+        (["search", "in", "--parameter", "BatchPages=1:inf"], "has more than 10,000 values: take larger"),
+        (["search", "in", "--parameter", "BatchPages=1:5:1e-320"], "has more than 10,000 values"),
+        (["search", "in", "--parameter", "BatchPages=1:5:inf"], "LOW is at most HIGH, and STEP more than 0"),
+        (
+            ["search", "in", "--parameter", "OcrEngine=a:b"],
+            "a range is LOW:HIGH or LOW:HIGH:STEP, in numbers",
+        ),
+    ],
+)
+def test_what_cannot_be_tuned_is_one_line_before_anything_is_tried(
+    stranger: Stranger, words: list[str], message: str
+) -> None:
+    template = PROJECT / "template.yaml"
+    done = subprocess.run(
+        command(*words, "--template", template, *([] if "--out" in words else ["--out", "out"])),
+        cwd=stranger.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (stranger.folder / "out").exists()
+
+
 @pytest.mark.parametrize("words", [["--help"], ["run", "/no/such/place"], ["fly"]])
 def test_the_front_door_opens_without_the_wind_tunnel(words: list[str]) -> None:
     script = (
