@@ -3,6 +3,7 @@
 Whatever sends them out, each is tried in a child process of the worker that it came to (see `children`).
 """
 
+import logging
 import os
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack
@@ -111,10 +112,13 @@ def _entered(backend: Backend, stack: ExitStack) -> dict[str, Any]:
 
 
 def _cluster(module: Any, workers: int) -> Any:
-    """A cluster on this machine. One that is half started cannot be closed, so an interrupt waits for it."""
+    """A cluster on this machine. One that is half started cannot be closed, so an interrupt waits for it;
+    what it warns of while it ends is no news."""
     stopped: list[bool] = []
     with interrupt.stopped_by(lambda: stopped.append(True)):
-        cluster = module.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+        cluster = module.LocalCluster(
+            n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=logging.ERROR
+        )
     if stopped:
         cluster.close()
         raise KeyboardInterrupt

@@ -125,7 +125,7 @@ def of_run(task: Emulated, finished: Run, began: float) -> Outcome:
     if not finished.emulation.finished:
         error = "not done after 14 days: something goes round in a circle"
     elif put["failed"] == put["total"]:
-        error = f"all {put['total']} {words.input[1]} failed"
+        error = f"every {words.input[0]} failed; harness run says why"
     return Outcome(
         parameters=dict(task.tried),
         seed=task.options.seed,

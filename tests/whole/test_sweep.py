@@ -182,6 +182,9 @@ def test_a_fleet_is_swept_and_searched_by_the_same_calibration(files: Path, tmp_
     few, many = json.loads((tmp_path / "sweep" / "summary.json").read_text())["points"]
     assert few["files"]["total"] == many["files"]["total"] == 3000
     assert few["edges"]["messages"] > many["edges"]["messages"]
+    page = (tmp_path / "sweep" / "report.html").read_text()
+    assert "with one seed each" in page
+    assert "One seed gives no intervals" in page
     done = harness("search", files, "--parameter", "BatchPages=1:9", "--trials", 5, *chosen, "--where", "BatchPages<=6",
                    "--out", tmp_path / "search")  # fmt: skip
     assert done.returncode == 0, done.stderr
