@@ -14,7 +14,7 @@ from harness.errors import UsageError
 
 
 def search(
-    paths: choices.Paths = None,
+    paths: sweeps.Paths = None,
     parameter: Annotated[
         list[str] | None,
         typer.Option(help="NAME=LOW:HIGH, NAME=LOW:HIGH:STEP or NAME=a,b,c: values of a parameter."),
@@ -59,7 +59,7 @@ def search(
     axes = search.parse(parameter or [])
     if not axes:
         raise UsageError("nothing to search: give --parameter NAME=LOW:HIGH, or NAME=a,b,c")
-    wishing = wishes.parse(where or [], [axis.name for axis in axes])
+    wishing = wishes.parse(where or [], {axis.name: axis.values for axis in axes})
     grid.defaults(wanted.source, axes)
     options = wanted.options(
         faults=faults,

@@ -14,6 +14,12 @@ SEEDS = 2
 MOST_POINTS = 100_000
 FILES, FILE_BYTES = 8_000_000, 750_000.0
 """Of a projection, unless it is said otherwise: 6 TB in all."""
+Paths = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        help="Input files, or folders of them; else the project's corpus to tune on.", show_default=False
+    ),
+]
 Where = Annotated[
     list[str] | None,
     typer.Option(help='What must hold: "p95<15min", "makespan<24h", "cost<$1500", "BatchPages<=15".'),
@@ -78,7 +84,7 @@ def projected(
 
 
 def sweep(
-    paths: choices.Paths = None,
+    paths: Paths = None,
     batch_pages: Annotated[
         str | None, typer.Option(help="Values of the batch size, parted by commas: 1,5,10,15.")
     ] = None,
@@ -124,7 +130,7 @@ def sweep(
     axes = grid.axes(wanted.config, {"batch-pages": batch_pages, "memory": memory}, parameter or [])
     if not axes:
         raise UsageError("nothing to try: give --batch-pages 1,5,10,15, --memory 1024,1769 or --parameter")
-    wishing = wishes.parse(where or [], [axis.name for axis in axes])
+    wishing = wishes.parse(where or [], {axis.name: axis.values for axis in axes})
     settings = grid.settings(axes)
     if len(settings) * seeds > MOST_POINTS:
         raise UsageError(

@@ -30,7 +30,7 @@ def valley(settings: Sequence[Setting]) -> list[Outcome]:
 
 
 def _best(texts: Sequence[str], trials: int, seed: int = 0) -> tuple[recommendation.Row, int]:
-    wishing = wishes.parse(texts, [axis.name for axis in AXES])
+    wishing = wishes.parse(texts, {axis.name: axis.values for axis in AXES})
     found = [one for part in search.search(AXES, START, wishing, trials, seed, valley) for one in part]
     best = recommendation.recommended(recommendation.rows(found), wishing)
     assert best is not None
