@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.commands import choices
-from harness.engine import interrupt
 from harness.engine.interrupt import Interrupted
 from harness.errors import UsageError
 
@@ -41,8 +40,7 @@ def guard(
     out_folder.check(out, kind.name)
     screen = Screen()
     with out_folder.held(out, kind):
-        with interrupt.also_by_terminate():
-            guarded = guards.compare(config, base, fail_above, counted, seconds, screen.progress)
+        guarded = guards.compare(config, base, fail_above, counted, seconds, screen.progress)
         (out / "pairs.json").write_bytes(msgspec.json.encode(guarded.measured.pairs))
         (out / "summary.json").write_bytes(
             msgspec.json.format(msgspec.json.encode(guards.summary(config, guarded)), indent=1)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.commands import choices
-from harness.engine import interrupt
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -80,7 +79,7 @@ class Wanted:
         self.screen = Screen()
         paths = self._paths or [application.tuning(self.config, self.screen.progress)]
         found = inputs.collect(paths, self.config.input_suffixes)
-        with interrupt.also_by_terminate(), out_folder.held(self._out, KIND):
+        with out_folder.held(self._out, KIND):
             yield Trials(
                 self.config,
                 found,

@@ -309,7 +309,10 @@ def test_a_damaged_ledger_is_one_line(stranger: Stranger) -> None:
     assert "the ledger .harness/ledger.sqlite cannot be used: file is not a database" in done.stderr
 
 
-def test_an_interrupt_ends_with_130_and_keeps_what_there_is(stranger: Stranger) -> None:
+@pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_with_130_and_keeps_what_there_is(
+    stranger: Stranger, ended_by: signal.Signals
+) -> None:
     stranger.write(
         QUEUE.replace(", RedrivePolicy: {deadLetterTargetArn: !GetAtt Dead.Arn, maxReceiveCount: 2}", ""),
         "def handler(event, context):\n    raise RuntimeError('never')\n",
@@ -321,7 +324,7 @@ def test_an_interrupt_ends_with_130_and_keeps_what_there_is(stranger: Stranger) 
     while not (stranger.folder / "out").is_dir():
         time.sleep(0.1)
     time.sleep(3.0)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(ended_by)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, out + err
     assert err.strip().splitlines()[-1].startswith("harness: interrupted; 0 of 1 results came before that")
@@ -354,13 +357,11 @@ def test_outside_of_any_project_nobody_elses_configuration_is_taken(tmp_path: Pa
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["sweep", "in"], "nothing to try: give --batch-pages 1,5,10,15"),
         (["sweep", "in", "--batch-pages", ","], "--batch-pages has no values: give some, parted by commas"),
         (["sweep", "in", "--batch-pages", "a,5"], "--batch-pages a,5: a is no whole number"),
         (["sweep", "in", "--batch-pages", "5,1.5"], "--batch-pages 5,1.5: 1.5 is no whole number"),
         (["sweep", "in", "--batch-pages=-1,5"], "parameter BatchPages is -1; it must lie between 1 and 100"),
         (["sweep", "in", "--memory", "99999"], "parameter OcrMemory is 99999; it must lie between"),
-        (["sweep", "in", "--parameter", "Nope=1,2"], "has no parameter Nope; it has "),
         (["sweep", "in", "--parameter", "=1"], "--parameter =1 is not of the form NAME=VALUE,VALUE"),
         (["sweep", "in", "--batch-pages", "5", "--rate", "3"], "--rate would have no effect: an emulation"),
         (
@@ -372,7 +373,6 @@ def test_outside_of_any_project_nobody_elses_configuration_is_taken(tmp_path: Pa
             "--bytes-per-file would have no effect: without --pages-per-file",
         ),
         (["sweep", "in", "--batch-pages", "5", "--where", "p95"], '--where p95: it must be like "p95<15min"'),
-        (["sweep", "in", "--batch-pages", "5", "--backend", "spark"], "--backend spark is neither dask nor"),
         (
             ["sweep", "in", "--batch-pages", "5", "--backend", "dask", "--address", "nonsense"],
             "no scheduler of Dask answers at nonsense",
