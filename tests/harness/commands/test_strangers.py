@@ -313,17 +313,18 @@ def test_a_damaged_ledger_is_one_line(stranger: Stranger) -> None:
 def test_an_interrupt_ends_with_130_and_keeps_what_there_is(
     stranger: Stranger, ended_by: signal.Signals
 ) -> None:
+    began = stranger.folder / "began"
     stranger.write(
         QUEUE.replace(", RedrivePolicy: {deadLetterTargetArn: !GetAtt Dead.Arn, maxReceiveCount: 2}", ""),
-        "def handler(event, context):\n    raise RuntimeError('never')\n",
+        f"def handler(event, context):\n    open({str(began)!r}, 'w').close()\n    raise RuntimeError('never')\n",
     )
     words = command("run", "in", "--template", "template.yaml", "--out", "out", "--compute", "modelled")
     process = subprocess.Popen(
         words, cwd=stranger.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    while not (stranger.folder / "out").is_dir():
-        time.sleep(0.1)
-    time.sleep(3.0)
+    while not began.exists():
+        assert process.poll() is None
+        time.sleep(0.02)
     process.send_signal(ended_by)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, out + err
