@@ -8,8 +8,8 @@ import pytest
 from harness.runs import run as runs
 from tests import builders
 
-PAGES = 30
-SLOW = {"BatchPages": "30", "WorkerTimeout": "120", "OcrPageTimeout": "100"}
+PAGES = 60
+SLOW = {"BatchPages": "60", "WorkerTimeout": "120", "OcrPageTimeout": "100"}
 """With a slow vCPU a worker has time for a page or two."""
 
 
@@ -23,7 +23,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def read(folder: Path, template: Path = builders.PROJECT / "template.yaml") -> runs.Run:
-    return builders.run(folder, compute="modelled", cpu_factor=20.0, parameters=SLOW, template=template)
+    return builders.run(folder, compute="modelled", cpu_factor=12.0, parameters=SLOW, template=template)
 
 
 def test_a_batch_may_be_handed_back_more_often_than_sixteen_times(folder: Path) -> None:
