@@ -7,6 +7,7 @@ therefore interleave in the order of virtual time. Observers are told of each ca
 how queues and streams learn of new work.
 """
 
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -19,7 +20,7 @@ from botocore.exceptions import ConnectionClosedError
 from moto.core.botocore_stubber import MockRawResponse
 from moto.core.models import botocore_stubber
 
-from harness.cloud import backends, capacity
+from harness.cloud import backends, capacity, message_rules
 from harness.cloud.addresses import bucket_and_key
 from harness.cloud.identity import Identity
 from harness.cloud.latency import Latencies
@@ -70,6 +71,10 @@ class Exchange(msgspec.Struct, frozen=True):
 
 
 Observer = Callable[[Exchange], None]
+Holder = Callable[[Any, Callable[[], refusals.Answer]], refusals.Answer]
+"""Given a request's body and what asks the service, it answers: in its own time, and by as many questions as
+it needs.
+"""
 
 
 class Wire:
@@ -77,10 +82,15 @@ class Wire:
         self._kernel, self._latencies, self._recorder, self._dice = kernel, latencies, recorder, dice
         self._refusals, self._distortions = refusals.Refusals(dice), Distortions(dice)
         self._observers: dict[str, list[Observer]] = {}
+        self._holders: dict[tuple[str, str], Holder] = {}
 
     def observe(self, service: str, observer: Observer) -> None:
         """Calls `observer` after every successful call of a service; it must not block."""
         self._observers.setdefault(service, []).append(observer)
+
+    def hold(self, service: str, operation: str, holder: Holder) -> None:
+        """Lets `holder` answer an operation that may keep its caller waiting; it blocks in virtual time."""
+        self._holders[service, operation] = holder
 
     @contextmanager
     def connected(self) -> Iterator[None]:
@@ -110,16 +120,22 @@ class Wire:
         name = caller.name if caller is not None else process.name
         where = f"{name} {service}.{operation}"
 
-        def ask() -> refusals.Answer:
+        def once() -> refusals.Answer:
             nonlocal used
             answered, used = self._ask(service, operation, request)
             return answered
 
+        def ask() -> refusals.Answer:
+            holder = self._holders.get((service, operation))
+            return holder(request.body, once) if holder else once()
+
+        asked = self._kernel.now
         if caller is not None:
             refused = self._refusal(caller, where, service, operation, request)
             answered = refused or self._distortions.perform(where, service, operation, request, ask)
         else:
             answered = ask()
+        seconds += self._kernel.now - asked
         response, answer = _response(request, *answered)
         if response.status_code < 300:  # at the moment of the change, not when the caller hears of it
             exchange = Exchange(
@@ -269,13 +285,12 @@ def _subject(service: str, request: AWSPreparedRequest, answer: bytes) -> tuple[
 
 
 def _message_bytes(message: dict[str, Any]) -> int:
-    """A message as sent or received: its body, and names, types and values of its attributes (SQS developer
-    guide, "Amazon SQS message metadata").
-    """
-    size = len((message.get("MessageBody") or message.get("Body") or "").encode())
-    for name, value in (message.get("MessageAttributes") or {}).items():
-        size += len(name.encode()) + sum(len(str(part).encode()) for part in value.values())
-    return size
+    """A message as sent or received."""
+    attributes = {
+        name: {**value, "BinaryValue": b64decode(value["BinaryValue"])} if "BinaryValue" in value else value
+        for name, value in (message.get("MessageAttributes") or {}).items()
+    }
+    return message_rules.message_bytes(message.get("MessageBody") or message.get("Body") or "", attributes)
 
 
 def _tables(payload: dict[str, Any]) -> set[str]:
