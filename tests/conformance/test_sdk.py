@@ -115,7 +115,6 @@ def test_a_transfer_in_parts_needs_no_threads(tunnel: Tunnel) -> None:
     assert len(tunnel.calls("UploadPart")) == 3
 
 
-@row(TRANSFERS)
 def test_a_waiter_waits_in_virtual_time(tunnel: Tunnel) -> None:
     """A waiter asks again after its delay until what it waits for is there."""
     handler = """
