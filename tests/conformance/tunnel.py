@@ -58,6 +58,7 @@ class Tunnel:
         faults: str = "",
         stream_shards: int = 1,
         account_concurrency: int = ACCOUNT_CONCURRENCY,
+        redrive: bool = False,
     ) -> Emulation:
         """`resources`: YAML of the template's Resources; `handler`: the source of toy.py, with the function;
         `faults`: TOML.
@@ -78,6 +79,7 @@ class Tunnel:
             faults=scenario.parse(textwrap.dedent(faults), "test"),
             stream_shards=stream_shards,
             account_concurrency=account_concurrency,
+            redrive=redrive,
         )
         code = CodeBase(list(loaded.code.values()), ["toy.handler"])
         self.emulation = emulate(setting, code, Free())
