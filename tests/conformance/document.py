@@ -6,6 +6,8 @@ import importlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from benchmarks.moto_suites import DIFFERENCES
+
 MODULES = {
     "test_s3": "S3 notifications",
     "test_sqs": "SQS",
@@ -54,6 +56,16 @@ def document() -> str:
             behaviour = " ".join((test.__doc__ or "").split()).rstrip(".")
             lines.append(f"| {behaviour} | {test.source} | {module}.py: {test.__name__} |")  # type: ignore[attr-defined]
         lines.append("")
+    lines += [
+        "## Where moto's own tests say otherwise",
+        "",
+        "`make conformance-moto` runs them against the patched moto.",
+        "",
+        "| moto's test | followed instead |",
+        "|---|---|",
+        *(f"| {test} | {page} |" for test, page in DIFFERENCES.items()),
+        "",
+    ]
     lines += ["## Knowingly not modelled", "", *(f"- {gap}" for gap in NOT_MODELLED), ""]
     return "\n".join(lines)
 
