@@ -37,10 +37,10 @@ guard-trial: $(READY)
 test: $(READY) lint
 	$(BIN)/pytest -n auto --dist worksteal
 
-# moto's own tests of SQS against the patched moto. MOTO_TESTS: a folder with moto's sources, of the version in use.
+# moto's own tests of SQS and DynamoDB against the patched moto. MOTO_TESTS: a folder with moto's sources, of the version in use.
 conformance-moto: $(READY)
 	@if test -d "$(MOTO_TESTS)/tests/test_sqs"; then \
-	  cd "$(MOTO_TESTS)" && PYTHONPATH="$(MOTO_TESTS):$(CURDIR)" $(CURDIR)/$(BIN)/pytest -c /dev/null --rootdir=. -q -p no:cacheprovider -p benchmarks.moto_suites tests/test_sqs; \
+	  cd "$(MOTO_TESTS)" && PYTHONPATH="$(MOTO_TESTS):$(CURDIR)" $(CURDIR)/$(BIN)/pytest -c /dev/null --rootdir=. -q -p no:cacheprovider -p benchmarks.moto_suites tests/test_sqs tests/test_dynamodb; \
 	else echo "skipped: MOTO_TESTS names no folder with moto's tests (its source distribution has them)"; fi
 
 lint: $(READY)

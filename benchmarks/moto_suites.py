@@ -1,5 +1,5 @@
-"""moto's own tests of SQS against the patched moto: `make conformance-moto MOTO_TESTS=<folder of moto's
-sources, of the same version>`.
+"""moto's own tests of SQS and DynamoDB against the patched moto: `make conformance-moto
+MOTO_TESTS=<folder of moto's sources, of the same version>`.
 
 A pytest plugin. The patches and mends are in place for the whole session; where moto's tests freeze time with
 freezegun, time_machine does it.
@@ -39,6 +39,7 @@ DIFFERENCES = {
 }
 """Tests of moto's that the patched moto does not pass, each with AWS's page that is followed instead."""
 NOT_RUN = {
+    "test_dynamodb_authorization_put_item": "no key signs requests here, and moto checks it",
     "test_access_for_specific_arn_to_all_sqs_actions": "no key signs requests here, and moto checks it",
     "test_invoke_function_from_sqs_queue": "moto invokes functions in Docker",
     "test_invoke_function_from_sqs_fifo_queue": "moto invokes functions in Docker",
