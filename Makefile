@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: run test cost sweep accuracy guard compare guard-trial ways screen bench lint format lock sample clean
+.PHONY: run test conformance-moto cost sweep accuracy guard compare guard-trial ways screen bench lint format lock sample clean
 
 run: $(READY)
 	$(BIN)/harness run --sample --out runs/latest
@@ -36,6 +36,12 @@ guard-trial: $(READY)
 
 test: $(READY) lint
 	$(BIN)/pytest -n auto --dist worksteal
+
+# moto's own tests of SQS and DynamoDB against the patched moto. MOTO_TESTS: a folder with moto's sources, of the version in use.
+conformance-moto: $(READY)
+	@if test -d "$(MOTO_TESTS)/tests/test_sqs"; then \
+	  cd "$(MOTO_TESTS)" && PYTHONPATH="$(MOTO_TESTS):$(CURDIR)" $(CURDIR)/$(BIN)/pytest -c /dev/null --rootdir=. -q -p no:cacheprovider -p benchmarks.moto_suites tests/test_sqs tests/test_dynamodb; \
+	else echo "skipped: MOTO_TESTS names no folder with moto's tests (its source distribution has them)"; fi
 
 lint: $(READY)
 	$(BIN)/ruff check .

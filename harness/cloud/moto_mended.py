@@ -159,7 +159,12 @@ def _delete_batch() -> Any:
         queue = response.sqs_backend.get_queue(queue_name)
 
         def delete(entry: dict[str, Any]) -> dict[str, str]:
-            queue.delete_message(entry["ReceiptHandle"])
+            handle = entry["ReceiptHandle"]
+            try:
+                queue.delete_message(handle)
+            except sqs.ReceiptHandleIsInvalid as error:
+                text = f'The input receipt handle "{handle}" is not a valid receipt handle.'
+                raise Refused(error.code, text) from error
             return {"Id": entry["Id"]}
 
         taken, failed = message_rules.each(entries, delete)

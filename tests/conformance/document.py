@@ -6,6 +6,8 @@ import importlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from benchmarks.moto_suites import DIFFERENCES
+
 MODULES = {
     "test_s3": "S3 notifications",
     "test_sqs": "SQS",
@@ -99,6 +101,14 @@ def document() -> str:
             lines.append(f"| {behaviour} | {test.source} | {module}.py: {test.__name__} |")  # type: ignore[attr-defined]
         lines.append("")
     lines += [
+        "## Where moto's own tests say otherwise",
+        "",
+        "`make conformance-moto` runs them against the patched moto.",
+        "",
+        "| moto's test | followed instead |",
+        "|---|---|",
+        *(f"| {test} | {page} |" for test, page in DIFFERENCES.items()),
+        "",
         "## Knowingly not modelled",
         "",
         "| what | what it would change of 8 million files, with the template as it stands |",
