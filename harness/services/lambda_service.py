@@ -140,11 +140,10 @@ class LambdaService:
                 environment.load()
             except SystemExit as error:
                 raise ExitedEarly(f"the module ended the runtime with exit code {error.code}") from error
-            self._kernel.sleep(
-                self._host.policy.init_seconds(environment.function)
-                / self._host.cpu_speed(environment.function)
-            )
+            init = self._host.policy.init(environment.function)
+            self._kernel.sleep(init.cpu_seconds / self._host.cpu_speed(environment.function))
             phases.init_seconds = self._kernel.now - began
+            environment.initialised(init.memory_bytes)
         assert environment.handler is not None
         phases.begun = self._kernel.now
         environment.begin(request)
@@ -153,6 +152,7 @@ class LambdaService:
             response = environment.handler(json.loads(payload), Context(environment, request))
         except SystemExit as error:
             raise ExitedEarly(f"the handler ended the runtime with exit code {error.code}") from error
+        environment.check_storage()
         self._kernel.sleep(environment.settle("return"))
         answer = json.dumps(response)
         if len(answer) > PAYLOAD_BYTES:
@@ -206,6 +206,7 @@ class LambdaService:
                 duration_seconds=duration,
                 billed_ms=billed_ms(phases.init_seconds, duration),
                 memory_mb=environment.function.memory_mb,
+                max_memory_mb=environment.max_memory_mb,
                 cold=cold,
                 outcome=outcome,
                 error=answer.error,
