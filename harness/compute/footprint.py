@@ -2,12 +2,17 @@
 
 A recording process is a copy of the harness, which is large itself: what counts is how far a call takes it
 beyond what it was when it began, with what earlier calls have left there, as in an environment that lives on.
-Linux keeps the largest resident size of every process, and begins anew when it is told (VmHWM and
-/proc/PID/clear_refs, proc(5)). That of a call's children is read while they live, by a watcher: what
-getrusage(2) says of a command is at least the size of whoever started it. Where there is no /proc,
-getrusage's maxima stand in, which are those of all calls of the process so far.
+Linux keeps the largest resident size of a process, and begins anew when it is told (VmHWM and
+/proc/PID/clear_refs, proc(5)). What lives beside it, copies of the process and other programs, is added up
+with it by a watcher that looks again and again: what getrusage(2) says of a program is at least the size of
+whoever started it. Where there is no /proc, getrusage's maxima stand in, which are those of all calls of the
+process so far.
+
+Neither way is exact: what of a library's file is read again in a fork counts as if the call had brought it
+(10 to 25 MB too much), and what process and copy both write anew after the fork counts once.
 """
 
+import gc
 import mmap
 import os
 import resource
@@ -19,20 +24,16 @@ from pathlib import Path
 from typing import NoReturn
 
 WATCH_SECONDS = 0.01
-"""Between two looks at the children: a program that is gone sooner is not seen, and costs no memory that
-matters.
-"""
+"""Between two looks: what comes and goes in less is seen in the process itself only."""
 
 _RUSAGE_UNIT = 1 if sys.platform == "darwin" else 1024
 """Bytes that getrusage counts ru_maxrss in."""
-_SEEN = struct.Struct("=QQQ")
-"""Number of the call, and the largest sizes seen: of a copy of the process, of another program."""
-
-
-def peak_bytes(pid: int | str = "self") -> int | None:
-    """The largest resident size of a process that has been; None where that is not known."""
-    return _status(pid, b"VmHWM:")
-
+_CALL = struct.Struct("=QQ")
+"""What watcher and process share: the number of the call, and the most that was seen in it, in bytes."""
+_COPY = struct.Struct("=QQ")
+"""And of a copy of the process: its id, and its size when it began."""
+_COPIES = 64
+"""Copies that may live at once."""
 
 TELL = f"""
 import resource
@@ -52,17 +53,22 @@ class Gauge:
 
     def __init__(self) -> None:
         self._call = 0
-        self._seen = mmap.mmap(-1, _SEEN.size)
-        self._start = _status("self", b"VmRSS:") if _begin_anew() else None
+        self._seen = mmap.mmap(-1, _CALL.size + _COPIES * _COPY.size)
+        gc.freeze()  # what there is now belongs to no call: collections need not look at it
+        self._start = _size("self") if _begin_anew() else None
         if self._start is None:
             self._start_used = _most_used(resource.RUSAGE_SELF)
-        elif not (parent := os.getpid(), os.fork())[1]:
-            _watch(parent, self._seen)
+            return
+        parent = os.getpid()
+        if not os.fork():
+            _watch(parent, self._start, self._seen)
+        os.register_at_fork(after_in_child=self._tell_copy)
 
     def begin(self) -> None:
-        """A call begins."""
+        """A call begins: garbage of those before it is none of its own."""
+        gc.collect()
         self._call += 1
-        self._seen[:] = _SEEN.pack(self._call, 0, 0)
+        self._seen[: _CALL.size] = _CALL.pack(self._call, 0)
         if self._start is not None:
             _begin_anew()
 
@@ -71,9 +77,13 @@ class Gauge:
         if self._start is None:
             used = max(_most_used(resource.RUSAGE_SELF), _most_used(resource.RUSAGE_CHILDREN))
             return max(0, used - self._start_used)
-        _, copy, program = _SEEN.unpack(self._seen[:])
-        largest: int = max(peak_bytes() or 0, copy)
-        return max(0, largest - self._start) + int(program)
+        together: int = _CALL.unpack(self._seen[: _CALL.size])[1]
+        return max(0, _status("self", b"VmHWM:") - self._start, together)
+
+    def _tell_copy(self) -> None:
+        """Runs in a copy of this process, as soon as it lives: what it has is its parent's."""
+        place = _CALL.size + os.getpid() % _COPIES * _COPY.size
+        self._seen[place : place + _COPY.size] = _COPY.pack(os.getpid(), _size("self"))
 
 
 def _begin_anew() -> bool:
@@ -85,24 +95,29 @@ def _begin_anew() -> bool:
     return True
 
 
-def _watch(parent: int, seen: mmap.mmap) -> NoReturn:
-    """The watcher's whole life. The size of a copy of its parent holds the parent's: it is no addition."""
+def _watch(parent: int, start: int, seen: mmap.mmap) -> NoReturn:
+    """The watcher's whole life."""
     try:
         own, same = os.getpid(), _command(parent)
         while os.getppid() == parent:
-            call, copy, program = _SEEN.unpack(seen[:])
-            for pid in _descendants(parent):
-                if pid == own or (size := peak_bytes(pid)) is None:
-                    continue
-                if _command(pid) == same:
-                    copy = max(copy, size)
-                else:
-                    program = max(program, size)
-            if _SEEN.unpack(seen[:])[0] == call:
-                seen[:] = _SEEN.pack(call, copy, program)
+            call, most = _CALL.unpack(seen[: _CALL.size])
+            others = (_added(pid, same, seen) for pid in _descendants(parent) if pid != own)
+            together = sum(others, _size(parent) - start)
+            if together > most and _CALL.unpack(seen[: _CALL.size])[0] == call:
+                seen[: _CALL.size] = _CALL.pack(call, together)
             time.sleep(WATCH_SECONDS)
     finally:
         os._exit(0)
+
+
+def _added(pid: int, same: bytes, seen: mmap.mmap) -> int:
+    """What a process takes beside those before it. A copy of its parent began with the parent's memory, and a
+    program that has not begun yet still has all of it.
+    """
+    copy, had = _COPY.unpack_from(seen, _CALL.size + pid % _COPIES * _COPY.size)
+    if copy == pid:
+        return max(0, _size(pid) - int(had))
+    return 0 if _command(pid) == same else _size(pid)
 
 
 def _descendants(pid: int) -> Iterator[int]:
@@ -122,15 +137,17 @@ def _command(pid: int) -> bytes:
         return b""
 
 
-def _status(pid: int | str, name: bytes) -> int | None:
+def _size(pid: int | str) -> int:
+    """Resident bytes of a process, 0 when it is gone."""
+    return _status(pid, b"VmRSS:")
+
+
+def _status(pid: int | str, name: bytes) -> int:
     try:
         with open(f"/proc/{pid}/status", "rb") as file:
-            for line in file:
-                if line.startswith(name):
-                    return int(line.split()[1]) * 1024
+            return next((int(line.split()[1]) * 1024 for line in file if line.startswith(name)), 0)
     except OSError:
-        return None
-    return None
+        return 0
 
 
 def _most_used(who: int) -> int:

@@ -185,7 +185,7 @@ class Recorded:
         self.incomplete = True
         if key not in self.pending:
             self.pending[key] = Pending(key, original, args, kwargs, limit)
-            self._pending_bytes += _weight(args)
+            self._pending_bytes += weight(args)
         self.variables = self.variables or dict(os.environ)
         return Outcome(spec.modelled.median_seconds, _stand_in(spec, original))
 
@@ -338,12 +338,12 @@ def _revive(error: str, message: bytes) -> Exception:
     )
 
 
-def _weight(value: object) -> int:
-    """Bytes that a call's arguments hold, roughly."""
+def weight(value: object) -> int:
+    """Bytes that a call's arguments hold, roughly: they are there before it begins."""
     if isinstance(value, bytes | str):
         return len(value)
     if isinstance(value, tuple | list):
-        return sum(map(_weight, value))
+        return sum(map(weight, value))
     if isinstance(value, msgspec.Struct):
-        return sum(_weight(getattr(value, name)) for name in value.__struct_fields__)
+        return sum(weight(getattr(value, name)) for name in value.__struct_fields__)
     return 8

@@ -16,7 +16,7 @@ import msgspec
 
 from harness.compute.footprint import Gauge
 from harness.compute.ledger import Entry, Ledger
-from harness.compute.policies import Pending, measure, to_entry
+from harness.compute.policies import Pending, measure, to_entry, weight
 from harness.engine import interrupt
 
 CRASHED = Entry(0.0, b"the process crashed while it ran this call", "builtins:RuntimeError")
@@ -78,5 +78,5 @@ def _record_one(index: int) -> Entry:
     (gauge,) = _gauges
     gauge.begin()
     outcome = measure(call.original, call.args, call.kwargs)
-    outcome = msgspec.structs.replace(outcome, memory_bytes=gauge.bytes())
-    return to_entry(outcome, call.limit_seconds)
+    needed = gauge.bytes() + weight((call.args, tuple(call.kwargs.values())))
+    return to_entry(msgspec.structs.replace(outcome, memory_bytes=needed), call.limit_seconds)

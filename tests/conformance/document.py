@@ -23,6 +23,8 @@ NOT_MODELLED = (
     "splitting of shards",
     "throughput limits of DynamoDB partitions and of S3 prefixes, other than as seeded faults",
     "event pollers of provisioned mode by their throughput in MB/s; here each runs ten invocations",
+    "memory that a handler holds between its recorded calls, and Lambda's own runtime in Max Memory Used; files "
+    "in /tmp that are gone before the invocation ends",
     "asynchronous and synchronous invocations by other clients, versions, aliases, layers, extensions and "
     "SnapStart",
 )

@@ -84,6 +84,14 @@ def test_a_copy_of_the_process_brings_only_what_it_adds() -> None:
     assert len(held) == 200 * MEGABYTE
 
 
+def test_what_a_call_is_given_is_part_of_what_it_needs() -> None:
+    ledger, page = Ledger(None), bytes(40 * MEGABYTE)
+    recording.record(ledger, [Pending(b"key", len, (page,), {})], {}, lambda done: None)
+    entry = ledger.call(b"key")
+    assert entry is not None
+    assert 40 * MEGABYTE <= (entry.memory_bytes or 0) < 70 * MEGABYTE
+
+
 def test_without_proc_the_maxima_of_getrusage_stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(footprint, "_begin_anew", lambda: False)
     (most,) = recorded(("itself", 600))
