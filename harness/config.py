@@ -188,7 +188,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     that of a queue.
 
     root: the project's folder; source: the file that says all this, None when there is none. stream_shards:
-    shards of a table's stream; DynamoDB has one for each partition of the table.
+    shards of a table's stream; DynamoDB has one for each partition of the table, and so has 0.
     """
 
     root: Path = Path()

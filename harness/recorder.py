@@ -87,6 +87,13 @@ class Throttle(Event, frozen=True, kw_only=True, tag="throttle"):
     reason: str
 
 
+class LoopStopped(Event, frozen=True, kw_only=True, tag="loop stopped"):
+    """An invocation that Lambda refused because its chain goes round, and how many records it was for."""
+
+    function: str
+    records: int
+
+
 class Message(Event, frozen=True, kw_only=True, tag="message"):
     """A message of a queue: what became of it (sent, received, deleted, redriven) and how old it was."""
 
@@ -95,6 +102,16 @@ class Message(Event, frozen=True, kw_only=True, tag="message"):
     message: str
     age_seconds: float = 0.0
     receives: int = 0
+
+
+class IteratorAge(Event, frozen=True, kw_only=True, tag="iterator_age"):
+    """A batch of a stream's records that a function has been through: how old the last of them was when it
+    was sent to the function (Lambda developer guide, "Types of metrics for Lambda functions").
+    """
+
+    mapping: str
+    age_seconds: float
+    records: int
 
 
 class Depth(Event, frozen=True, kw_only=True, tag="depth"):
@@ -145,7 +162,20 @@ class Stroke(Event, frozen=True, kw_only=True, tag="stroke"):
     where: str
 
 
-AnyEvent = Call | Invocation | Throttle | Message | Depth | Compute | Upload | Result | Log | Stroke
+AnyEvent = (
+    Call
+    | Invocation
+    | Throttle
+    | LoopStopped
+    | Message
+    | IteratorAge
+    | Depth
+    | Compute
+    | Upload
+    | Result
+    | Log
+    | Stroke
+)
 
 
 class Recorder:

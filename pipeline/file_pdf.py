@@ -26,8 +26,7 @@ CLOSING_SECONDS = 15.0
 """What is kept, beside twice the time of the slowest page, to end the document and to write the result."""
 OWN_MEGABYTES = 200
 """Of the function's memory that no page may take: libraries, a part of the upload, a small file."""
-_GONE = frozenset({"NoSuchKey", "404", "AccessDenied", "403"})
-"""S3 denies access to what is not there to those who may not list it (Amazon S3 user guide, "GetObject")."""
+_GONE = frozenset({"NoSuchKey", "404"})
 
 
 class Made(msgspec.Struct, frozen=True):

@@ -91,10 +91,11 @@ def run(
     cpu_factor: float = 1.0,
     faults: Scenario = CALM,
     account_concurrency: int = ACCOUNT_CONCURRENCY,
+    template: Path = PROJECT / "template.yaml",
 ) -> runs.Run:
     """A run of the real template on a folder of TIFFs."""
     options = Options(
-        template=PROJECT / "template.yaml",
+        template=template,
         parameters=parameters or {},
         seed=seed,
         compute=compute,

@@ -22,6 +22,7 @@ from moto.core.request import (
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType
 
+from harness.cloud.throughput import Mode
 from harness.region import REGION
 
 DIRECT = frozenset({"dynamodb", "s3", "sqs"})
@@ -59,6 +60,18 @@ def stored_item(table: str, key: dict[str, Any]) -> dict[str, Any] | None:
     parts = [DynamoType(key[name]) if name else None for name in names]
     item = found.get_item(parts[0], parts[1])
     return item.to_json()["Attributes"] if item else None
+
+
+def table_mode(table: str) -> Mode | None:
+    """How the capacity of a table is set; None where there is no such table."""
+    tables = dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].tables
+    if table not in tables:
+        return None
+    found = tables[table]
+    if found.billing_mode == "PAY_PER_REQUEST":
+        return Mode(None, None, found.hash_key_attr)
+    given = found.throughput
+    return Mode(float(given["ReadCapacityUnits"]), float(given["WriteCapacityUnits"]), found.hash_key_attr)
 
 
 def environ(request: AWSPreparedRequest) -> dict[str, Any]:

@@ -7,7 +7,7 @@ filtered away; Query and Scan add up their items before they round up) and "Amaz
 it works" (two units for each).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import ceil
 from typing import Any
 
@@ -24,11 +24,14 @@ Stored = Callable[[str, Item], Item | None]
 
 
 class Units(msgspec.Struct):
-    """What one call used. `items`: bytes of each item that it wrote or read."""
+    """What one call used. `items`: bytes of each item that it wrote or read; tables: units by table, of a
+    call that may name several.
+    """
 
     read: float = 0.0
     write: float = 0.0
     items: tuple[int, ...] = ()
+    tables: dict[str, float] = {}
 
 
 def write_units(size_bytes: int) -> int:
@@ -46,7 +49,7 @@ class Metered:
 
     def __init__(self, operation: str, request: dict[str, Any], stored: Stored) -> None:
         self._operation, self._request, self._stored = operation, request, stored
-        self._writes = list(_writes(operation, request))
+        self._writes = list(writes(operation, request))
         self._before = [self._size(table, key) for table, key in self._writes]
 
     def units(self, answer: dict[str, Any], failed: bool, refused: bool) -> Units:
@@ -57,7 +60,9 @@ class Metered:
             after = [self._size(table, key) for table, key in self._writes]
             sizes = [max(pair) for pair in zip(self._before, after, strict=True)]
             factor = TRANSACTION if self._operation == "TransactWriteItems" else 1
-            return Units(write=float(factor * sum(map(write_units, sizes))), items=tuple(sizes))
+            each = [float(factor * write_units(size)) for size in sizes]
+            tables = _by_table((table for table, _ in self._writes), each)
+            return Units(write=sum(each), items=tuple(sizes), tables=tables)
         return self._read(answer)
 
     def _read(self, answer: dict[str, Any]) -> Units:
@@ -69,15 +74,19 @@ class Metered:
                 return Units(read_units(size, consistent), items=(size,))
             case "BatchGetItem":
                 found = [
-                    (self._size(table, key), bool(wanted.get("ConsistentRead")))
+                    (table, self._size(table, key), bool(wanted.get("ConsistentRead")))
                     for table, wanted in request["RequestItems"].items()
                     for key in wanted["Keys"]
                 ]
-                return Units(sum(read_units(*one) for one in found), items=tuple(size for size, _ in found))
+                each = [read_units(size, kind) for _, size, kind in found]
+                tables = _by_table((table for table, _, _ in found), each)
+                return Units(sum(each), items=tuple(size for _, size, _ in found), tables=tables)
             case "TransactGetItems":
                 gets = [one["Get"] for one in request["TransactItems"]]
                 sizes = [self._size(get["TableName"], get["Key"]) for get in gets]
-                return Units(TRANSACTION * sum(read_units(size, True) for size in sizes), items=tuple(sizes))
+                each = [TRANSACTION * read_units(size, True) for size in sizes]
+                tables = _by_table((get["TableName"] for get in gets), each)
+                return Units(sum(each), items=tuple(sizes), tables=tables)
             case "Query" | "Scan":
                 sizes = self._scanned(answer)
                 return Units(read_units(sum(sizes), consistent), items=tuple(sizes))
@@ -104,7 +113,33 @@ class Metered:
         return item_bytes(found) if found else 0
 
 
-def _writes(operation: str, request: dict[str, Any]) -> Iterator[tuple[str, Item]]:
+def _by_table(tables: Iterable[str], units: Sequence[float]) -> dict[str, float]:
+    total: dict[str, float] = {}
+    for table, used in zip(tables, units, strict=True):
+        total[table] = total.get(table, 0.0) + used
+    return total
+
+
+def told(operation: str, request: dict[str, Any], used: Units) -> Any:
+    """ConsumedCapacity of an answer, as the request's ReturnConsumedCapacity asks for it: of one table, or a
+    list of several; None where it does not ask (DynamoDB API reference, "ConsumedCapacity").
+    """
+    wanted = request.get("ReturnConsumedCapacity", "NONE")
+    if wanted == "NONE":
+        return None
+    kinds = {"TransactWriteItems": "WriteCapacityUnits", "TransactGetItems": "ReadCapacityUnits"}
+
+    def entry(table: str, units: float) -> dict[str, Any]:
+        numbers = {name: units for name in ("CapacityUnits", kinds.get(operation)) if name}
+        whole = {"Table": numbers} if wanted == "INDEXES" else {}
+        return {"TableName": table, **numbers, **whole}
+
+    if "TableName" in request:
+        return entry(request["TableName"], used.read + used.write)
+    return [entry(table, units) for table, units in used.tables.items()]
+
+
+def writes(operation: str, request: dict[str, Any]) -> Iterator[tuple[str, Item]]:
     """(table, an item that holds its key) of each item that a call writes."""
     match operation:
         case "PutItem":

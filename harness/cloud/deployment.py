@@ -28,7 +28,7 @@ from moto.moto_api._internal import mock_random
 from moto.s3.models import s3_backends
 from moto.sqs.models import sqs_backends
 
-from harness.cloud import botocore_patches, moto_mended, moto_patches, scope
+from harness.cloud import botocore_patches, configurations, moto_mended, moto_patches, scope
 from harness.cloud.item_size import item_bytes
 from harness.cloud.moto_imports import cloudformation, cloudformation_parsing
 from harness.cloud.system import DESCRIBED, System, describe
@@ -196,6 +196,7 @@ class Cloud:
             for logical_id, resource in resources.items()
             if resource["Type"] in ("AWS::Lambda::Function", "AWS::SQS::Queue", "AWS::IAM::Role")
         }
+        configurations.check(resolved)
         for logical_id, resource in resolved.items():
             versioning = resource.get("Properties", {}).get("VersioningConfiguration")
             if resource["Type"] == "AWS::S3::Bucket" and versioning:

@@ -8,16 +8,11 @@ boundaries are not looked at.
 
 import fnmatch
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import msgspec
-from botocore.awsrequest import AWSPreparedRequest
-
-from harness.cloud.addresses import bucket_and_key
-from harness.region import REGION
 
 Statement = Mapping[str, Any]
 
@@ -27,6 +22,17 @@ ALL_ALLOWED: tuple[Statement, ...] = ({"Effect": "Allow", "Action": "*", "Resour
 _LOGS = {
     "Effect": "Allow",
     "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
+    "Resource": "*",
+}
+_TRACES = {
+    "Effect": "Allow",
+    "Action": [
+        "xray:PutTraceSegments",
+        "xray:PutTelemetryRecords",
+        "xray:GetSamplingRules",
+        "xray:GetSamplingTargets",
+        "xray:GetSamplingStatisticSummaries",
+    ],
     "Resource": "*",
 }
 MANAGED_POLICIES: dict[str, list[Statement]] = {
@@ -52,22 +58,25 @@ MANAGED_POLICIES: dict[str, list[Statement]] = {
             "Resource": "*",
         },
     ],
+    "AWSLambdaVPCAccessExecutionRole": [
+        _LOGS,
+        {
+            "Effect": "Allow",
+            "Action": [
+                "ec2:CreateNetworkInterface",
+                "ec2:DescribeNetworkInterfaces",
+                "ec2:DescribeSubnets",
+                "ec2:DeleteNetworkInterface",
+                "ec2:AssignPrivateIpAddresses",
+                "ec2:UnassignPrivateIpAddresses",
+            ],
+            "Resource": "*",
+        },
+    ],
+    "AWSXRayDaemonWriteAccess": [_TRACES],
+    "AWSXrayWriteOnlyAccess": [_TRACES],
 }
 """AWS managed policies that SAM attaches to a function's role (AWS managed policy reference)."""
-
-_ACTIONS = {
-    "SendMessageBatch": "SendMessage",
-    "DeleteMessageBatch": "DeleteMessage",
-    "ChangeMessageVisibilityBatch": "ChangeMessageVisibility",
-    "HeadObject": "GetObject",
-    "HeadBucket": "ListBucket",
-    "ListObjectsV2": "ListBucket",
-    "ListObjects": "ListBucket",
-    "CompleteMultipartUpload": "PutObject",
-    "CreateMultipartUpload": "PutObject",
-    "UploadPart": "PutObject",
-}
-"""Operations whose permission has another name (Service authorization reference)."""
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -81,32 +90,58 @@ class Identity(msgspec.Struct, frozen=True):
         matching = [
             one
             for one in self.statements
-            if _matches(one.get("Action"), action) and _matches(one.get("Resource"), resource)
+            if _covers(one, "Action", action) and _covers(one, "Resource", resource)
         ]
         if any(one["Effect"] == "Deny" for one in matching):
             return False
         return any(one["Effect"] == "Allow" for one in matching)
 
-    def may_call(self, service: str, operation: str, request: AWSPreparedRequest) -> str:
-        """The refusal of a call ("" when it is allowed): which action on which resource is not allowed."""
-        action, resource = _required(service, operation, request, self.account)
-        return (
-            ""
-            if self.may(action, resource)
-            else f"not authorized to perform: {action} on resource: {resource}"
-        )
 
+def of_role(
+    role: Mapping[str, Any] | None,
+    account: str,
+    attached: Iterable[Statement] = (),
+    own: Mapping[str, Sequence[Statement]] | None = None,
+) -> Identity:
+    """The identity of a role as CloudFormation has it, its references resolved.
 
-def of_role(role: Mapping[str, Any] | None, account: str) -> Identity:
-    """The identity of a role as CloudFormation has it, its references resolved."""
+    attached: statements of policies that name the role; own: ARN of the template's managed policies -> their
+    statements. A managed policy that is not known may allow anything, and is taken to (`unknown_policies`).
+    """
     properties = role.get("Properties", {}) if role else {}
-    statements: list[Statement] = []
+    statements: list[Statement] = list(attached)
     for arn in properties.get("ManagedPolicyArns", []):
-        statements += MANAGED_POLICIES.get(str(arn).rpartition("/")[2], [])
+        known = own[str(arn)] if own and str(arn) in own else MANAGED_POLICIES.get(_name(arn), ALL_ALLOWED)
+        statements += known
     for policy in properties.get("Policies", []):
-        found = policy["PolicyDocument"]["Statement"]
-        statements += [found] if isinstance(found, Mapping) else found
+        statements += statements_of(policy)
     return Identity(account, tuple(statements))
+
+
+def statements_of(policy: Mapping[str, Any]) -> list[Statement]:
+    """Those of a policy with a PolicyDocument."""
+    found = policy["PolicyDocument"]["Statement"]
+    return [found] if isinstance(found, Mapping) else list(found)
+
+
+def unknown_policies(role: Mapping[str, Any]) -> list[str]:
+    """Names of AWS's managed policies of a role that are not known here: it may do what they do not allow."""
+    arns = (role.get("Properties") or {}).get("ManagedPolicyArns") or []
+    named = [str(arn.get("Fn::Sub", "")) if isinstance(arn, Mapping) else str(arn) for arn in arns]
+    return [_name(arn) for arn in named if "/" in arn and _name(arn) not in MANAGED_POLICIES]
+
+
+def _name(arn: Any) -> str:
+    return str(arn).rpartition("/")[2]
+
+
+def _covers(statement: Statement, part: str, value: str) -> bool:
+    """Whether a statement is about an action or a resource: one that it lists, or any but those that it
+    excludes (IAM user guide, "NotAction", "NotResource").
+    """
+    if f"Not{part}" in statement:
+        return not _matches(statement[f"Not{part}"], value)
+    return _matches(statement.get(part), value)
 
 
 def _matches(patterns: Any, value: str) -> bool:
@@ -121,31 +156,3 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     """
     is_action = ":" in pattern and not pattern.startswith("arn:")
     return re.compile(fnmatch.translate(pattern.replace("[", "[[]")), re.IGNORECASE if is_action else 0)
-
-
-def _required(service: str, operation: str, request: AWSPreparedRequest, account: str) -> tuple[str, str]:
-    """(action, resource) that a call needs permission for."""
-    name = _ACTIONS.get(operation, operation)
-    if service == "s3":
-        bucket, key = bucket_and_key(request.url)
-        if name == "GetObject" and "versionId" in parse_qs(urlsplit(request.url).query):
-            name = "GetObjectVersion"
-        return f"s3:{name}", f"arn:aws:s3:::{bucket}/{key}" if key else f"arn:aws:s3:::{bucket}"
-    body = request.body if isinstance(request.body, str | bytes) else b""
-    payload = msgspec.json.decode(body) if body[:1] in (b"{", "{") else {}
-    if service == "sqs":
-        return (
-            f"sqs:{name}",
-            f"arn:aws:sqs:{REGION}:{account}:{str(payload.get('QueueUrl', '*')).rpartition('/')[2]}",
-        )
-    if service == "dynamodb-streams":
-        return f"dynamodb:{name}", str(
-            payload.get("StreamArn") or payload.get("ShardIterator", "*")
-        ).partition("|")[0]
-    if service == "dynamodb":
-        index = f"/index/{payload['IndexName']}" if "IndexName" in payload else ""
-        return (
-            f"dynamodb:{name}",
-            f"arn:aws:dynamodb:{REGION}:{account}:table/{payload.get('TableName', '*')}{index}",
-        )
-    return f"{service}:{name}", "*"

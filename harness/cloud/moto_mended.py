@@ -10,14 +10,18 @@ from typing import Any
 from unittest import mock
 
 from moto.core.exceptions import ServiceException
+from moto.dynamodb.models.table import StreamShard
 from moto.sqs import models as sqs
 
 from harness.cloud import patching
+from harness.cloud.item_size import item_bytes
 
 IN_FLIGHT_LIMIT = 120_000
 """Messages of a standard queue in flight (SQS developer guide, "Amazon SQS message quotas")."""
 LONGEST_HIDDEN_SECONDS = 43_200
 """A message is hidden for 12 hours after it was received, at most ("Amazon SQS visibility timeout")."""
+STREAM_EVENT_VERSION = "1.1"
+"""Of the records of a table's stream (recorded against DynamoDB Streams)."""
 
 
 class MessageNotInflight(ServiceException):  # type: ignore[misc]
@@ -110,9 +114,31 @@ def _change_visibility() -> Any:
     return mock.patch.object(sqs.SQSBackend, "change_message_visibility", change_message_visibility)
 
 
+def _stream_records() -> Any:
+    """moto tells a stream also of a put that changes nothing, twice of an update that makes an item, and of
+    sizes as its own JSON has them ("Change data capture for DynamoDB Streams"; API reference, StreamRecord).
+    """
+    original = StreamShard.add
+
+    def add(shard: Any, old: Any, new: Any) -> None:
+        if old is not None and new is not None and old.attrs == new.attrs:
+            return
+        if old is None and shard.items and getattr(shard.items[-1], "made", None) is new:
+            shard.items.pop()  # the bare key, before its first update
+        original(shard, old, new)
+        entry = shard.items[-1]
+        entry.made = new if old is None else None
+        told = entry.record["dynamodb"]
+        entry.record["eventVersion"] = STREAM_EVENT_VERSION
+        told["SizeBytes"] = sum(item_bytes(told.get(part, {})) for part in ("Keys", "NewImage", "OldImage"))
+
+    return mock.patch.object(StreamShard, "add", add)
+
+
 MENDS: dict[str, Callable[[], Any]] = {
     "in-flight limit": _in_flight_limit,
     "old receipt handles": _old_handles,
     "time of receipt": _received_at,
     "visibility of messages in flight": _change_visibility,
+    "stream records": _stream_records,
 }

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import Any
 
+from harness.cloud.identity import unknown_policies
+
 
 class Scope(Enum):
     """What becomes of a kind of resource, and what a user is told of it."""
@@ -62,6 +64,12 @@ def notes(resources: dict[str, Any]) -> Iterator[str]:
             kinds.setdefault(resource["Type"], []).append(logical_id)
     for kind, names in sorted(kinds.items()):
         yield f"{', '.join(names)} ({kind}) is not emulated, {_of(kind)[0].value}"
+    for logical_id, resource in resources.items():
+        if resource["Type"] == "AWS::IAM::Role" and (unknown := unknown_policies(resource)):
+            yield (
+                f"{logical_id} has the managed policy {', '.join(unknown)}, which is not known here: its "
+                f"functions are denied nothing but what another policy denies"
+            )
     for logical_id, resource in resources.items():
         told = (
             resource.get("Properties", {}).get("NotificationConfiguration", {})

@@ -3,12 +3,14 @@
 moto resolves references when it has deployed the resources; this reads what came of it.
 """
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
-from harness.cloud.identity import ALL_ALLOWED, Identity, of_role
+from harness.cloud.identity import ALL_ALLOWED, Identity, Statement, of_role, statements_of
+from harness.cloud.limits import NEW_TABLE_SHARDS, PARTITION_READ_UNITS, PARTITION_WRITE_UNITS
 from harness.cloud.template import Resource, Template, of_type
 from harness.errors import UsageError
 
@@ -19,6 +21,8 @@ DEFAULT_POLLERS = (2, 200)
 DESCRIBED = frozenset(
     {
         "AWS::DynamoDB::Table",
+        "AWS::IAM::ManagedPolicy",
+        "AWS::IAM::Policy",
         "AWS::IAM::Role",
         "AWS::Lambda::EventSourceMapping",
         "AWS::Lambda::Function",
@@ -44,7 +48,7 @@ class Logging(msgspec.Struct, frozen=True):
 
 class Function(msgspec.Struct, frozen=True, kw_only=True):
     """A Lambda function. `reserved` concurrency or None; `code` is the folder of its code, storage_mb the
-    size of its /tmp.
+    size of its /tmp; may_recur: it is not stopped when it invokes itself by what it sends.
     """
 
     logical_id: str
@@ -61,6 +65,7 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     architecture: str = "x86_64"
     storage_mb: int = 512
     logs: Logging = Logging()
+    may_recur: bool = False
 
     @property
     def folders(self) -> tuple[Path, ...]:
@@ -113,6 +118,11 @@ class StreamSource(msgspec.Struct, frozen=True, kw_only=True):
     on_failure: str
     filters: tuple[str, ...]
 
+    @property
+    def table(self) -> str:
+        """Name of the table that the stream is of."""
+        return self.stream_arn.partition(":table/")[2].partition("/")[0]
+
 
 class Notification(msgspec.Struct, frozen=True, kw_only=True):
     """What a bucket tells a queue of: event patterns like "s3:ObjectCreated:*", with prefix and suffix of the
@@ -141,6 +151,7 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
     point-in-time recovery; fifo: queues that are; keys: what is encrypted with a key of KMS -> seconds for
     which the service keeps that key for a caller, 0 where each request asks for it. dead_letters: ARNs of
     queues that receive what others, or a stream's mapping, give up; redelivery: of each queue, by its ARN.
+    partitions: name of a table -> how many it has at first.
     """
 
     functions: dict[str, Function]
@@ -156,6 +167,19 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
     keys: dict[str, float] = {}
     dead_letters: frozenset[str] = frozenset()
     redelivery: dict[str, Redelivery] = {}
+    partitions: dict[str, int] = {}
+
+    @property
+    def stream_shards(self) -> int:
+        """Shards of the stream that a function reads: as many as its table has partitions ("Change data
+        capture for DynamoDB Streams").
+        """
+        return max((self.partitions.get(one.table, 1) for one in self.stream_sources), default=1)
+
+    @property
+    def reserved(self) -> dict[str, int | None]:
+        """The functions' reserved concurrency."""
+        return {logical_id: function.reserved for logical_id, function in self.functions.items()}
 
 
 def describe(
@@ -166,8 +190,14 @@ def describe(
     `resolved`: the resources with their references replaced; `physical`: their physical ids; `arns`: ARNs of
     functions, queues, roles.
     """
+    own = {
+        physical[logical_id]: statements_of(resource["Properties"])
+        for logical_id, resource in of_type(resolved, "AWS::IAM::ManagedPolicy")
+    }
     roles = {
-        arns[logical_id]: of_role(resource, arns[logical_id].split(":")[4])
+        arns[logical_id]: of_role(
+            resource, arns[logical_id].split(":")[4], _attached(resolved, physical[logical_id]), own
+        )
         for logical_id, resource in of_type(resolved, "AWS::IAM::Role")
     }
     retention = {
@@ -192,7 +222,7 @@ def describe(
     mappings = [
         (logical_id, resource["Properties"], names[resource["Properties"]["FunctionName"]])
         for logical_id, resource in of_type(resolved, "AWS::Lambda::EventSourceMapping")
-        if "EventSourceArn" in resource["Properties"]
+        if "EventSourceArn" in resource["Properties"] and _is_on(resource["Properties"], "Enabled", "true")
     ]
     streams = tuple(
         _stream_source(*mapping) for mapping in mappings if "/stream/" in mapping[1]["EventSourceArn"]
@@ -237,7 +267,28 @@ def describe(
             for logical_id, resource in of_type(resolved, "AWS::SQS::Queue")
         },
         dead_letters=frozenset(_dead_letters(resolved, streams)),
+        partitions={
+            physical[logical_id]: _partitions(resource["Properties"])
+            for logical_id, resource in of_type(resolved, "AWS::DynamoDB::Table")
+        },
     )
+
+
+def _partitions(properties: Resource) -> int:
+    """Of a new table."""
+    if properties.get("BillingMode") == "PAY_PER_REQUEST":
+        return NEW_TABLE_SHARDS
+    units = properties.get("ProvisionedThroughput") or {}
+    reads, writes = (int(units.get(name, 1)) for name in ("ReadCapacityUnits", "WriteCapacityUnits"))
+    return math.ceil(reads / PARTITION_READ_UNITS + writes / PARTITION_WRITE_UNITS)
+
+
+def _attached(resolved: dict[str, Resource], role: str) -> Iterator[Statement]:
+    """Statements of the template's policies that name a role."""
+    for kind in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
+        for _, resource in of_type(resolved, kind):
+            if role in (resource["Properties"].get("Roles") or []):
+                yield from statements_of(resource["Properties"])
 
 
 def _redelivery(properties: Resource) -> Redelivery:
@@ -253,8 +304,8 @@ def _dead_letters(resolved: dict[str, Resource], streams: tuple[StreamSource, ..
     yield from (source.on_failure for source in streams if source.on_failure)
 
 
-def _is_on(properties: Resource | None, name: str) -> bool:
-    return str((properties or {}).get(name)).lower() == "true"
+def _is_on(properties: Resource | None, name: str, default: str = "false") -> bool:
+    return str((properties or {}).get(name, default)).lower() == "true"
 
 
 def _logging(properties: Resource, name: str, retention: dict[str, int]) -> Logging:
@@ -317,17 +368,13 @@ def _function(
         architecture=str((properties.get("Architectures") or ["x86_64"])[0]),
         storage_mb=int((properties.get("EphemeralStorage") or {}).get("Size", 512)),
         logs=logs,
+        may_recur=properties.get("RecursiveLoop") == "Allow",
     )
 
 
 def _sqs_source(logical_id: str, properties: Resource, function: str) -> SqsSource:
     maximum = properties.get("ScalingConfig", {}).get("MaximumConcurrency")
     pollers = properties.get("ProvisionedPollerConfig")
-    if maximum is not None and pollers:
-        raise UsageError(
-            f"{logical_id} is refused, as AWS would: provisioned mode and MaximumConcurrency exclude one "
-            f"another"
-        )
     fewest = int((pollers or {}).get("MinimumPollers", DEFAULT_POLLERS[0]))
     most = int((pollers or {}).get("MaximumPollers", DEFAULT_POLLERS[1]))
     return SqsSource(

@@ -7,6 +7,7 @@ therefore interleave in the order of virtual time. Observers are told of each ca
 how queues and streams learn of new work.
 """
 
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -16,10 +17,11 @@ import botocore.handlers
 import msgspec
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import ConnectionClosedError
+from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.botocore_stubber import MockRawResponse
 from moto.core.models import botocore_stubber
 
-from harness.cloud import backends, capacity
+from harness.cloud import backends, capacity, denials, throughput
 from harness.cloud.addresses import bucket_and_key
 from harness.cloud.identity import Identity
 from harness.cloud.latency import Latencies
@@ -28,6 +30,7 @@ from harness.faults import refusals
 from harness.faults.dice import Dice
 from harness.faults.distortions import Distortions
 from harness.recorder import Call, Recorder
+from harness.region import REGION
 
 OUT_OF_MEMORY = "Runtime exited with error: signal: killed"
 """What Lambda says of an invocation that takes more memory than its function has."""
@@ -79,6 +82,7 @@ class Wire:
         self._kernel, self._latencies, self._recorder, self._dice = kernel, latencies, recorder, dice
         self._refusals, self._distortions = refusals.Refusals(dice), Distortions(dice)
         self._observers: dict[str, list[Observer]] = {}
+        self._throughput = throughput.Throughput(backends.table_mode)
 
     def observe(self, service: str, observer: Observer) -> None:
         """Calls `observer` after every successful call of a service; it must not block."""
@@ -119,7 +123,13 @@ class Wire:
 
         if caller is not None:
             refused = self._refusal(caller, where, service, operation, request)
-            answered = refused or self._distortions.perform(where, service, operation, request, ask)
+            answered = refused or denials.permitted(
+                caller.identity,
+                service,
+                operation,
+                request,
+                lambda: self._distortions.perform(where, service, operation, request, ask),
+            )
         else:
             answered = ask()
         response, answer = _response(request, *answered)
@@ -160,7 +170,8 @@ class Wire:
         meter = None
         body: Any = request.body or b"{}"
         if service == "dynamodb":
-            meter = capacity.Metered(operation, msgspec.json.decode(body), backends.stored_item)
+            asked = msgspec.json.decode(body)
+            meter = capacity.Metered(operation, asked, backends.stored_item)
         answered = backends.answer(service, request)
         if answered is None:
             raise RealEndpoint(
@@ -172,9 +183,16 @@ class Wire:
         used = capacity.Units()
         if meter is not None:
             error = _error_of(service, status, content)
-            used = meter.units(
-                msgspec.json.decode(content or b"{}"), failed=error in _CONDITIONS, refused=bool(error)
-            )
+            payload = msgspec.json.decode(content or b"{}")
+            used = meter.units(payload, failed=error in _CONDITIONS, refused=bool(error))
+            self._throughput.used(operation, asked, used, self._kernel.now)
+            told = None if error else capacity.told(operation, asked, used)
+            if told is not None or (not error and "ConsumedCapacity" in payload):
+                payload.pop("ConsumedCapacity", None)  # moto's own takes every item for one unit
+                if told is not None:
+                    payload["ConsumedCapacity"] = told
+                content = msgspec.json.encode(payload)
+                headers = {**headers, "x-amz-crc32": str(zlib.crc32(content))}
         return (status, headers, content), used
 
     def _refusal(
@@ -196,12 +214,17 @@ class Wire:
         except ConnectionClosedError:
             caller.resumed()
             raise
-        if denied := caller.identity.may_call(service, operation, request):
-            status, code = {"s3": (403, "AccessDenied"), "sqs": (400, "AccessDenied")}.get(
-                service, (400, "AccessDeniedException")
-            )
-            return refusals.answer(service, status, code, denied)
-        return None
+        if denied := denials.refusal(caller.identity, service, operation, request):
+            return denied
+        return self._throttled(operation, request) if service == "dynamodb" else None
+
+    def _throttled(self, operation: str, request: AWSPreparedRequest) -> refusals.Answer | None:
+        body: Any = request.body or b"{}"
+        refused = self._throughput.refusal(operation, msgspec.json.decode(body), self._kernel.now)
+        if refused is None:
+            return None
+        details = refused.details(f"arn:aws:dynamodb:{REGION}:{DEFAULT_ACCOUNT_ID}:table/")
+        return refusals.answer("dynamodb", 400, refused.code, refused.message, **details)
 
     def _record(
         self,

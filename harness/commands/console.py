@@ -302,5 +302,8 @@ def _invocations(entries: Sequence[Mapping[str, Any]]) -> str:
         return sum(int(entry[name]) for entry in entries for name in names)
 
     handed_back = f"{sum_of('failedRecords'):,} records handed back, " if sum_of("failedRecords") else ""
+    stopped = sum_of("loopsStopped")
     failed = f"{sum_of('errors', 'timeouts')} failed, {handed_back}"
+    if stopped:
+        failed += f"{stopped:,} refused as recursive loops (see RecursiveLoop in docs/aws.md), "
     return f"{sum_of('count')}, {sum_of('coldStarts')} cold, {failed}{sum_of('billedMs') / 1000:.1f} s billed"

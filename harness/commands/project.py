@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harness.cloud import configurations
 from harness.cloud.limits import ACCOUNT_CONCURRENCY, NEW_TABLE_SHARDS
 from harness.commands import choices
 from harness.errors import UsageError
@@ -97,7 +98,7 @@ def project(
         source = template or config.root / config.template
         loaded = templates.load(source, parameters, kept=config.root / ".harness" / "translated")
         with deployment.deployed(loaded, 0) as cloud:
-            pass
+            configurations.check_reserved(cloud.system.reserved, account_concurrency)
         plan = planning.plan(
             config,
             loaded.parameters,
@@ -194,7 +195,7 @@ def _validation(
             cpu_factor=factor,
             account_concurrency=account,
             months=months,
-            shards=config.stream_shards,
+            shards=config.stream_shards or cloud.system.stream_shards,
             table_months=months,
         )
     with screen.progress("Comparing with the run", 1) as tell:

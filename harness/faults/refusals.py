@@ -55,13 +55,13 @@ class Refusals:
         return "", 0
 
 
-def answer(service: str, status: int, code: str, message: str) -> Answer:
-    """An error as the service words it: XML of S3, JSON of the others."""
+def answer(service: str, status: int, code: str, message: str, **more: object) -> Answer:
+    """An error as the service words it: XML of S3, JSON of the others, which may tell more."""
     if service == "s3":
         body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{message}</Message></Error>"
         return status, {"Content-Type": "application/xml"}, body.encode()
     return (
         status,
         {"Content-Type": "application/x-amz-json-1.0"},
-        msgspec.json.encode({"__type": code, "message": message}),
+        msgspec.json.encode({"__type": code, "message": message, **more}),
     )

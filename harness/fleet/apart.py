@@ -119,9 +119,12 @@ def _check_limits(
     """Most invocations at once. Raises `Coupled` when they, or the table's writes, are more than may be."""
     times = np.linspace(0.0, makespan, PEAK_POINTS)
     peak = int(np.sum([_between(times, *span) for span in running.values()], axis=0).max())
-    if peak > plan.account_concurrency:
+    sharing = [span for name, span in running.items() if plan.system.functions[name].reserved is None]
+    together = int(np.sum([_between(times, *span) for span in sharing], axis=0).max()) if sharing else 0
+    if together > plan.unreserved_concurrency:
         raise Coupled(
-            f"together they would run {peak:,} invocations, of the account's {plan.account_concurrency:,}"
+            f"together they would run {together:,} invocations, of the account's "
+            f"{plan.unreserved_concurrency:,}"
         )
     if plan.table_limits:
         step = max(1.0, makespan / (PEAK_POINTS - 1))

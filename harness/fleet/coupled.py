@@ -88,7 +88,7 @@ def simulate(plan: Plan, found: Chain, work: Workload, calibration: Calibration,
 
 def _shared(plan: Plan, work: Workload, draw: Draws) -> NDArray[Any]:
     shared = np.zeros(1, dtype=together.SHARED)
-    shared["account"], shared["idle_seconds"] = plan.account_concurrency, IDLE_SECONDS
+    shared["account"], shared["idle_seconds"] = plan.unreserved_concurrency, IDLE_SECONDS
     shared["scaling_period"], shared["long_poll"] = SCALING_PERIOD_SECONDS, LONG_POLL_SECONDS
     shared["stream_poll"], shared["back_off"], shared["fewest"] = STREAM_POLL_SECONDS, BACK_OFF, IDLE_LANES
     shared["in_order"], shared["seed"] = work.in_order, draw.seed()
@@ -109,7 +109,7 @@ def _stages(
         of["fixed"], of["per_record"], of["per_page"] = handler.fixed, handler.per_record, handler.per_page
         of["init_seconds"] = stage.init_cpu / speed_of(plan, function)
         of["told_before_end"], of["timeout"] = stage.told_before_end, function.timeout_seconds
-        of["reserved"] = UNLIMITED if function.reserved is None else function.reserved
+        of["reserved"] = -1 if function.reserved is None else function.reserved
         of["fail_rate"] = plan.fail_rate(stage)
         of["failure"] = len(failures)
         if stage.failing:

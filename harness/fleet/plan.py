@@ -64,6 +64,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     grown: bool = False
     table_limits: bool = True
 
+    @property
+    def unreserved_concurrency(self) -> int:
+        """Of the account, what no function has for itself."""
+        return self.account_concurrency - sum(one.reserved or 0 for one in self.system.functions.values())
+
     def fail_rate(self, stage: Stage) -> float:
         if self.failure_rate is not None:
             return self.failure_rate

@@ -41,7 +41,7 @@ STAGE = np.dtype(
         ("told_before_end", "f8"),
         ("timeout", "f8"),
         ("keeps", "f8"),  # seconds before its timeout from which on no further page is read; 0 for never
-        ("reserved", "i8"),
+        ("reserved", "i8"),  # concurrency of its own, -1 where it shares the account's
         # its mapping; of a stream's, receives are tries of a batch, and backs_off says that it bisects
         ("first_lane", "i8"),
         ("most", "i8"),
@@ -70,6 +70,8 @@ STAGE = np.dtype(
         ("wanted", "i8"),
         ("scaling", "?"),
         ("backing", "?"),
+        ("refused", "i8"),  # lanes with messages that they were not let in with at once
+        ("eases", "f8"),  # until when a further refusal leaves its mapping as it is
         ("idle", "i8"),
         ("rest_first", "i8"),
         ("rest_count", "i8"),
@@ -158,6 +160,7 @@ SHARED = np.dtype(
         ("now", "f8"),
         ("bin", "f8"),
         ("running", "i8"),
+        ("sharing", "i8"),  # of the functions without concurrency of their own
         ("most_running", "i8"),
         ("events", "i8"),
         ("coming", "i8"),
@@ -468,7 +471,7 @@ def _scale(w: World, stage: int, t: float) -> None:
     of.scaling = of.busy >= of.lanes and of.lanes < of.most
     if not of.scaling:
         return
-    if not of.backing and of.ring_count:
+    if not of.backing and not of.refused and of.ring_count:
         of.wanted = min(of.lanes + max(of.growth, of.at_start - of.lanes), of.most)
         for lane in range(of.first_lane, of.first_lane + of.most):
             if of.lanes >= of.wanted:
@@ -483,10 +486,23 @@ def _scale(w: World, stage: int, t: float) -> None:
 
 
 @jit
+def _backs(w: World, stage: int) -> None:
+    """A mapping wants fewer lanes, and no more before something succeeds."""
+    of = w.stages[stage]
+    of.backing = True
+    of.wanted = max(w.shared[0].fewest, int(min(of.wanted, of.lanes) * w.shared[0].back_off))
+
+
+@jit
 def _throttled(w: World, stage: int, number: int, t: float) -> None:
     """Lambda answers 429: the mapping tries again, until its messages are visible to others."""
     of, lane = w.stages[stage], w.lanes[number]
     of.throttles += 1
+    if stage != CLOSING:
+        of.refused += lane.tries == 0
+        if t >= of.eases:
+            of.eases = t + w.shared[0].scaling_period
+            _backs(w, stage)
     pause = w.pauses[min(lane.tries, len(w.pauses) - 1)]
     lane.tries += 1
     if t + pause < lane.since:
@@ -525,10 +541,11 @@ def _read(w: World, stage: int, number: int, before: float) -> tuple[float, int]
 def _begins(w: World, stage: int, number: int, t: float) -> None:
     """An invocation begins, unless a limit is reached; all that will come of it is known now."""
     shared, of, lane = w.shared[0], w.stages[stage], w.lanes[number]
-    if shared.running >= shared.account or w.level[stage] >= of.reserved:
+    if w.level[stage] >= of.reserved if of.reserved >= 0 else shared.sharing >= shared.account:
         _throttled(w, stage, number, t)
         return
     shared.running += 1
+    shared.sharing += of.reserved < 0
     shared.most_running = max(shared.most_running, shared.running)
     w.level[stage] += 1
     of.invocations += 1
@@ -647,6 +664,7 @@ def _tells(w: World, stage: int, number: int, pages: int, moment: float) -> None
 def _ends(w: World, stage: int, number: int, t: float) -> None:
     of, lane = w.stages[stage], w.lanes[number]
     w.shared[0].running -= 1
+    w.shared[0].sharing -= of.reserved < 0
     w.level[stage] -= 1
     failed = lane.fate == FAILED or lane.fate == TIMED_OUT
     of.failed += failed
@@ -681,9 +699,11 @@ def _come_back(w: World, stage: int, number: int, t: float) -> None:
 def _goes_on(w: World, stage: int, number: int, t: float, failed: bool) -> None:
     """A queue's lane polls again, or ends when its mapping wants fewer."""
     of, lane = w.stages[stage], w.lanes[number]
-    of.backing = failed and of.backs_off
-    if of.backing:
-        of.wanted = max(w.shared[0].fewest, int(min(of.wanted, of.lanes) * w.shared[0].back_off))
+    of.backing = False
+    of.refused -= lane.tries > 0
+    lane.tries = 0
+    if failed and of.backs_off:
+        _backs(w, stage)
     of.lane_seconds += t - lane.taken
     if of.lanes > of.wanted:
         of.lanes -= 1

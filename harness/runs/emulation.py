@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from harness.cloud import configurations
 from harness.cloud import deployment as clouds
 from harness.cloud.addresses import bucket_and_key
 from harness.cloud.deployment import Holding
@@ -33,6 +34,7 @@ from harness.services import redrive
 from harness.services.environment import Host
 from harness.services.expiry import TimeToLive
 from harness.services.lambda_service import LambdaService
+from harness.services.lineage import Lineage
 from harness.services.output import OUTPUT
 from harness.services.queues import Gone, Queues
 from harness.services.s3_events import S3Events
@@ -84,6 +86,7 @@ Client = Callable[[Stage], None]
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
     """What stays the same between repeated emulations of a run.
 
+    stream_shards: of a table's stream, 0 for as many as the table has partitions.
     redrive: when all is done, nothing breaks any more, and what was given up goes back to where it came from.
     """
 
@@ -119,6 +122,7 @@ def emulate(
         wire = Wire(kernel, latencies, recorder, dice)
         stack.enter_context(wire.connected())
         cloud = stack.enter_context(clouds.deployed(setting.template, setting.seed))
+        configurations.check_reserved(cloud.system.reserved, setting.account_concurrency)
         stack.enter_context(code.importable())
         stage = Stage(kernel, cloud, wire, latencies, dice, recorder)
         functions = LambdaService(
@@ -158,10 +162,11 @@ class _World:
         self._redriven = 0
         self._tell, self._should_stop = tell, should_stop
         self._queues = Queues(stage)
+        lineage = Lineage(stage)
         self._events = S3Events(stage)
         self._mappings: list[SqsMapping | StreamMapping] = [
             *(
-                SqsMapping(stage, source, system.functions[source.function], functions, self._queues)
+                SqsMapping(stage, source, system.functions[source.function], functions, self._queues, lineage)
                 for source in system.sqs_sources
             ),
             *(
@@ -171,7 +176,7 @@ class _World:
                     system.functions[source.function],
                     functions,
                     self._queues,
-                    setting.stream_shards,
+                    setting.stream_shards or system.partitions[source.table],
                 )
                 for source in system.stream_sources
             ),

@@ -9,7 +9,18 @@ import numpy as np
 
 from harness.bill.bill import Bill
 from harness.config import ResultFields, Words
-from harness.recorder import AnyEvent, Compute, Invocation, Message, Result, Stroke, Throttle, Upload
+from harness.recorder import (
+    AnyEvent,
+    Compute,
+    Invocation,
+    IteratorAge,
+    LoopStopped,
+    Message,
+    Result,
+    Stroke,
+    Throttle,
+    Upload,
+)
 from harness.runs.emulation import Emulation
 from harness.runs.invariants import Violation
 from harness.runs.results import Results
@@ -97,6 +108,7 @@ def summarize(
         "bill": msgspec.to_builtins(bill),
         "invocations": _invocations(events),
         "queues": _queues(events),
+        "iteratorAge": _iterator_age(events),
         "invariants": {
             "checked": list(checked),
             "violations": [{"invariant": found.invariant, "detail": found.detail} for found in violations],
@@ -160,11 +172,14 @@ def _work(events: Sequence[AnyEvent], one_unit: str, all_units: str) -> Numbers:
 def _invocations(events: Sequence[AnyEvent]) -> Numbers:
     by_function: dict[str, list[Invocation]] = defaultdict(list)
     throttles: Counter[str] = Counter()
+    stopped: Counter[str] = Counter()
     for event in events:
         if isinstance(event, Invocation):
             by_function[event.function].append(event)
         elif isinstance(event, Throttle):
             throttles[event.function] += 1
+        elif isinstance(event, LoopStopped):
+            stopped[event.function] += 1
     return {
         function: {
             "count": len(by_function[function]),
@@ -172,13 +187,14 @@ def _invocations(events: Sequence[AnyEvent]) -> Numbers:
             "failedRecords": sum(event.failed_records for event in by_function[function]),
             "timeouts": sum(event.outcome == "timeout" for event in by_function[function]),
             "throttles": throttles[function],
+            "loopsStopped": stopped[function],
             "coldStarts": sum(event.cold for event in by_function[function]),
             "durationP50": _quantiles([event.duration_seconds for event in by_function[function]])["p50"],
             "durationP95": _quantiles([event.duration_seconds for event in by_function[function]])["p95"],
             "billedMs": sum(event.billed_ms for event in by_function[function]),
             **_memory(by_function[function]),
         }
-        for function in sorted({*by_function, *throttles})
+        for function in sorted({*by_function, *throttles, *stopped})
     }
 
 
@@ -193,6 +209,15 @@ def _memory(invocations: Sequence[Invocation]) -> Numbers:
         "maxMemoryMbP99": _quantiles(used)["p99"] if used else None,
         "memoryUnknown": len(invocations) - len(used),
     }
+
+
+def _iterator_age(events: Sequence[AnyEvent]) -> Numbers:
+    """Seconds, by mapping on a stream: how far behind its function was."""
+    ages: dict[str, list[float]] = defaultdict(list)
+    for event in events:
+        if isinstance(event, IteratorAge):
+            ages[event.mapping].append(event.age_seconds)
+    return {mapping: {**_quantiles(ages[mapping]), "max": max(ages[mapping])} for mapping in sorted(ages)}
 
 
 def _queues(events: Sequence[AnyEvent]) -> Numbers:

@@ -25,6 +25,7 @@ from harness.compute.sandbox import CodeBase, Sandbox
 from harness.config import RecordedFunction
 from harness.recorder import Compute, Log, Recorder
 from harness.region import REGION
+from harness.services.lineage import NONE, Chain
 from harness.services.stage import Stage
 
 
@@ -90,7 +91,9 @@ class Environment:
         self.sandbox = Sandbox(host.code, _variables(function), function.folders)
         self.handler: Callable[[Any, Context], Any] | None = None
         self.request_id = ""
+        self.chain: Chain = NONE
         self.idle_since = 0.0
+        self.born = host.stage.kernel.now
         self.compute_seconds = 0.0
         self.logged_bytes = 0
         self.deadline = 0.0

@@ -11,15 +11,19 @@ from typing import Any
 import msgspec
 
 from harness.cloud.limits import (
+    CHAIN_INVOCATIONS,
     IDLE_SECONDS,
+    INIT_SECONDS,
+    LIFE_SECONDS,
     NEW_ENVIRONMENTS,
     NEW_ENVIRONMENTS_SECONDS,
     PAYLOAD_BYTES,
 )
 from harness.cloud.system import Function
 from harness.engine.kernel import Kernel, Process
-from harness.recorder import Invocation, Throttle
+from harness.recorder import Invocation, LoopStopped, Throttle
 from harness.services.environment import Context, Environment, Host
+from harness.services.lineage import NONE, Chain, longer
 
 ENVELOPE_BYTES = len('{"Records": []}')
 
@@ -40,13 +44,20 @@ class Throttled(Exception):
     """
 
 
+class Recursive(Exception):
+    """Lambda refused an invocation for good (RecursiveInvocationException): the function was invoked too
+    often in one chain of requests.
+    """
+
+
 class Answer(msgspec.Struct, frozen=True):
     """How an invocation ended. `value`: the handler's response as JSON brings it back; `error`: "" for
-    success.
+    success; `request`: the invocation's id.
     """
 
     value: Any
     error: str = ""
+    request: str = ""
 
 
 class LambdaService:
@@ -61,10 +72,20 @@ class LambdaService:
         self._allowance: dict[str, tuple[float, float]] = {}
         self._numbers: dict[str, int] = {}
         self._requests = 0
+        functions = stage.cloud.system.functions.values()
+        self._unreserved = host.account_concurrency - sum(one.reserved or 0 for one in functions)
 
-    def invoke(self, function: Function, event: dict[str, Any], records: int) -> Answer:
-        """Runs the function on an event. Raises `Throttled` when Lambda would answer 429."""
+    def invoke(self, function: Function, event: dict[str, Any], records: int, chain: Chain = NONE) -> Answer:
+        """Runs the function on an event; chain: the invocations that led to it. Raises `Throttled` when
+        Lambda would answer 429, and `Recursive` when it would stop a loop.
+        """
+        if not function.may_recur and chain.get(function.logical_id, 0) >= CHAIN_INVOCATIONS:
+            self._recorder.record(
+                LoopStopped(t=self._kernel.now, function=function.logical_id, records=records)
+            )
+            raise Recursive(f"{function.logical_id} was invoked {CHAIN_INVOCATIONS} times in a chain")
         environment, cold = self._acquire(function)
+        environment.chain = longer(chain, function.logical_id)
         self.running[function.logical_id] = self.running.get(function.logical_id, 0) + 1
         self._requests += 1
         request = f"{self._requests:08x}-0000-4000-8000-{function.memory_mb:012x}"
@@ -78,7 +99,7 @@ class LambdaService:
             may_fail=True,
         )
         try:
-            answer = self._await(process, environment, phases)
+            answer = msgspec.structs.replace(self._await(process, environment, phases), request=request)
         finally:
             self.running[function.logical_id] -= 1
         self._report(environment, request, started, phases, cold, answer, records)
@@ -97,14 +118,16 @@ class LambdaService:
         self._idle.clear()
 
     def _acquire(self, function: Function) -> tuple[Environment, bool]:
-        running = self.running.get(function.logical_id, 0)
-        if function.reserved is not None and running >= function.reserved:
-            raise self._throttle(function, "reserved concurrency")
-        if sum(self.running.values()) >= self._host.account_concurrency:
+        if function.reserved is not None:
+            if self.running.get(function.logical_id, 0) >= function.reserved:
+                raise self._throttle(function, "reserved concurrency")
+        elif self._running_unreserved() >= self._unreserved:
             raise self._throttle(function, "account concurrency")
         idle = self._idle.setdefault(function.logical_id, [])
         while idle and self._kernel.now - idle[0].idle_since > IDLE_SECONDS:
             idle.pop(0).sandbox.discard()
+        while idle and self._kernel.now - idle[-1].born > LIFE_SECONDS:
+            idle.pop().sandbox.discard()
         while idle and self._dice.strike("environment_lost", idle[-1].id):
             idle.pop().sandbox.discard()
         if idle:
@@ -113,6 +136,13 @@ class LambdaService:
             raise self._throttle(function, "scaling rate")
         number = self._numbers[function.logical_id] = self._numbers.get(function.logical_id, 0) + 1
         return Environment(self._host, function, number), True
+
+    def _running_unreserved(self) -> int:
+        """Invocations of the functions that share what no function has reserved for itself ("Configuring
+        reserved concurrency for a function").
+        """
+        functions = self._host.stage.cloud.system.functions
+        return sum(running for name, running in self.running.items() if functions[name].reserved is None)
 
     def _may_scale(self, function: Function) -> bool:
         left, since = self._allowance.get(function.logical_id, (float(NEW_ENVIRONMENTS), self._kernel.now))
@@ -130,6 +160,7 @@ class LambdaService:
     def _run(
         self, environment: Environment, request: str, payload: str, cold: bool, phases: "_Phases"
     ) -> Any:
+        again = 0.0
         if cold:
             # The sandbox is not billed; the imports are, since August 2025 (AWS compute blog, "INIT phase
             # billing").
@@ -141,19 +172,25 @@ class LambdaService:
             except SystemExit as error:
                 raise ExitedEarly(f"the module ended the runtime with exit code {error.code}") from error
             init = self._host.policy.init(environment.function)
-            self._kernel.sleep(init.cpu_seconds / self._host.cpu_speed(environment.function))
+            computes = init.cpu_seconds / self._host.cpu_speed(environment.function)
+            took = self._kernel.now - began + computes
+            if took > INIT_SECONDS:  # it is broken off, and made again when the handler is invoked
+                again = took
+                computes = max(0.0, INIT_SECONDS - (took - computes))
+            self._kernel.sleep(computes)
             phases.init_seconds = self._kernel.now - began
             environment.initialised(init.memory_bytes)
         assert environment.handler is not None
         phases.begun = self._kernel.now
         environment.begin(request)
         phases.armed(self._kernel)
+        self._kernel.sleep(again)
         try:
             response = environment.handler(json.loads(payload), Context(environment, request))
         except SystemExit as error:
             raise ExitedEarly(f"the handler ended the runtime with exit code {error.code}") from error
-        environment.check_storage()
         self._kernel.sleep(environment.settle("return"))
+        environment.check_storage()
         answer = json.dumps(response)
         if len(answer) > PAYLOAD_BYTES:
             raise ResponseTooLarge(

@@ -7,8 +7,11 @@ and late; keys are URL-encoded with + for space, slashes as they are.
 
 import datetime
 import json
-from collections.abc import Callable
-from urllib.parse import quote_plus
+from collections.abc import Callable, Iterator
+from urllib.parse import parse_qs, quote_plus, urlsplit
+from xml.etree import ElementTree
+
+import msgspec
 
 from harness.cloud.addresses import bucket_and_key
 from harness.cloud.deployment import ACCOUNT
@@ -21,8 +24,19 @@ EVENTS = {
     "PutObject": "ObjectCreated:Put",
     "CopyObject": "ObjectCreated:Copy",
     "CompleteMultipartUpload": "ObjectCreated:CompleteMultipartUpload",
-    "DeleteObject": "ObjectRemoved:Delete",
 }
+REMOVED, MARKED = "ObjectRemoved:Delete", "ObjectRemoved:DeleteMarkerCreated"
+"""An object or one of its versions is gone; a versioned object is hidden under a delete marker."""
+
+
+class Change(msgspec.Struct, frozen=True):
+    """What a call did to one object. `version`: the id of the version made or removed, "" where there is
+    none.
+    """
+
+    event: str
+    key: str
+    version: str = ""
 
 
 class S3Events:
@@ -43,20 +57,18 @@ class S3Events:
         return not self._underway
 
     def _on_call(self, exchange: Exchange) -> None:
-        event = EVENTS.get(exchange.operation)
-        if event is None:
-            return
-        bucket, key = bucket_and_key(exchange.url)
-        if exchange.caller == "client" and event.startswith("ObjectCreated"):
-            self._interfere(bucket, key)
-        for notification in self._notifications:
-            if matches(notification, bucket, key, event):
-                self._sequence += 1
-                body = self._body(event, bucket, key, exchange, self._sequence)
-                late = self._dice.strike("late_event", key)
-                self._tell(notification.queue_arn, body, late.seconds if late else 0.0)
-                if again := self._dice.strike("duplicate_event", key):
-                    self._tell(notification.queue_arn, body, again.seconds)
+        bucket = bucket_and_key(exchange.url)[0]
+        for change in changes(exchange):
+            if exchange.caller == "client" and change.event.startswith("ObjectCreated"):
+                self._interfere(bucket, change.key)
+            for notification in self._notifications:
+                if matches(notification, bucket, change.key, change.event):
+                    self._sequence += 1
+                    body = self._body(change, bucket, self._sequence)
+                    late = self._dice.strike("late_event", change.key)
+                    self._tell(notification.queue_arn, body, late.seconds if late else 0.0)
+                    if again := self._dice.strike("duplicate_event", change.key):
+                        self._tell(notification.queue_arn, body, again.seconds)
 
     def _interfere(self, bucket: str, key: str) -> None:
         """Somebody else overwrites or removes what a client has just put."""
@@ -112,24 +124,23 @@ class S3Events:
         self._underway += 1
         self._kernel.spawn(name, run)
 
-    def _body(self, event: str, bucket: str, key: str, exchange: Exchange, sequence: int) -> str:
-        stored = self._cloud.stored_object(bucket, key)
+    def _body(self, change: Change, bucket: str, sequence: int) -> str:
+        stored = self._cloud.stored_object(bucket, change.key)
         described: dict[str, object] = {
-            "key": quote_plus(key, safe="/"),
+            "key": quote_plus(change.key, safe="/"),
             "sequencer": f"{sequence:016X}",
         }
-        if stored is not None and event.startswith("ObjectCreated"):
+        if stored is not None and change.event.startswith("ObjectCreated"):
             described |= {"size": stored.size, "eTag": stored.etag.strip('"')}
-        headers = {name.lower(): value for name, value in exchange.headers.items()}
-        if version := headers.get("x-amz-version-id"):
-            described["versionId"] = version
+        if change.version:
+            described["versionId"] = change.version
         now = datetime.datetime.now(datetime.UTC)
         record = {
             "eventVersion": "2.1",
             "eventSource": "aws:s3",
             "awsRegion": REGION,
             "eventTime": now.strftime("%Y-%m-%dT%H:%M:%S.") + f"{now.microsecond // 1000:03d}Z",
-            "eventName": event,
+            "eventName": change.event,
             "userIdentity": {"principalId": f"AWS:{ACCOUNT}"},
             "requestParameters": {"sourceIPAddress": "127.0.0.1"},
             "responseElements": {"x-amz-request-id": f"{sequence:016X}"},
@@ -145,6 +156,34 @@ class S3Events:
             },
         }
         return json.dumps({"Records": [record]})
+
+
+def changes(exchange: Exchange) -> Iterator[Change]:
+    """What a call changed, of which S3 may tell. A delete that names no version hides an object of a
+    versioned bucket; of DeleteObjects, each object is told of ("Supported event types").
+    """
+    key = bucket_and_key(exchange.url)[1]
+    headers = {name.lower(): value for name, value in exchange.headers.items()}
+    version = headers.get("x-amz-version-id", "")
+    match exchange.operation:
+        case "DeleteObject":
+            names_version = "versionId" in parse_qs(urlsplit(exchange.url).query)
+            yield Change(MARKED if version and not names_version else REMOVED, key, version)
+        case "DeleteObjects":
+            for deleted in _elements(exchange.answer, "Deleted"):
+                if marker := deleted.get("DeleteMarkerVersionId"):
+                    yield Change(REMOVED if "VersionId" in deleted else MARKED, deleted["Key"], marker)
+                else:
+                    yield Change(REMOVED, deleted["Key"], deleted.get("VersionId", ""))
+        case operation if operation in EVENTS:
+            yield Change(EVENTS[operation], key, version)
+
+
+def _elements(answer: bytes, name: str) -> Iterator[dict[str, str]]:
+    """The elements of a name in an answer of S3's, each with its own elements' text."""
+    for element in ElementTree.fromstring(answer):  # noqa: S314 it comes from this process
+        if element.tag.rpartition("}")[2] == name:
+            yield {inner.tag.rpartition("}")[2]: inner.text or "" for inner in element}
 
 
 def matches(notification: Notification, bucket: str, key: str, event: str) -> bool:

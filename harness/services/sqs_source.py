@@ -30,7 +30,8 @@ from harness.engine.kernel import Signal
 from harness.errors import UsageError
 from harness.region import REGION
 from harness.services import filters
-from harness.services.lambda_service import ENVELOPE_BYTES, LambdaService, Throttled
+from harness.services.lambda_service import ENVELOPE_BYTES, Answer, LambdaService, Recursive, Throttled
+from harness.services.lineage import Lineage
 from harness.services.queues import Queues
 from harness.services.stage import Stage
 
@@ -42,7 +43,13 @@ source mapping").
 
 class SqsMapping:
     def __init__(
-        self, stage: Stage, source: SqsSource, function: Function, service: LambdaService, queues: Queues
+        self,
+        stage: Stage,
+        source: SqsSource,
+        function: Function,
+        service: LambdaService,
+        queues: Queues,
+        lineage: Lineage,
     ) -> None:
         queue = queues.by_arn[source.queue_arn]
         if function.timeout_seconds > queue.visibility_timeout_seconds:
@@ -59,7 +66,7 @@ class SqsMapping:
             stage.dice,
         )
         self._source, self._function, self._service = source, function, service
-        self._queue, self._queues = queue, queues
+        self._queue, self._queues, self._lineage = queue, queues, lineage
         self._url = stage.cloud.queue_url(queue.arn)
         self._matches = filters.matcher(source.filters, source.logical_id)
         if source.provisioned_pollers:
@@ -76,6 +83,8 @@ class SqsMapping:
             self._at_rest = self._at_start if source.maximum_concurrency else IDLE_LANES
         self._wanted = self._at_start
         self._backs_off = False
+        self._eases_after = 0.0
+        self._refused = 0
         self._saturated = Signal(stage.kernel)
         self._lanes = self._busy = 0
 
@@ -98,7 +107,7 @@ class SqsMapping:
             if self._busy < self._lanes:
                 self._kernel.wait(self._saturated)
             self._kernel.sleep(SCALING_PERIOD_SECONDS)
-            if self._backs_off or self._busy < self._lanes or not self._queue.has_visible():
+            if self._backs_off or self._refused or self._busy < self._lanes or not self._queue.has_visible():
                 continue
             growth = max(int(self._per_minute * SCALING_PERIOD_SECONDS / 60), self._at_start - self._lanes)
             self._wanted = min(self._lanes + growth, self._limit)
@@ -197,30 +206,55 @@ class SqsMapping:
         if self._dice.strike("poller_dies_before", self._source.logical_id):
             return
         failed = self._invoke([records[message["MessageId"]] for message in batch])
-        self._backs_off = failed is None and not self._source.report_item_failures
-        if self._backs_off:
-            self._wanted = max(IDLE_LANES, int(min(self._wanted, self._lanes) * BACK_OFF))
+        self._backs_off = False
+        if failed is None and not self._source.report_item_failures:
+            self._back_off()
         if failed is not None and not self._dice.strike("poller_dies_after", self._source.logical_id):
             self._delete([message for message in batch if message["MessageId"] not in failed])
+
+    def _throttled(self) -> None:
+        """Fewer lanes, and no more while one waits with messages in hand that it may not invoke for; once a
+        period, since refusals of one moment have one cause.
+        """
+        if self._kernel.now >= self._eases_after:
+            self._eases_after = self._kernel.now + SCALING_PERIOD_SECONDS
+            self._back_off()
+
+    def _back_off(self) -> None:
+        self._backs_off = True
+        self._wanted = max(IDLE_LANES, int(min(self._wanted, self._lanes) * BACK_OFF))
 
     def _invoke(self, records: list[dict[str, Any]]) -> set[str] | None:
         """Ids of the messages that failed; None when all did. A throttled batch is retried until its
         visibility timeout passes.
         """
+        answer = self._answer(records)
+        if answer is None or answer.error:
+            return None
+        return _failures(answer.value, records) if self._source.report_item_failures else set()
+
+    def _answer(self, records: list[dict[str, Any]]) -> Answer | None:
+        """The function's, however often it takes to be let in; None when it never is."""
+        chain = self._lineage.of(record["messageId"] for record in records)
         gives_up = self._kernel.now + self._queue.visibility_timeout_seconds
         self._kernel.sleep(self._latencies.draw("event", "invoke"))
-        for pause in _backoff():
-            try:
-                answer = self._service.invoke(self._function, {"Records": records}, len(records))
-            except Throttled:
-                if self._kernel.now + pause >= gives_up:
-                    return None
-                self._kernel.sleep(pause)
-                continue
-            if answer.error:
-                return None
-            return _failures(answer.value, records) if self._source.report_item_failures else set()
-        raise AssertionError("the backoff never ends")
+        refused = False
+        try:
+            for pause in _backoff():
+                try:
+                    return self._service.invoke(self._function, {"Records": records}, len(records), chain)
+                except Throttled:
+                    self._refused += not refused
+                    refused = True
+                    self._throttled()
+                    if self._kernel.now + pause >= gives_up:
+                        break
+                    self._kernel.sleep(pause)
+        except Recursive:
+            return None
+        finally:
+            self._refused -= refused
+        return None
 
     def _delete(self, messages: list[dict[str, Any]]) -> None:
         for start in range(0, len(messages), RECEIVE_LIMIT):

@@ -10,6 +10,7 @@ way, so that records of an item stay in order.
 import datetime
 import json
 import time
+import uuid
 import zlib
 from collections import deque
 from typing import Any
@@ -25,6 +26,7 @@ from harness.cloud.limits import (
 from harness.cloud.system import Function, StreamSource, require
 from harness.cloud.wire import Exchange
 from harness.engine.kernel import Kernel, Signal
+from harness.recorder import IteratorAge
 from harness.services import filters
 from harness.services.lambda_service import ENVELOPE_BYTES, LambdaService, Throttled
 from harness.services.queues import Queues
@@ -37,6 +39,19 @@ REQUIRED = ("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShard
 with Lambda").
 """
 WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"})
+
+
+class _Ended(msgspec.Struct, frozen=True):
+    """How one try to have a batch processed ended.
+
+    failed_from: index of the first record that failed, None when none did; was_invoked: whether it came to an
+    invocation; is_error: whether the function failed as a whole; request: that invocation's id.
+    """
+
+    failed_from: int | None
+    was_invoked: bool = False
+    is_error: bool = False
+    request: str = ""
 
 
 class StreamMapping:
@@ -60,48 +75,51 @@ class StreamMapping:
             stage.dice,
         )
         self._source, self._function, self._service, self._queues = source, function, service, queues
-        self._table = source.stream_arn.partition(":table/")[2].partition("/")[0]
         self._matches = filters.matcher(source.filters, source.logical_id)
-        self._written = Signal(stage.kernel)
-        self._lanes = [_Lane(self, stage.kernel, number) for number in range(shards * source.lanes)]
+        self._recorder = stage.recorder
+        self._shards = [
+            _Shard(stage.kernel, STREAM_POLL_SECONDS * number / shards, self._lanes_of(stage, source.lanes))
+            for number in range(shards)
+        ]
         self._cursor = 0
         stage.wire.observe("dynamodb", self._on_call)
 
+    def _lanes_of(self, stage: Stage, count: int) -> list["_Lane"]:
+        return [_Lane(self, stage.kernel) for _ in range(count)]
+
     def wake(self) -> None:
         """The stream has records that no call wrote."""
-        self._written.fire()
+        self._sort()
 
     def start(self) -> None:
-        self._kernel.spawn(f"{self._source.logical_id}:shard", self._read)
-        for lane in self._lanes:
-            self._kernel.spawn(self._source.logical_id, lane.run)
+        for shard in self._shards:
+            self._kernel.spawn(f"{self._source.logical_id}:shard", shard.run)
+            for lane in shard.lanes:
+                self._kernel.spawn(self._source.logical_id, lane.run)
 
     @property
     def is_idle(self) -> bool:
         """Whether every record of the stream is handled."""
-        return self._cursor == len(self._shard.items) and all(lane.is_idle for lane in self._lanes)
+        return self._cursor == len(self._stream.items) and all(shard.is_idle for shard in self._shards)
 
     @property
-    def _shard(self) -> Any:
-        return self._cloud.moto_table(self._table).stream_shard
+    def _stream(self) -> Any:
+        return self._cloud.moto_table(self._source.table).stream_shard
 
     def _on_call(self, exchange: Exchange) -> None:
         if exchange.operation in WRITES:
-            self._written.fire()
+            self._sort()
 
-    def _read(self) -> None:
-        while True:
-            if self._cursor == len(self._shard.items):
-                self._kernel.wait(self._written)
-            polls = self._kernel.now // STREAM_POLL_SECONDS + 1
-            self._kernel.sleep(polls * STREAM_POLL_SECONDS - self._kernel.now)
-            items = self._shard.items
-            for entry in items[self._cursor :]:
-                record = _event_record(entry.to_json(), self._source.stream_arn)
-                if self._matches(record):
-                    key = json.dumps(next(iter(record["dynamodb"]["Keys"].values())))
-                    self._lanes[zlib.crc32(key.encode()) % len(self._lanes)].add(record)
-            self._cursor = len(items)
+    def _sort(self) -> None:
+        """Lays new records into the shards of their partition keys."""
+        items = self._stream.items
+        for entry in items[self._cursor :]:
+            record = _event_record(entry.to_json(), self._source.stream_arn)
+            if self._matches(record):
+                key = json.dumps(next(iter(record["dynamodb"]["Keys"].values())))
+                rest, place = divmod(zlib.crc32(key.encode()), len(self._shards))
+                self._shards[place].add(rest, record)
+        self._cursor = len(items)
 
     def handle(self, records: list[dict[str, Any]]) -> None:
         """Invokes the function until every record has succeeded or is given up."""
@@ -111,58 +129,92 @@ class StreamMapping:
             self._process(records)
 
     def _process(self, records: list[dict[str, Any]]) -> None:
-        attempts = 0
-        while records:
-            failed = self._invoke(records)
-            if failed is None:
+        """Only failures of the function use up the retries: what keeps Lambda from invoking it does not, nor
+        does splitting the batch ("Retain discarded records for a DynamoDB event source").
+        """
+        failures = tries = 0
+        while records := self._without_expired(records, failures):
+            ended = self._invoke(records)
+            if ended.failed_from is None:
                 return
-            if failed > 0:  # those before the failed one are checkpointed
-                records, attempts = records[failed:], 0
+            tries += 1
+            if ended.failed_from > 0:  # those before the failed one are checkpointed
+                records, failures, tries = records[ended.failed_from :], 0, 0
                 continue
-            attempts += 1
-            if self._given_up(records, attempts):
-                self._send_on_failure(records)
-                return
-            if self._source.bisect and len(records) > 1:
+            failures += ended.was_invoked
+            if ended.is_error and self._source.bisect and len(records) > 1:
                 half = len(records) // 2
                 self._process(records[:half])
-                records = records[half:]
+                records, failures, tries = records[half:], 0, 0
                 continue
-            pause = STREAM_BACKOFF_SECONDS * 2 ** min(attempts - 1, 10)
+            if 0 <= self._source.maximum_retries < failures:
+                self._give_up(records, "RetryAttemptsExhausted", failures, ended)
+                return
+            pause = STREAM_BACKOFF_SECONDS * 2 ** min(tries - 1, 10)
             self._kernel.sleep(min(STREAM_BACKOFF_LIMIT_SECONDS, pause))
 
-    def _invoke(self, records: list[dict[str, Any]]) -> int | None:
-        """Index of the first record that failed; None when none did."""
+    def _without_expired(self, records: list[dict[str, Any]], failures: int) -> list[dict[str, Any]]:
+        """The records that are young enough to be processed; the others are given up."""
+        limit = self._source.maximum_record_age_seconds
+        longest = min(limit, TRIM_SECONDS) if limit >= 0 else TRIM_SECONDS
+        young = next((place for place, one in enumerate(records) if age(one) <= longest), len(records))
+        if young:
+            self._give_up(records[:young], "RecordAgeExceeded", failures)
+        return records[young:]
+
+    def _invoke(self, records: list[dict[str, Any]]) -> _Ended:
         self._kernel.sleep(self._latencies.draw("event", "invoke"))
+        old = age(records[-1])
         try:
             answer = self._service.invoke(self._function, {"Records": records}, len(records))
         except Throttled:
-            return 0
+            return _Ended(failed_from=0)
+        self._recorder.record(
+            IteratorAge(
+                t=self._kernel.now,
+                mapping=self._source.logical_id,
+                age_seconds=round(old, 6),
+                records=len(records),
+            )
+        )
         if answer.error:
-            return 0
-        return _first_failure(answer.value, records) if self._source.report_item_failures else None
+            return _Ended(failed_from=0, was_invoked=True, is_error=True, request=answer.request)
+        failed = _first_failure(answer.value, records) if self._source.report_item_failures else None
+        return _Ended(failed_from=failed, was_invoked=True, request=answer.request)
 
-    def _given_up(self, records: list[dict[str, Any]], attempts: int) -> bool:
-        limit = self._source.maximum_retries
-        if 0 <= limit < attempts:
-            return True
-        limit = self._source.maximum_record_age_seconds
-        return age(records[0]) > (limit if limit >= 0 else TRIM_SECONDS)
-
-    def _send_on_failure(self, records: list[dict[str, Any]]) -> None:
-        """The position of the batch goes to the on-failure destination; the records themselves do not (same
-        page).
+    def _give_up(
+        self, records: list[dict[str, Any]], condition: str, invocations: int, ended: _Ended | None = None
+    ) -> None:
+        """The position of the batch goes to the on-failure destination; the records themselves do not (the
+        same page). What expired tells of no response.
         """
         if not self._source.on_failure:
             return
+        first, last = (record["dynamodb"] for record in (records[0], records[-1]))
+        request = ended.request if ended else str(uuid.uuid5(uuid.NAMESPACE_OID, records[0]["eventID"]))
+        response = {
+            "statusCode": 200,
+            "executedVersion": "$LATEST",
+            "functionError": "Unhandled" if ended and ended.is_error else None,
+        }
         body = {
-            "requestContext": {"functionArn": self._function.arn, "condition": "RetryAttemptsExhausted"},
+            "requestContext": {
+                "requestId": request,
+                "functionArn": self._function.arn,
+                "condition": condition,
+                "approximateInvokeCount": invocations,
+            },
+            **({"responseContext": response} if ended else {}),
+            "version": "1.0",
+            "timestamp": _instant(time.time(), "milliseconds"),
             "DDBStreamBatchInfo": {
-                "shardId": self._shard.id,
-                "streamArn": self._source.stream_arn,
+                "shardId": self._stream.id,
+                "startSequenceNumber": first["SequenceNumber"],
+                "endSequenceNumber": last["SequenceNumber"],
+                "approximateArrivalOfFirstRecord": _instant(first["ApproximateCreationDateTime"]),
+                "approximateArrivalOfLastRecord": _instant(last["ApproximateCreationDateTime"]),
                 "batchSize": len(records),
-                "startSequenceNumber": records[0]["dynamodb"]["SequenceNumber"],
-                "endSequenceNumber": records[-1]["dynamodb"]["SequenceNumber"],
+                "streamArn": self._source.stream_arn,
             },
         }
         url = self._cloud.queue_url(self._source.on_failure)
@@ -180,11 +232,42 @@ class StreamMapping:
         return self._source.window_seconds
 
 
+class _Shard:
+    """Records of some partition keys: polled four times a second, at moments of its own, and handed to its
+    lanes.
+    """
+
+    def __init__(self, kernel: Kernel, phase: float, lanes: list["_Lane"]) -> None:
+        """`phase`: seconds by which its polls are later than those of the first shard."""
+        self._kernel, self._phase, self.lanes = kernel, phase, lanes
+        self._unread: list[tuple[_Lane, dict[str, Any]]] = []
+        self._written = Signal(kernel)
+
+    @property
+    def is_idle(self) -> bool:
+        return not self._unread and all(lane.is_idle for lane in self.lanes)
+
+    def add(self, number: int, record: dict[str, Any]) -> None:
+        """A record that was written; the lanes share them by `number`."""
+        self._unread.append((self.lanes[number % len(self.lanes)], record))
+        self._written.fire()
+
+    def run(self) -> None:
+        while True:
+            if not self._unread:
+                self._kernel.wait(self._written)
+            polls = (self._kernel.now - self._phase) // STREAM_POLL_SECONDS + 1
+            self._kernel.sleep(polls * STREAM_POLL_SECONDS + self._phase - self._kernel.now)
+            read, self._unread = self._unread, []
+            for lane, record in read:
+                lane.add(record)
+
+
 class _Lane:
     """Records of some partition keys, in order; one batch in flight."""
 
-    def __init__(self, mapping: StreamMapping, kernel: Kernel, number: int) -> None:
-        self._mapping, self._kernel, self.number = mapping, kernel, number
+    def __init__(self, mapping: StreamMapping, kernel: Kernel) -> None:
+        self._mapping, self._kernel = mapping, kernel
         self._records: deque[dict[str, Any]] = deque()
         self._filled = Signal(kernel)
         self._busy = False
@@ -244,9 +327,19 @@ def _event_record(record: dict[str, Any], stream_arn: str) -> dict[str, Any]:
     }
 
 
+def _instant(seconds: float, precision: str = "seconds") -> str:
+    """A moment, in seconds from the epoch, as AWS writes it."""
+    moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+    return moment.isoformat(timespec=precision).replace("+00:00", "Z")
+
+
 def _first_failure(response: Any, records: list[dict[str, Any]]) -> int | None:
-    """Index of the lowest sequence number that a partial batch response names; 0 when it is malformed."""
-    if response is None or (isinstance(response, dict) and not response.get("batchItemFailures")):
+    """Index of the lowest sequence number that a partial batch response names; 0 when it is malformed. What
+    is empty, of whatever kind, names none.
+    """
+    if response in (None, "", [], {}) or (
+        isinstance(response, dict) and not response.get("batchItemFailures")
+    ):
         return None
     if not isinstance(response, dict) or not isinstance(response["batchItemFailures"], list):
         return 0

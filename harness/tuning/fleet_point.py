@@ -91,7 +91,7 @@ def projected(task: Projected) -> Outcome:
             system,
             task.calibration,
             cpu_factor=task.cpu_factor,
-            shards=task.shards,
+            shards=task.shards or system.stream_shards,
             account_concurrency=task.account_concurrency,
             seed=task.seed,
             months=task.months,

@@ -12,16 +12,19 @@ MODULES = {
     "test_sqs_source": "The event source mapping on SQS",
     "test_lambda": "Lambda",
     "test_iam": "IAM",
+    "test_dynamodb": "DynamoDB",
     "test_streams": "DynamoDB Streams and their event source mapping",
+    "test_configurations": "Configurations",
 }
 NOT_MODELLED = (
     "conditions of IAM statements, resource policies and permission boundaries",
     "FIFO queues, and fair queues of several tenants",
-    "by how much a mapping lowers its concurrency when its function fails (AWS documents that it does; "
+    "by how much a mapping lowers its concurrency when its function fails or is throttled (AWS documents that it does; "
     "here it halves)",
     "when DynamoDB removes expired items (documented: within days; here within the hour), and the "
     "splitting of shards",
-    "throughput limits of DynamoDB partitions and of S3 prefixes, other than as seeded faults",
+    "throughput limits of S3 prefixes and of DynamoDB's indexes, other than as seeded faults; batches of "
+    "which a throttled table takes a part",
     "event pollers of provisioned mode by their throughput in MB/s; here each runs ten invocations",
     "memory that a handler holds between its recorded calls, and Lambda's own runtime in Max Memory Used; files "
     "in /tmp that are gone before the invocation ends",

@@ -1,19 +1,24 @@
 """Lambda's execution environments, concurrency, timeouts and billing."""
 
+import re
+
 import msgspec
 import pytest
 
 from harness.bill import platform_logs
 from harness.cloud import limits
+from harness.recorder import LoopStopped
 from harness.services import lambda_service
 from tests.conformance.test_sqs_source import SLOW
-from tests.conformance.tunnel import BASE_BYTES, SQS_ALLOWED, Free, Tunnel, queue, row, running, send
+from tests.conformance.tunnel import BASE_BYTES, SQS_ALLOWED, Free, Tunnel, gaps, queue, row, running, send
 
 RUNTIME = "Lambda developer guide, Understanding the Lambda execution environment lifecycle"
 SCALING = "Lambda developer guide, Understanding Lambda function scaling"
 TIMEOUT = "Lambda developer guide, Configure Lambda function timeout"
 MEMORY = "Lambda developer guide, Configure Lambda function memory"
 VARIABLES = "Lambda developer guide, Working with Lambda environment variables"
+RESERVED = "Lambda developer guide, Configuring reserved concurrency for a function"
+RECURSION = "Lambda developer guide, Use Lambda recursive loop detection to prevent infinite loops"
 CONTEXT = "Lambda developer guide, Using the Lambda context object to retrieve Python function information"
 
 LOGS = "Lambda developer guide, Log and monitor Python Lambda functions"
@@ -54,6 +59,32 @@ def test_an_environment_idle_for_long_is_reclaimed(tunnel: Tunnel) -> None:
     tunnel.run(queue(), COUNTER, send("a"), send("b", at=1800.0))
     assert tunnel.logs == ["1", "1"]
     assert [one.cold for one in tunnel.invocations] == [True, True]
+
+
+@row(RUNTIME)
+def test_an_environment_ends_after_some_hours_however_busy(tunnel: Tunnel) -> None:
+    """Lambda ends execution environments every few hours, also those that are in use all the time."""
+    tunnel.run(queue(), COUNTER, *(send("m", at=300.0 * number) for number in range(100)), longest=40_000)
+    starts = [one.start for one in tunnel.invocations if one.cold]
+    assert len(starts) == 3
+    assert all(3_600 < gap < 5 * 3_600 for gap in gaps(starts))
+
+
+@row(RUNTIME)
+def test_an_init_of_more_than_ten_seconds_is_made_again_within_the_timeout(tunnel: Tunnel) -> None:
+    """The init phase may take 10 seconds; one that takes longer is made again at the invocation, within the
+    function's timeout.
+    """
+    handler = """
+        import time
+        time.sleep(12)
+        def handler(event, context):
+            print(context.get_remaining_time_in_millis())
+    """
+    tunnel.run(queue(visibility=60, function="Timeout: 30, MemorySize: 1769"), handler, send("a"))
+    (invocation,) = tunnel.invocations
+    assert tunnel.logs == ["17500"]  # the init takes 12.5 s
+    assert invocation.duration_seconds == pytest.approx(12.5)
 
 
 @row(TIMEOUT)
@@ -279,6 +310,87 @@ def test_the_account_has_a_thousand_concurrent_executions(tunnel: Tunnel) -> Non
     tunnel.run(queue(visibility=3600), SLOW, send(*map(str, range(12))), account_concurrency=3)
     assert running(tunnel) == 3
     assert {throttle.reason for throttle in tunnel.throttles} == {"account concurrency"}
+
+
+@row(RESERVED)
+def test_reserved_concurrency_is_taken_out_of_the_accounts(tunnel: Tunnel) -> None:
+    """What a function has reserved no other may use: the functions without share what is left."""
+    tunnel.run(two_functions(reserved=3), SLOW, send(*["a"] * 150), account_concurrency=103)
+    assert running(tunnel) == 100
+    assert {throttle.reason for throttle in tunnel.throttles} == {"account concurrency"}
+
+
+@row(RESERVED)
+def test_reserved_concurrency_is_guaranteed(tunnel: Tunnel) -> None:
+    """A function gets what it has reserved, however much the others use."""
+    tunnel.run(
+        two_functions(reserved=3),
+        SLOW,
+        send(*["a"] * 150),
+        send(*"ijk", queue="Other", at=1.0),
+        account_concurrency=103,
+    )
+    other = [one for one in tunnel.invocations if one.function == "Reserved"]
+    assert len(other) == 3
+    assert max(one.start for one in other) < 1.5
+    assert running(tunnel) == 103
+
+
+CHAINED = """
+    import boto3, os
+    def handler(event, context):
+        for record in event["Records"]:
+            print(record["body"])
+            boto3.client("sqs").send_message(QueueUrl=os.environ["URL"], MessageBody=str(int(record["body"]) + 1))
+"""
+
+
+POLLERS = "ProvisionedPollerConfig: {MinimumPollers: 11, MaximumPollers: 11}"
+"""110 lanes from the beginning."""
+
+
+def two_functions(reserved: int) -> str:
+    """A function on a queue, and one with concurrency of its own on another queue."""
+    other = queue(
+        visibility=3600,
+        function=f"Timeout: 5, MemorySize: 1769, ReservedConcurrentExecutions: {reserved}",
+    )
+    for name, another in (("Queue", "Other"), ("Dead", "OtherDead"), ("Function", "Reserved")):
+        other = re.sub(rf"\b{name}\b(:\n|: {{Type|\.)", rf"{another}\1", other)
+    return queue(visibility=3600, mapping=f"BatchSize: 1, {POLLERS}") + other
+
+
+def chained(more: str = "", url: str = "!Ref Queue") -> str:
+    return queue(
+        receives=2,
+        function=f"Timeout: 5, {SQS_ALLOWED}, Environment: {{Variables: {{URL: {url}}}}}{more}",
+    )
+
+
+@row(RECURSION)
+def test_a_function_that_feeds_its_own_queue_is_stopped_after_sixteen_invocations(tunnel: Tunnel) -> None:
+    """A function that was invoked about 16 times in a chain of requests through SQS is not invoked again; its
+    message stays with the queue, whose redrive policy moves it to the dead-letter queue.
+    """
+    tunnel.run(chained(), CHAINED, send("1"))
+    assert tunnel.logs == [str(number) for number in range(1, 17)]
+    assert tunnel.emulation.leftovers["Dead"].messages == 1
+    assert {one.function for one in tunnel.events(LoopStopped)} == {"Function"}
+
+
+@row(RECURSION)
+def test_a_function_that_may_recur_is_not_stopped(tunnel: Tunnel) -> None:
+    """With RecursiveLoop: Allow no chain is cut."""
+    tunnel.run(chained(", RecursiveLoop: Allow"), CHAINED, send("1"), longest=30)
+    assert len(tunnel.logs) > 100
+
+
+@row(RECURSION)
+def test_every_chain_is_counted_by_itself(tunnel: Tunnel) -> None:
+    """Invocations count within a chain of requests: many messages of clients are as many chains."""
+    tunnel.run(chained(url="!Ref Dead"), CHAINED, send(*map(str, range(40))))
+    assert len(tunnel.invocations) == 40
+    assert tunnel.events(LoopStopped) == []
 
 
 @row(RUNTIME)

@@ -7,6 +7,7 @@ import pytest
 from tests.conformance.tunnel import Tunnel, bucket, put, row
 
 STRUCTURE = "S3 user guide, Event message structure"
+KINDS = "S3 user guide, Supported event types for SQS, SNS, and Lambda"
 FILTERING = "S3 user guide, Configuring event notifications using object key name filtering"
 
 PRINT = """
@@ -14,6 +15,9 @@ PRINT = """
         for record in event["Records"]:
             print(record["body"])
 """
+
+
+VERSIONED = "VersioningConfiguration: {Status: Enabled}"
 
 
 def told(tunnel: Tunnel) -> list[dict]:
@@ -71,7 +75,7 @@ def test_prefix_and_suffix_must_both_match_by_case(tunnel: Tunnel) -> None:
     assert [record["s3"]["object"]["key"] for record in told(tunnel)] == ["in/a.tif"]
 
 
-@row("S3 user guide, Supported event types for SQS, SNS, and Lambda")
+@row(KINDS)
 def test_only_the_configured_kinds_of_event_are_told(tunnel: Tunnel) -> None:
     """A configuration for s3:ObjectRemoved:* is not told of uploads."""
 
@@ -130,7 +134,7 @@ def test_an_event_may_come_late(tunnel: Tunnel) -> None:
     assert tunnel.messages("received")[-1].t > 90
 
 
-@row("S3 user guide, Supported event types for SQS, SNS, and Lambda")
+@row(KINDS)
 def test_a_multipart_upload_is_told_once_complete(tunnel: Tunnel) -> None:
     """A multipart upload is told as s3:ObjectCreated:CompleteMultipartUpload, when it is completed."""
 
@@ -148,3 +152,80 @@ def test_a_multipart_upload_is_told_once_complete(tunnel: Tunnel) -> None:
         "ObjectCreated:CompleteMultipartUpload",
         100,
     )
+
+
+@row(KINDS)
+def test_a_delete_marker_is_told_as_such(tunnel: Tunnel) -> None:
+    """When an object of a versioned bucket is deleted without naming a version, s3:ObjectRemoved:
+    DeleteMarkerCreated is told, with the marker's version.
+    """
+    made: list[str] = []
+
+    def remove(stage) -> None:
+        stage.kernel.sleep(5)
+        name = stage.cloud.system.buckets["Bucket"]
+        made.append(stage.cloud.s3.delete_object(Bucket=name, Key="a")["VersionId"])
+
+    tunnel.run(bucket(event="s3:ObjectRemoved:*", versioning=VERSIONED), PRINT, put("a"), remove)
+    (record,) = told(tunnel)
+    assert record["eventName"] == "ObjectRemoved:DeleteMarkerCreated"
+    assert record["s3"]["object"]["versionId"] == made[0]
+
+
+@row(KINDS)
+@pytest.mark.parametrize(
+    ("event", "names"),
+    [("s3:ObjectRemoved:Delete", []), ("s3:ObjectRemoved:DeleteMarkerCreated", ["DeleteMarkerCreated"])],
+)
+def test_delete_markers_are_a_kind_of_event_of_their_own(
+    tunnel: Tunnel, event: str, names: list[str]
+) -> None:
+    """A configuration for s3:ObjectRemoved:Delete is not told of delete markers, one for
+    s3:ObjectRemoved:DeleteMarkerCreated is.
+    """
+
+    def remove(stage) -> None:
+        stage.kernel.sleep(5)
+        stage.cloud.s3.delete_object(Bucket=stage.cloud.system.buckets["Bucket"], Key="a")
+
+    tunnel.run(bucket(event=event, versioning=VERSIONED), PRINT, put("a"), remove)
+    assert [record["eventName"].rpartition(":")[2] for record in told(tunnel)] == names
+
+
+@row(KINDS)
+def test_a_version_that_is_deleted_for_good_is_told_as_a_delete(tunnel: Tunnel) -> None:
+    """When a version is named, it is deleted permanently, and s3:ObjectRemoved:Delete is told; so it is of
+    several at once.
+    """
+
+    def remove(stage) -> None:
+        stage.kernel.sleep(5)
+        s3, name = stage.cloud.s3, stage.cloud.system.buckets["Bucket"]
+        first, second = (s3.put_object(Bucket=name, Key="a", Body=b"x")["VersionId"] for _ in range(2))
+        s3.delete_object(Bucket=name, Key="a", VersionId=first)
+        s3.delete_objects(Bucket=name, Delete={"Objects": [{"Key": "a", "VersionId": second}]})
+        made.extend((first, second))
+
+    made: list[str] = []
+    tunnel.run(bucket(event="s3:ObjectRemoved:*", versioning=VERSIONED), PRINT, remove)
+    assert {record["eventName"] for record in told(tunnel)} == {"ObjectRemoved:Delete"}
+    assert [record["s3"]["object"]["versionId"] for record in told(tunnel)] == made
+
+
+@row(KINDS)
+@pytest.mark.parametrize(
+    ("versioning", "name"),
+    [("", "ObjectRemoved:Delete"), (VERSIONED, "ObjectRemoved:DeleteMarkerCreated")],
+)
+def test_each_object_of_a_multi_object_delete_is_told(tunnel: Tunnel, versioning: str, name: str) -> None:
+    """DeleteObjects tells of each object that it deleted."""
+
+    def remove(stage) -> None:
+        stage.kernel.sleep(5)
+        named = {"Objects": [{"Key": "a b"}, {"Key": "c&d"}]}
+        stage.cloud.s3.delete_objects(Bucket=stage.cloud.system.buckets["Bucket"], Delete=named)
+
+    uploads = (put("a b"), put("c&d"), put("e"))
+    tunnel.run(bucket(event="s3:ObjectRemoved:*", versioning=versioning), PRINT, *uploads, remove)
+    assert {record["eventName"] for record in told(tunnel)} == {name}
+    assert sorted(record["s3"]["object"]["key"] for record in told(tunnel)) == ["a+b", "c%26d"]

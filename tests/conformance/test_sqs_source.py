@@ -180,6 +180,18 @@ def test_maximum_concurrency_of_two_starts_with_two(tunnel: Tunnel) -> None:
     assert running(tunnel) == 2
 
 
+@row(SCALING)
+def test_a_throttled_mapping_lowers_its_concurrency(tunnel: Tunnel) -> None:
+    """A mapping whose invocations are throttled lowers its concurrency: what it may not invoke for stays in
+    the queue.
+    """
+    function = "Timeout: 5, MemorySize: 1769, ReservedConcurrentExecutions: 2"
+    tunnel.run(queue(visibility=600, function=function), SLOW, send(*map(str, range(200))), longest=120)
+    first = [message.receives for message in tunnel.messages("received")]
+    done = len(tunnel.messages("deleted"))
+    assert len(first) - done <= 12
+
+
 @row(CONFIGURE)
 def test_a_batch_holds_up_to_its_size(tunnel: Tunnel) -> None:
     """An invocation receives up to BatchSize messages."""

@@ -14,12 +14,14 @@ from harness.compute.policies import Modelled
 from harness.compute.sandbox import CodeBase
 from harness.engine.randomness import Randomness
 from harness.errors import UsageError
-from harness.recorder import Call
+from harness.recorder import Call, Message
 from harness.runs import clients, inputs
 from harness.runs.emulation import Emulation, Setting, emulate
 from harness.runs.places import Place
 from harness.services.stage import Stage
 from pipeline.messages import BatchMessage, FileRef, PageRange, StreamBatch
+from pipeline.results import BatchOutcome, PageOutcome
+from pipeline.state import StateTable
 from tests import builders
 from tests.builders import CONFIG, PROJECT
 
@@ -74,6 +76,34 @@ def send(stage: Stage, queue: str, body: str) -> None:
     )
 
 
+def gone(stage: Stage) -> None:
+    """Uploads that were deleted for good: one before it was opened, one before it was read, one before its
+    PDF was made.
+    """
+    system = stage.cloud.system
+    bucket = system.buckets["DocumentsBucket"]
+    state = StateTable(stage.cloud.client("dynamodb"), system.tables["StateTable"], 1)
+    unopened, unread, unmade = (
+        FileRef(bucket, f"uploads/{when}.tif", 10, "etag", f"version-{when}")
+        for when in ("unopened", "unread", "unmade")
+    )
+    for ref in (unread, unmade):
+        state.create_file(ref, total_pages=1, total_batches=1, fault="", event_id="event")
+    send(stage, "FileQueue", upload_event(unopened))
+    send(stage, "BatchQueue", BatchMessage(unread, 1, PageRange(1, (8,))).encode())
+    state.put_batch(unmade.file_id, BatchOutcome(1, "1-1", (PageOutcome(1, 90),)))
+    state.count_completed(unmade.file_id, 1, ())
+
+
+def upload_event(ref: FileRef) -> str:
+    described = {"key": ref.key, "size": ref.size, "eTag": ref.etag, "versionId": ref.version_id}
+    record = {
+        "eventName": "ObjectCreated:Put",
+        "s3": {"bucket": {"name": ref.bucket}, "object": described},
+    }
+    return msgspec.json.encode({"Records": [record]}).decode()
+
+
 def whole_job(folder: Path, document: template.Resource) -> Emulation:
     (folder / "a.tif").write_bytes(
         builders.tiff(*(Image.new("1", (40, 40), 1) for _ in range(30)), compression="group4")
@@ -82,7 +112,7 @@ def whole_job(folder: Path, document: template.Resource) -> Emulation:
     uploads = Place.parse(CONFIG.inputs)
     setting = Setting(
         template=loaded,
-        clients=[*clients.of_files(inputs.collect([folder], [".tif"]), uploads, loaded), dead_letters],
+        clients=[*clients.of_files(inputs.collect([folder], [".tif"]), uploads, loaded), dead_letters, gone],
         results=Place.parse(CONFIG.results),
         seed=0,
         latencies=latency.load(),
@@ -105,12 +135,36 @@ def test_with_all_statements_the_whole_job_is_done_and_nothing_denied(tmp_path: 
     emulation = whole_job(tmp_path, LOADED.document)
     assert denied(emulation) == []
     assert emulation.finished
-    assert sorted(Path(key).suffix for key in emulation.results) == [".json", ".pdf"]
+    assert sorted(Path(key).suffix for key in emulation.results) == [".json"] * 4 + [".pdf"]
     assert (
         emulation.leftovers["BatchParkedQueue"].messages
         == emulation.leftovers["FileParkedQueue"].messages
         == 1
     )
+
+
+def test_what_was_deleted_is_said_to_be_and_is_tried_once(tmp_path: Path) -> None:
+    emulation = whole_job(tmp_path, LOADED.document)
+    results = [msgspec.json.decode(body) for key, body in emulation.results.items() if key.endswith(".json")]
+    told = {result["s3Key"]: result for result in results}
+    deleted = "this version of the file was deleted before it could be read"
+    for key in ("uploads/unopened.tif", "uploads/unread.tif"):
+        assert (told[key]["status"], deleted in str(told[key])) == ("FAILED", True)
+    assert told["uploads/unmade.tif"]["status"] != "FAILED"
+    assert deleted in told["uploads/unmade.tif"]["pdfReason"]
+    for queue in ("FileDeadLetterQueue", "BatchDeadLetterQueue"):
+        received = [one for one in emulation.recorder.events if isinstance(one, Message)]
+        assert sum((one.action, one.queue) == ("received", queue) for one in received) == 1  # sent there
+    assert [call.error for call in reads(emulation)] == ["NoSuchVersion"] * 3
+
+
+def reads(emulation: Emulation) -> list[Call]:
+    """The reads of uploads that failed."""
+    return [
+        event
+        for event in emulation.recorder.events
+        if isinstance(event, Call) and event.operation == "GetObject" and event.error
+    ]
 
 
 @pytest.mark.parametrize(("role", "index", "sid"), statements(), ids=lambda value: str(value))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from harness.cloud import scope
 from harness.cloud.identity import Identity, of_role
 
 
@@ -52,3 +53,19 @@ def test_the_managed_policies_that_sam_attaches_are_known() -> None:
     }
     assert of_role(role, "1").may("sqs:ReceiveMessage", "arn:aws:sqs:r:1:q")
     assert not of_role(role, "1").may("sqs:SendMessage", "arn:aws:sqs:r:1:q")
+
+
+def test_a_managed_policy_that_is_not_known_is_named_and_not_taken_for_empty() -> None:
+    role = {
+        "Type": "AWS::IAM::Role",
+        "Properties": {"ManagedPolicyArns": ["arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"]},
+    }
+    assert of_role(role, "1").may("s3:GetObject", "arn:aws:s3:::b/k")
+    (note,) = scope.notes({"WorkerRole": role})
+    assert note.startswith("WorkerRole has the managed policy AmazonS3ReadOnlyAccess, which is not known")
+
+
+def test_a_known_managed_policy_is_not_told_of() -> None:
+    arn = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+    role = {"Type": "AWS::IAM::Role", "Properties": {"ManagedPolicyArns": [arn]}}
+    assert list(scope.notes({"WorkerRole": role})) == []

@@ -25,7 +25,7 @@ def simulate(
     arrivals = np.asarray(arrivals, dtype=float)
     files = len(arrivals)
     stages = np.zeros(3, dtype=together.STAGE)
-    stages["timeout"], stages["reserved"], stages["draws"] = 1e18, FREE, 1
+    stages["timeout"], stages["reserved"], stages["draws"] = 1e18, -1, 1
     stages["batch"], stages["visibility"], stages["receives"], stages["growth"] = (1, 1, 10), 30.0, 5, 5
     stages["most"] = stages["at_start"] = stages["at_rest"] = 5
     for stage, changed in enumerate((opening, reading, closing)):
