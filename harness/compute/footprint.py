@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import NoReturn
 
 WATCH_SECONDS = 0.01
-"""Between two looks: what comes and goes in less is seen in the process itself only."""
+"""Between two looks: a child that comes and goes in less is not seen."""
 
 _RUSAGE_UNIT = 1 if sys.platform == "darwin" else 1024
 """Bytes that getrusage counts ru_maxrss in."""
@@ -78,7 +78,7 @@ class Gauge:
             used = max(_most_used(resource.RUSAGE_SELF), _most_used(resource.RUSAGE_CHILDREN))
             return max(0, used - self._start_used)
         together: int = _CALL.unpack(self._seen[: _CALL.size])[1]
-        return max(0, _status("self", b"VmHWM:") - self._start, together)
+        return max(0, _largest("self") - self._start, together)
 
     def _tell_copy(self) -> None:
         """Runs in a copy of this process, as soon as it lives: what it has is its parent's."""
@@ -111,13 +111,14 @@ def _watch(parent: int, start: int, seen: mmap.mmap) -> NoReturn:
 
 
 def _added(pid: int, same: bytes, seen: mmap.mmap) -> int:
-    """What a process takes beside those before it. A copy of its parent began with the parent's memory, and a
-    program that has not begun yet still has all of it.
+    """What a process has taken at most beside those before it, so that nothing of it is missed between two
+    looks. A copy of its parent began with the parent's memory, and a program that has not begun yet still
+    has all of it.
     """
     copy, had = _COPY.unpack_from(seen, _CALL.size + pid % _COPIES * _COPY.size)
     if copy == pid:
-        return max(0, _size(pid) - int(had))
-    return 0 if _command(pid) == same else _size(pid)
+        return max(0, _largest(pid) - int(had))
+    return 0 if _command(pid) == same else _largest(pid)
 
 
 def _descendants(pid: int) -> Iterator[int]:
@@ -140,6 +141,11 @@ def _command(pid: int) -> bytes:
 def _size(pid: int | str) -> int:
     """Resident bytes of a process, 0 when it is gone."""
     return _status(pid, b"VmRSS:")
+
+
+def _largest(pid: int | str) -> int:
+    """The most that it has been, of the process itself since its last `_begin_anew`."""
+    return _status(pid, b"VmHWM:")
 
 
 def _status(pid: int | str, name: bytes) -> int:
