@@ -223,8 +223,8 @@ class Environment:
                 )
             )
             self._need(outcome.memory_bytes)
-            self.check_storage()
             self.resumed()
+            self.check_storage()
             if error is not None:
                 raise error
             return outcome.value

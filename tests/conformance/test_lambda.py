@@ -555,6 +555,31 @@ def test_tmp_holds_512_mb_unless_more_is_configured(
     assert all("No space left on device" in one.error for one in tunnel.invocations if one.error)
 
 
+@row(STORAGE)
+def test_a_handler_may_make_room_in_a_full_tmp(tunnel: Tunnel) -> None:
+    """That /tmp is full is an OSError where it happens (here: of a recorded call): a handler that catches it and
+    deletes what it wrote goes on.
+    """
+    handler = """
+        import errno, os, tempfile
+        from pathlib import Path
+        def path():
+            return Path(tempfile.gettempdir(), "large")
+        def work():
+            with path().open("wb") as opened:
+                os.posix_fallocate(opened.fileno(), 0, 600 * 2**20)
+        def handler(event, context):
+            try:
+                work()
+            except OSError as error:
+                print(error.errno == errno.ENOSPC)
+                path().unlink()
+    """
+    tunnel.run(queue(), handler, send("a"), recorded="work", longest=20)
+    assert tunnel.logs == ["True"]
+    assert [one.outcome for one in tunnel.invocations] == ["success"]
+
+
 @row(RUNTIME)
 def test_a_full_tmp_stays_full_for_the_next_invocation_of_its_environment(tunnel: Tunnel) -> None:
     """What lies in /tmp is kept for the next invocation of the environment: once it is full, also an
