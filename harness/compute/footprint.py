@@ -8,8 +8,9 @@ with it by a watcher that looks again and again: what getrusage(2) says of a pro
 whoever started it. Where there is no /proc, getrusage's maxima stand in, which are those of all calls of the
 process so far.
 
-Neither way is exact: what of a library's file is read again in a fork counts as if the call had brought it
-(10 to 25 MB too much), and what process and copy both write anew after the fork counts once.
+Neither way is exact: what of a library's file is read again in a fork counts as if the call had brought it,
+what process and copy both write anew after the fork counts once, and the allocator is set as the harness has
+it (`engine.memory`). docs/compute.md says by how much.
 """
 
 import gc
