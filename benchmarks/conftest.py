@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.virtual import BATCH_PAGES, emulated
 from harness.commands.console import Screen
 from harness.runs import application
 from tests import builders
@@ -15,9 +16,14 @@ COSTS = pytest.StashKey[Costs]()
 
 
 @pytest.fixture(scope="session")
-def tuning() -> Path:
-    """The corpus of `harness sweep`: files as archives have them, some 600 pages."""
-    return application.tuning(builders.CONFIG, Screen().progress)
+def tuning(request: pytest.FixtureRequest) -> Path:
+    """The corpus of `harness sweep`: files as archives have them, some 600 pages. It is made and recorded
+    here, which may take a minute or two, and says how far it is.
+    """
+    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        folder = application.tuning(builders.CONFIG, Screen().progress)
+        emulated(folder, BATCH_PAGES[0], 0)
+    return folder
 
 
 @pytest.fixture

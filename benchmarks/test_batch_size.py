@@ -13,9 +13,8 @@ from statistics import mean
 import pytest
 
 from benchmarks.conftest import Costs
-from benchmarks.virtual import LATENCY, MAKESPAN, VirtualTimer, emulated
+from benchmarks.virtual import BATCH_PAGES, LATENCY, MAKESPAN, VirtualTimer, emulated
 
-BATCH_PAGES = [1, 5, 10, 15, 30]
 SEEDS = 3
 MILLION = 1_000_000
 

@@ -7,8 +7,11 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+from harness.commands.console import Screen
 from harness.runs.run import Run
 from tests import builders
+
+BATCH_PAGES = [1, 5, 10, 15, 30]
 
 
 class VirtualTimer:
@@ -35,4 +38,6 @@ LATENCY = VirtualTimer(lambda finished: float(finished.summary["fileLatency"]["p
 @cache
 def emulated(folder: Path, batch_pages: int, seed: int) -> Run:
     """One emulation serves every timer: the same seed gives the same run."""
-    return builders.run(folder, seed=seed, parameters={"BatchPages": str(batch_pages)})
+    return builders.run(
+        folder, seed=seed, parameters={"BatchPages": str(batch_pages)}, progress=Screen().progress
+    )

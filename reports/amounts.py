@@ -48,6 +48,13 @@ def change(row: Mapping[str, Any]) -> str:
     return f"{told} %" if ends[0] == ends[1] else f"{told} % ({ends[0]} to {ends[1]})"
 
 
+def headed(row: Mapping[str, Any]) -> str:
+    """The change in words that can stand alone."""
+    if row["verdict"] == "same":
+        return VERDICTS["same"]
+    return f"{change(row)}, noise" if row["verdict"] == "noise" else change(row)
+
+
 def part(share: float) -> str:
     return f"{100 * share:+.1f}" if abs(share) >= 0.0995 else f"{100 * share:+.2f}"
 

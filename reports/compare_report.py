@@ -31,8 +31,7 @@ def _markdown(summary: Mapping[str, Any]) -> Iterator[str]:
     """Types and places of findings, and no masks: a comment may be read by all the world."""
     first, *others = amounts.headline(summary)
     yield MARK
-    noise = ", noise" if first["verdict"] == "noise" else ""
-    yield f"### {_what(first)}: {_safe(amounts.change(first))}{noise}"
+    yield f"### {_what(first)}: {_safe(amounts.headed(first))}"
     yield ""
     yield from (f"**{line}**  " for line in amounts.judged(summary))
     for title, units in (("Lost findings", summary["lost"]), ("New findings", summary["gained"])):

@@ -11,6 +11,7 @@ from reports import (
     accuracy_report,
     compare_report,
     exploration_report,
+    guard_report,
     projection_report,
     run_report,
     tuning_report,
@@ -25,6 +26,7 @@ KINDS: Mapping[str, tuple[str, Contents]] = {
     "sweep": ("tuning_report.html.j2", tuning_report.contents),
     "search": ("tuning_report.html.j2", tuning_report.contents),
     "compare": ("compare_report.html.j2", compare_report.contents),
+    "guard": ("guard_report.html.j2", guard_report.contents),
     "explore": ("exploration_report.html.j2", exploration_report.contents),
 }
 """Kind of a summary -> its template, and what fills it."""

@@ -13,7 +13,7 @@ from harness.cloud.limits import ACCOUNT_CONCURRENCY
 from harness.faults.scenario import CALM, Scenario
 from harness.runs import inputs
 from harness.runs import run as runs
-from harness.runs.rig import ComputeKind, Options, quiet
+from harness.runs.rig import ComputeKind, Options, Progress, quiet
 from pipeline.documents import PageFile
 from pipeline.npi.typed import aligned, page_text
 from pipeline.tiff import Layout, read_chain
@@ -92,6 +92,7 @@ def run(
     faults: Scenario = CALM,
     account_concurrency: int = ACCOUNT_CONCURRENCY,
     template: Path = PROJECT / "template.yaml",
+    progress: Progress = quiet,
 ) -> runs.Run:
     """A run of the real template on a folder of TIFFs."""
     options = Options(
@@ -105,7 +106,7 @@ def run(
         faults=faults,
         account_concurrency=account_concurrency,
     )
-    return runs.run(CONFIG, inputs.collect([folder], CONFIG.input_suffixes), options, quiet)
+    return runs.run(CONFIG, inputs.collect([folder], CONFIG.input_suffixes), options, progress)
 
 
 def tagged(data: bytes, tags: dict[int, int | tuple[int, ...]], counts: int | None = -1) -> bytes:

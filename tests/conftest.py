@@ -3,11 +3,13 @@ whole suite.
 """
 
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests import builders
+from tests.watchdog import watched
 
 SHARED_CORPORA = builders.PROJECT.parent / "shared" / "corpora"
 
@@ -41,6 +43,13 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
         connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True)
+def no_run_stands_still() -> Iterator[None]:
+    """A run that really waits for something fails the test."""
+    with watched():
+        yield
 
 
 @pytest.fixture(scope="session")

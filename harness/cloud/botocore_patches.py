@@ -1,16 +1,21 @@
-"""Work that botocore does for each client or request and that nobody here looks at, done once or left out.
+"""Work that botocore does for each client or request and that nobody here looks at, done once or left out;
+and what it would wait for by the real clock, or do in threads.
 
 The requests that reach the wire are the same but for their signature and user agent; tests compare the two.
 """
 
 import functools
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from types import CodeType
 from typing import Any
 from unittest import mock
 
+from boto3.s3 import transfer
 from botocore import client, endpoint_provider, hooks, regions, signers, useragent
+from botocore.retries import standard
+from s3transfer.futures import NonThreadedExecutor
 
 from harness.cloud import patching
 
@@ -137,6 +142,29 @@ def _handler_copies() -> Any:
     return mock.patch.object(kind._PrefixTrie, "_recursive_copy", copied)
 
 
+def _retry_pauses() -> Any:
+    """The retry handler keeps the `time.sleep` of when it was imported, which is the real one."""
+    original: Any = standard.RetryHandler.__init__
+
+    def init(handler: Any, *args: Any, **kwargs: Any) -> None:
+        original(handler, *args, **{"sleep": lambda seconds: time.sleep(seconds), **kwargs})
+
+    return mock.patch.object(standard.RetryHandler, "__init__", init)
+
+
+def _transfers() -> Any:
+    """upload_file and its like move an object's parts in threads; in virtual time there is one thread, and
+    the parts come one after the other.
+    """
+    kind: Any = transfer
+    original = kind.TransferManager
+
+    def manager(client: Any, config: Any = None, osutil: Any = None, executor_cls: Any = None) -> Any:
+        return original(client, config, osutil, NonThreadedExecutor)
+
+    return mock.patch.object(kind, "TransferManager", manager)
+
+
 PATCHES: dict[str, Callable[[], Any]] = {
     "signature": _signature,
     "user agent": _user_agent,
@@ -145,4 +173,6 @@ PATCHES: dict[str, Callable[[], Any]] = {
     "client classes": _client_classes,
     "handler signatures": _handler_signatures,
     "handler copies": _handler_copies,
+    "retry pauses": _retry_pauses,
+    "transfers": _transfers,
 }

@@ -9,12 +9,13 @@ from contextlib import AbstractContextManager
 from typing import Any
 from unittest import mock
 
-from moto.core.exceptions import ServiceException
 from moto.dynamodb.models.table import StreamShard
 from moto.sqs import models as sqs
+from moto.sqs import responses, utils
 
-from harness.cloud import patching
+from harness.cloud import message_rules, patching
 from harness.cloud.item_size import item_bytes
+from harness.cloud.message_rules import Refused
 
 IN_FLIGHT_LIMIT = 120_000
 """Messages of a standard queue in flight (SQS developer guide, "Amazon SQS message quotas")."""
@@ -22,13 +23,6 @@ LONGEST_HIDDEN_SECONDS = 43_200
 """A message is hidden for 12 hours after it was received, at most ("Amazon SQS visibility timeout")."""
 STREAM_EVENT_VERSION = "1.1"
 """Of the records of a table's stream (recorded against DynamoDB Streams)."""
-
-
-class MessageNotInflight(ServiceException):  # type: ignore[misc]
-    """The visibility of a message that nobody holds cannot be changed."""
-
-    code = "MessageNotInflight"
-    message = "The message referred to is not in flight."
 
 
 def applied() -> AbstractContextManager[None]:
@@ -47,16 +41,152 @@ def is_full(queue: Any) -> bool:
     return len(queue._messages) >= IN_FLIGHT_LIMIT and in_flight(queue) >= IN_FLIGHT_LIMIT
 
 
-def _in_flight_limit() -> Any:
-    """At the limit a receive brings nothing ("Amazon SQS message quotas"); moto knows none."""
+def _receive() -> Any:
+    """At the limit of messages in flight a receive brings nothing ("Amazon SQS message quotas"); moto knows
+    none. And it answers at once: moto waits by the real clock, here who holds a long poll does by the virtual
+    one.
+    """
     original = sqs.SQSBackend.receive_message
 
-    def receive_message(backend: Any, queue_name: str, *args: Any, **kwargs: Any) -> Any:
-        return (
-            [] if is_full(backend.get_queue(queue_name)) else original(backend, queue_name, *args, **kwargs)
-        )
+    def receive_message(
+        backend: Any, queue_name: str, count: int, wait: int, visibility_timeout: int, names: Any = None
+    ) -> Any:
+        queue = backend.get_queue(queue_name)
+        if is_full(queue):
+            return []
+        dead = queue.dead_letter_queue
+        before = len(dead._messages) if dead is not None else 0
+        received = original(backend, queue_name, count, 0, visibility_timeout, names)
+        for message in dead._messages[before:] if dead is not None else ():
+            _moved(message, queue)
+        return received
 
     return mock.patch.object(sqs.SQSBackend, "receive_message", receive_message)
+
+
+def _moved(message: Any, queue: Any) -> None:
+    """A message went to the dead-letter queue of this one: here it is none any more, there it tells from
+    where it came.
+    """
+    message.dead_letter_source = queue.queue_arn
+    queue.pending_messages.discard(message)
+    queue.deleted_messages.update(handle for handle in message.all_receipt_handles if handle)
+
+
+def _dead_letter_source() -> Any:
+    """The attribute DeadLetterQueueSourceArn of a received message ("ReceiveMessage"); moto has none."""
+    name = "DeadLetterQueueSourceArn"
+    original = responses.SQSResponse.receive_message
+
+    def receive_message(response: Any) -> Any:
+        answered = original(response)
+        wanted = {
+            *(response._get_param("AttributeNames") or ()),
+            *(response._get_param("MessageSystemAttributeNames") or ()),
+        }
+        told = answered.result.get("Messages", ()) if wanted & {"All", name} else ()
+        if told:
+            pending = response.sqs_backend.get_queue(response._get_queue_name()).pending_messages
+            sources = {
+                message.id: message.dead_letter_source
+                for message in pending
+                if hasattr(message, "dead_letter_source")
+            }
+            for message in told:
+                if message["MessageId"] in sources:
+                    message.setdefault("Attributes", {})[name] = sources[message["MessageId"]]
+        return answered
+
+    return mock.patch.object(responses.SQSResponse, "receive_message", receive_message)
+
+
+def _message_rules() -> Any:
+    """moto counts the characters of the body alone, and takes empty bodies and any character."""
+    original = sqs.SQSBackend.send_message
+
+    def send_message(
+        backend: Any, queue_name: str, message_body: str, message_attributes: Any = None, **others: Any
+    ) -> Any:
+        limit = backend.get_queue(queue_name).maximum_message_size
+        for attributes in (message_attributes, others.get("system_attributes")):
+            utils.validate_message_attributes(attributes)
+        message_rules.check_message(message_body, message_attributes or {}, limit)
+        return original(backend, queue_name, message_body, message_attributes=message_attributes, **others)
+
+    return mock.patch.object(sqs.SQSBackend, "send_message", send_message)
+
+
+def _attribute_rules() -> Any:
+    """moto refuses a whole batch for an attribute of one entry: it is looked at where the message is sent."""
+    return mock.patch.object(responses, "validate_message_attributes", return_value=None)
+
+
+def _send_batch() -> Any:
+    """moto sends nothing when one entry is refused, and counts characters of bodies."""
+
+    def send_message_batch(backend: Any, queue_name: str, entries: dict[str, dict[str, Any]]) -> Any:
+        backend.get_queue(queue_name)
+        message_rules.check_batch([entry["Id"] for entry in entries.values()], "SendMessageBatch")
+        message_rules.check_batch_bytes(
+            message_rules.message_bytes(entry["MessageBody"], entry["MessageAttributes"])
+            for entry in entries.values()
+        )
+
+        def send(entry: dict[str, Any]) -> Any:
+            message = backend.send_message(
+                queue_name,
+                entry["MessageBody"],
+                message_attributes=entry["MessageAttributes"],
+                delay_seconds=entry["DelaySeconds"],
+                group_id=entry.get("MessageGroupId"),
+                deduplication_id=entry.get("MessageDeduplicationId"),
+                system_attributes=entry.get("MessageSystemAttributes"),
+            )
+            message.user_id = entry["Id"]
+            return message
+
+        return message_rules.each(entries.values(), send)
+
+    return mock.patch.object(sqs.SQSBackend, "send_message_batch", send_message_batch)
+
+
+def _delete_batch() -> Any:
+    """moto knows no limits of such a batch but that it is not empty, and refuses one with a handle twice."""
+
+    def delete_message_batch(response: Any) -> Any:
+        queue_name, entries = response._get_queue_name(), response._get_param("Entries", [])
+        message_rules.check_batch([entry["Id"] for entry in entries], "DeleteMessageBatch")
+        queue = response.sqs_backend.get_queue(queue_name)
+
+        def delete(entry: dict[str, Any]) -> dict[str, str]:
+            queue.delete_message(entry["ReceiptHandle"])
+            return {"Id": entry["Id"]}
+
+        taken, failed = message_rules.each(entries, delete)
+        return responses.ActionResult({"Successful": taken, "Failed": failed})
+
+    return mock.patch.object(responses.SQSResponse, "delete_message_batch", delete_message_batch)
+
+
+def _visibility_batch() -> Any:
+    """moto knows no limits of such a batch, and lets one entry that is refused end the whole."""
+
+    def change_message_visibility_batch(response: Any) -> Any:
+        queue_name, entries = response._get_queue_name(), response._get_param("Entries", [])
+        message_rules.check_batch([entry["Id"] for entry in entries], "ChangeMessageVisibilityBatch")
+
+        def change(entry: dict[str, Any]) -> dict[str, str]:
+            response.sqs_backend.change_message_visibility(
+                queue_name, entry["ReceiptHandle"], entry.get("VisibilityTimeout") or 0
+            )
+            return {"Id": entry["Id"]}
+
+        taken, failed = message_rules.each(entries, change)
+        return responses.ActionResult({"Successful": taken, "Failed": failed})
+
+    return mock.patch.object(
+        responses.SQSResponse, "change_message_visibility_batch", change_message_visibility_batch
+    )
 
 
 def _old_handles() -> Any:
@@ -88,28 +218,42 @@ def _received_at() -> Any:
 
 
 def _change_visibility() -> Any:
-    """moto changes the visibility of any message ("ChangeMessageVisibility": it must be in flight, by its
-    latest handle).
+    """moto changes the visibility of a message by any of its handles. Recorded against SQS: the latest handle
+    does also when its time is over, and that of a deleted message does not.
     """
 
     def change_message_visibility(
         backend: Any, queue_name: str, receipt_handle: str, visibility_timeout: int
     ) -> None:
         queue = backend.get_queue(queue_name)
+        seconds = int(visibility_timeout)
         message = next((one for one in queue._messages if one.had_receipt_handle(receipt_handle)), None)
+        if message is None and receipt_handle in queue.deleted_messages:
+            raise Refused(
+                "InvalidParameterValue",
+                f"Value {receipt_handle} for parameter ReceiptHandle is invalid. Reason: Message does not "
+                f"exist or is not available for visibility timeout change.",
+            )
         if message is None:
             raise sqs.ReceiptHandleIsInvalid
-        if message.visible or message.receipt_handle != receipt_handle:
-            raise MessageNotInflight
-        if time.time() + int(visibility_timeout) - message.received_at > LONGEST_HIDDEN_SECONDS:
+        if message.receipt_handle != receipt_handle:
+            raise Refused("MessageNotInflight", "The message referred to is not in flight.")
+        if not 0 <= seconds <= LONGEST_HIDDEN_SECONDS:
             raise sqs.InvalidParameterValue(
-                f"Value {visibility_timeout} for parameter VisibilityTimeout is invalid. Reason: Total "
+                f"Value {seconds} for parameter VisibilityTimeout is invalid. Reason: VisibilityTimeout must "
+                f"be an integer between 0 and {LONGEST_HIDDEN_SECONDS}."
+            )
+        if time.time() + seconds - message.received_at > LONGEST_HIDDEN_SECONDS:
+            raise sqs.InvalidParameterValue(
+                f"Value {seconds} for parameter VisibilityTimeout is invalid. Reason: Total "
                 f"VisibilityTimeout for the message "
                 f"is beyond the limit [{LONGEST_HIDDEN_SECONDS} seconds]"
             )
-        message.change_visibility(visibility_timeout)
-        if message.visible or not int(visibility_timeout):
+        message.change_visibility(seconds)
+        if message.visible or not seconds:
             queue.pending_messages.discard(message)
+        else:
+            queue.pending_messages.add(message)
 
     return mock.patch.object(sqs.SQSBackend, "change_message_visibility", change_message_visibility)
 
@@ -136,9 +280,15 @@ def _stream_records() -> Any:
 
 
 MENDS: dict[str, Callable[[], Any]] = {
-    "in-flight limit": _in_flight_limit,
+    "receiving": _receive,
+    "source of dead letters": _dead_letter_source,
+    "message rules": _message_rules,
+    "attribute rules": _attribute_rules,
+    "batch of messages": _send_batch,
+    "batch of deletions": _delete_batch,
+    "batch of visibilities": _visibility_batch,
     "old receipt handles": _old_handles,
     "time of receipt": _received_at,
-    "visibility of messages in flight": _change_visibility,
+    "visibility of messages": _change_visibility,
     "stream records": _stream_records,
 }

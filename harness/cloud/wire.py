@@ -8,6 +8,7 @@ how queues and streams learn of new work.
 """
 
 import zlib
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -21,7 +22,7 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.botocore_stubber import MockRawResponse
 from moto.core.models import botocore_stubber
 
-from harness.cloud import backends, capacity, denials, throughput
+from harness.cloud import backends, capacity, denials, message_rules, throughput
 from harness.cloud.addresses import bucket_and_key
 from harness.cloud.identity import Identity
 from harness.cloud.latency import Latencies
@@ -75,6 +76,10 @@ class Exchange(msgspec.Struct, frozen=True):
 
 
 Observer = Callable[[Exchange], None]
+Holder = Callable[[Any, Callable[[], refusals.Answer]], refusals.Answer]
+"""Given a request's body and what asks the service, it answers: in its own time, and by as many questions as
+it needs.
+"""
 
 
 class Wire:
@@ -83,10 +88,15 @@ class Wire:
         self._refusals, self._distortions = refusals.Refusals(dice), Distortions(dice)
         self._observers: dict[str, list[Observer]] = {}
         self._throughput = throughput.Throughput(backends.table_mode)
+        self._holders: dict[tuple[str, str], Holder] = {}
 
     def observe(self, service: str, observer: Observer) -> None:
         """Calls `observer` after every successful call of a service; it must not block."""
         self._observers.setdefault(service, []).append(observer)
+
+    def hold(self, service: str, operation: str, holder: Holder) -> None:
+        """Lets `holder` answer an operation that may keep its caller waiting; it blocks in virtual time."""
+        self._holders[service, operation] = holder
 
     @contextmanager
     def connected(self) -> Iterator[None]:
@@ -116,11 +126,16 @@ class Wire:
         name = caller.name if caller is not None else process.name
         where = f"{name} {service}.{operation}"
 
-        def ask() -> refusals.Answer:
+        def once() -> refusals.Answer:
             nonlocal used
             answered, used = self._ask(service, operation, request)
             return answered
 
+        def ask() -> refusals.Answer:
+            holder = self._holders.get((service, operation))
+            return holder(request.body, once) if holder else once()
+
+        asked = self._kernel.now
         if caller is not None:
             refused = self._refusal(caller, where, service, operation, request)
             answered = refused or denials.permitted(
@@ -132,6 +147,7 @@ class Wire:
             )
         else:
             answered = ask()
+        seconds += self._kernel.now - asked
         response, answer = _response(request, *answered)
         if response.status_code < 300:  # at the moment of the change, not when the caller hears of it
             exchange = Exchange(
@@ -294,13 +310,12 @@ def _subject(service: str, request: AWSPreparedRequest, answer: bytes) -> tuple[
 
 
 def _message_bytes(message: dict[str, Any]) -> int:
-    """A message as sent or received: its body, and names, types and values of its attributes (SQS developer
-    guide, "Amazon SQS message metadata").
-    """
-    size = len((message.get("MessageBody") or message.get("Body") or "").encode())
-    for name, value in (message.get("MessageAttributes") or {}).items():
-        size += len(name.encode()) + sum(len(str(part).encode()) for part in value.values())
-    return size
+    """A message as sent or received."""
+    attributes = {
+        name: {**value, "BinaryValue": b64decode(value["BinaryValue"])} if "BinaryValue" in value else value
+        for name, value in (message.get("MessageAttributes") or {}).items()
+    }
+    return message_rules.message_bytes(message.get("MessageBody") or message.get("Body") or "", attributes)
 
 
 def _tables(payload: dict[str, Any]) -> set[str]:

@@ -38,6 +38,7 @@ AccountConcurrency = Annotated[
     int,
     typer.Option(help="Invocations of all functions together, at most; a new account may have 10.", min=1),
 ]
+Faults = Annotated[str, typer.Option(help="What breaks: calm, rough, hostile, or a TOML file.")]
 Out = Annotated[Path, typer.Option(help="Folder for the results.")]
 
 

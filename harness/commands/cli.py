@@ -1,5 +1,5 @@
-"""The command `harness`. Exit codes: 0 done; 1 done, but an invariant failed; 2 bad input or usage, with one
-line; 130 interrupted.
+"""The command `harness`. Exit codes: 0 done; 1 done, but an invariant failed, or a guard; 2 bad input or
+usage, with one line; 130 interrupted.
 
 Each command stands in a module of its own, which imports the wind tunnel only when it is called: help and
 errors come at once.

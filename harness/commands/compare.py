@@ -64,7 +64,7 @@ def compare(
     from harness.tuning import comparison
 
     screen, charged = Screen(), price_tables.load(prices)
-    with interrupt.also_by_terminate(), _sides(config, a, b, inputs, seeds, out, screen.progress) as sides:
+    with _sides(config, a, b, inputs, seeds, out, screen.progress) as sides:
         compared = comparison.compare(*sides, charged, screen.progress)
         ended = 0 < len(compared.seeds) < seeds and not is_left(Path(a))
         numbers = comparison.summary(

@@ -51,7 +51,7 @@ def explore(
     config = choices.config(template)
     weather = scenario.load(faults)
     parameters = choices.parameters(config, {"batch-pages": batch_pages}, parameter or [])
-    out_folder.check(out, "exploration")
+    out_folder.check(out, "exploration", summaries=("explore",))
     chosen = inputs.collect(choices.paths(paths, not paths, config), config.input_suffixes)[
         : None if paths else files
     ]

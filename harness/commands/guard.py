@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.commands import choices
-from harness.engine import interrupt
 from harness.engine.interrupt import Interrupted
 from harness.errors import UsageError
 
@@ -31,25 +30,28 @@ def guard(
 
     from harness.commands import guard_table
     from harness.commands.console import Screen
+    from harness.commands.reporting import write_report
     from harness.runs import out_folder
     from harness.tuning import guard as guards
 
-    kind = out_folder.Kind("guard", ("summary.json", "pairs.json"), "sides")
+    kind = out_folder.Kind("guard", ("summary.json", "pairs.json", "report.html"), "sides")
     config = choices.config(None)
     counted = _count(count)
     out_folder.check(out, kind.name)
     screen = Screen()
     with out_folder.held(out, kind):
-        with interrupt.also_by_terminate():
-            guarded = guards.compare(config, base, fail_above, counted, seconds, screen.progress)
-        numbers = msgspec.to_builtins(guards.summary(guarded))
+        guarded = guards.compare(config, base, fail_above, counted, seconds, screen.progress)
         (out / "pairs.json").write_bytes(msgspec.json.encode(guarded.measured.pairs))
-        (out / "summary.json").write_bytes(msgspec.json.format(msgspec.json.encode(numbers), indent=1))
+        (out / "summary.json").write_bytes(
+            msgspec.json.format(msgspec.json.encode(guards.summary(config, guarded)), indent=1)
+        )
+        write_report(out)
+    numbers = msgspec.json.decode((out / "summary.json").read_bytes())
     for table in guard_table.tables(numbers):
         screen.show(table)
     for line in guard_table.lines(numbers):
         screen.say(line)
-    screen.say(f"Numbers: {out / 'summary.json'}")
+    screen.say(f"Report: {out / 'report.html'}   Numbers: {out / 'summary.json'}")
     if guarded.measured.interrupted:
         raise Interrupted(f"{len(guarded.measured.pairs)} pairs came before that and are in {out}")
     if guarded.verdict == guards.SLOWER:

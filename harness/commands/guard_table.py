@@ -6,10 +6,10 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from reports import ratios
+
 MOST_CHANGES = 40
 SLOWEST = 3
-UNKNOWN = 100.0
-"""An interval up to more than this ratio says nothing."""
 
 
 def tables(numbers: Mapping[str, Any]) -> Iterator[Table]:
@@ -33,21 +33,18 @@ def lines(numbers: Mapping[str, Any]) -> Iterator[str]:
         yield f"  required otherwise: {name} {then}, here {now or 'not at all'}"
     if numbers["otherwise"]:
         yield f"  read otherwise than by the base: {', '.join(numbers['otherwise'])}"
-    yield _verdict(numbers)
+    yield f"{ratios.verdict(numbers)} ({ratios.how(numbers)})"
 
 
 def _kinds(numbers: Mapping[str, Any]) -> Table:
-    counted = {"cpu": "CPU time", "instructions": "instructions"}[numbers["count"]]
-    table = _table("kind", counted, "interval", "pairs", "wall time", "interval")
+    table = _table("kind", ratios.COUNTED[numbers["count"]], "interval", "pairs", "wall time", "interval")
     for kind, row in numbers["kinds"].items():
         wall = row["wall"]
         ratio, of_wall = f"{row['ratio']:.3f}", f"{wall['ratio']:.3f}"
-        table.add_row(Text(kind), ratio, _interval(row), str(row["pairs"]), of_wall, _interval(wall))
+        table.add_row(
+            Text(kind), ratio, ratios.interval(row), str(row["pairs"]), of_wall, ratios.interval(wall)
+        )
     return table
-
-
-def _interval(row: Mapping[str, Any]) -> str:
-    return f"{row['low']:.3f} to {row['high']:.3f}" if row["high"] < UNKNOWN else "not known yet"
 
 
 def _slowest(units: Sequence[Mapping[str, Any]]) -> Table:
@@ -64,18 +61,3 @@ def _table(first: str, *numbers: str) -> Table:
     for title in numbers:
         table.add_column(title, justify="right")
     return table
-
-
-def _verdict(numbers: Mapping[str, Any]) -> str:
-    limit, base = f"{numbers['failAbove']:g}", numbers["base"]
-    how = f"{numbers['pairs']} pairs in {numbers['realSeconds']:.0f} s"
-    match numbers["verdict"]:
-        case "slower":
-            return f"SLOWER than {base}: {', '.join(numbers['slower'])}; surely above {limit} ({how})"
-        case "not slower":
-            return f"Not slower than {base}: surely at most {limit} ({how})"
-        case "undecided":
-            kinds = ", ".join(numbers["undecided"]) or "all"
-            return f"Not surely above {limit} of {base}, nor surely below: {kinds} ({how})"
-        case _:
-            return f"Not decided: interrupted ({how})"

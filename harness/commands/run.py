@@ -28,7 +28,7 @@ def run(
     latencies: Annotated[
         Path | None, typer.Option("--latency", help="TOML file that replaces entries of latency.toml.")
     ] = None,
-    faults: Annotated[str, typer.Option(help="What breaks: calm, rough, hostile, or a TOML file.")] = "calm",
+    faults: choices.Faults = "calm",
     prices: choices.PriceTable = None,
     free_tier: choices.FreeTier = False,
     months: choices.Months = 1.0,

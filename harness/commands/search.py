@@ -14,7 +14,7 @@ from harness.errors import UsageError
 
 
 def search(
-    paths: choices.Paths = None,
+    paths: sweeps.Paths = None,
     parameter: Annotated[
         list[str] | None,
         typer.Option(help="NAME=LOW:HIGH, NAME=LOW:HIGH:STEP or NAME=a,b,c: values of a parameter."),
@@ -24,11 +24,9 @@ def search(
     seeds: sweeps.Seeds = 1,
     seed: choices.Seed = 0,
     fleet: sweeps.Fleet = False,
-    files: sweeps.Files = 8_000_000,
+    files: sweeps.Files = sweeps.FILES,
     pages_per_file: sweeps.PagesPerFile = None,
-    bytes_per_file: Annotated[
-        float, typer.Option(help="With --pages-per-file: bytes of a file.", min=0)
-    ] = 750_000,
+    bytes_per_file: sweeps.BytesPerFile = sweeps.FILE_BYTES,
     rate: sweeps.Rate = None,
     backend: sweeps.BackendName = None,
     address: sweeps.Address = None,
@@ -37,7 +35,7 @@ def search(
     cpu_factor: sweeps.CpuFactor = 1.0,
     account_concurrency: choices.AccountConcurrency = ACCOUNT_CONCURRENCY,
     template: choices.Template = None,
-    faults: Annotated[str, typer.Option(help="What breaks: calm, rough, hostile, or a TOML file.")] = "calm",
+    faults: choices.Faults = "calm",
     prices: choices.PriceTable = None,
     free_tier: choices.FreeTier = False,
     months: choices.Months = 1.0,
@@ -55,13 +53,13 @@ def search(
         out,
         seeds=seeds,
         backend=(backend, address, jobs),
-        fleet=(files, pages_per_file, bytes_per_file, rate) if fleet else None,
+        fleet=sweeps.projected(fleet, files, pages_per_file, bytes_per_file, rate),
         kind="search",
     )
     axes = search.parse(parameter or [])
     if not axes:
         raise UsageError("nothing to search: give --parameter NAME=LOW:HIGH, or NAME=a,b,c")
-    wishing = wishes.parse(where or [], [axis.name for axis in axes])
+    wishing = wishes.parse(where or [], {axis.name: axis.values for axis in axes})
     grid.defaults(wanted.source, axes)
     options = wanted.options(
         faults=faults,

@@ -12,6 +12,14 @@ from harness.errors import UsageError
 SEEDS = 2
 """Of each setting: as few as give an interval, since each is a whole emulation."""
 MOST_POINTS = 100_000
+FILES, FILE_BYTES = 8_000_000, 750_000.0
+"""Of a projection, unless it is said otherwise: 6 TB in all."""
+Paths = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        help="Input files, or folders of them; else the project's corpus to tune on.", show_default=False
+    ),
+]
 Where = Annotated[
     list[str] | None,
     typer.Option(help='What must hold: "p95<15min", "makespan<24h", "cost<$1500", "BatchPages<=15".'),
@@ -26,6 +34,9 @@ PagesPerFile = Annotated[
     typer.Option(
         help="With --fleet: a number, lognormal:MEDIAN,SIGMA, or a .csv of pages,files; else as the inputs."
     ),
+]
+BytesPerFile = Annotated[
+    float, typer.Option(help="With --fleet and --pages-per-file: bytes of a file.", min=0)
 ]
 Rate = Annotated[
     float | None, typer.Option(help="With --fleet: files a second; all at once by default.", min=1e-6)
@@ -47,8 +58,33 @@ CpuFactor = Annotated[
 ]
 
 
+def projected(
+    fleet: bool, files: int, pages: str | None, size_bytes: float, rate: float | None
+) -> tuple[int, str | None, float, float | None] | None:
+    """What `Wanted` is told of a projection; None for an emulation. Raises `UsageError` for what would have
+    no effect.
+    """
+    said = {
+        "--files": files != FILES,
+        "--pages-per-file": pages is not None,
+        "--bytes-per-file": size_bytes != FILE_BYTES,
+        "--rate": rate is not None,
+    }
+    idle = [option for option, is_said in said.items() if is_said]
+    if idle and not fleet:
+        raise UsageError(
+            f"{' and '.join(idle)} would have no effect: an emulation takes the inputs as they are; "
+            f"give --fleet to project"
+        )
+    if said["--bytes-per-file"] and pages is None:
+        raise UsageError(
+            "--bytes-per-file would have no effect: without --pages-per-file files are like the inputs"
+        )
+    return (files, pages, size_bytes, rate) if fleet else None
+
+
 def sweep(
-    paths: choices.Paths = None,
+    paths: Paths = None,
     batch_pages: Annotated[
         str | None, typer.Option(help="Values of the batch size, parted by commas: 1,5,10,15.")
     ] = None,
@@ -61,11 +97,9 @@ def sweep(
     seeds: Seeds = SEEDS,
     seed: choices.Seed = 0,
     fleet: Fleet = False,
-    files: Files = 8_000_000,
+    files: Files = FILES,
     pages_per_file: PagesPerFile = None,
-    bytes_per_file: Annotated[
-        float, typer.Option(help="With --pages-per-file: bytes of a file.", min=0)
-    ] = 750_000,
+    bytes_per_file: BytesPerFile = FILE_BYTES,
     rate: Rate = None,
     backend: BackendName = None,
     address: Address = None,
@@ -74,7 +108,7 @@ def sweep(
     cpu_factor: CpuFactor = 1.0,
     account_concurrency: choices.AccountConcurrency = ACCOUNT_CONCURRENCY,
     template: choices.Template = None,
-    faults: Annotated[str, typer.Option(help="What breaks: calm, rough, hostile, or a TOML file.")] = "calm",
+    faults: choices.Faults = "calm",
     prices: choices.PriceTable = None,
     free_tier: choices.FreeTier = False,
     months: choices.Months = 1.0,
@@ -90,13 +124,13 @@ def sweep(
         out,
         seeds=seeds,
         backend=(backend, address, jobs),
-        fleet=(files, pages_per_file, bytes_per_file, rate) if fleet else None,
+        fleet=projected(fleet, files, pages_per_file, bytes_per_file, rate),
         kind="sweep",
     )
     axes = grid.axes(wanted.config, {"batch-pages": batch_pages, "memory": memory}, parameter or [])
     if not axes:
         raise UsageError("nothing to try: give --batch-pages 1,5,10,15, --memory 1024,1769 or --parameter")
-    wishing = wishes.parse(where or [], [axis.name for axis in axes])
+    wishing = wishes.parse(where or [], {axis.name: axis.values for axis in axes})
     settings = grid.settings(axes)
     if len(settings) * seeds > MOST_POINTS:
         raise UsageError(

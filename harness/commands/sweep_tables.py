@@ -6,6 +6,8 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from reports import amounts
+
 
 def grid(numbers: Mapping[str, Any]) -> Table:
     """A line for each setting: what it costs and takes; pale where it is not as wished."""
@@ -50,7 +52,7 @@ def troubles(numbers: Mapping[str, Any]) -> Iterator[str]:
             "partial": f"{words['input'][1]} partial",
             "failed": f"{words['input'][1]} failed",
         }
-        told = [f"{edges[key]:,.1f} {name}" for key, name in named.items() if edges[key]]
+        told = [f"{amounts.amount(edges[key], 'count')} {name}" for key, name in named.items() if edges[key]]
         told += [f"VIOLATED: {name}" for name in point["violations"]]
         if told:
             yield f"{setting(point['parameters'])}: {', '.join(told)}"

@@ -44,7 +44,7 @@ class Wanted:
         self._paths, self._template, self._out, self._kind = paths, template, out, kind
         self._seeds = seeds
         self._backend = backends.chosen(*backend)
-        out_folder.check(out, KIND.name, KIND.kept)
+        out_folder.check(out, KIND.name, KIND.kept, KIND.summaries)
         self._files = None
         if fleet is not None:
             count, pages, size, rate = fleet

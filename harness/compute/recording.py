@@ -59,9 +59,10 @@ def _all(indices: list[int], variables: Mapping[str, str]) -> Iterator[tuple[int
                 yield running[done], done.result()
         except BrokenProcessPool:
             return
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, GeneratorExit):  # here, or where the entries go
+            processes = list((getattr(pool, "_processes", None) or {}).values())  # gone after its shutdown
             pool.shutdown(wait=False, cancel_futures=True)
-            for process in list(getattr(pool, "_processes", {}).values()):
+            for process in processes:
                 process.terminate()
             raise
 

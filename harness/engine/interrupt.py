@@ -1,5 +1,5 @@
-"""Ctrl-C: an emulation that is under way ends after its current event, so that what came of it until then can
-be kept.
+"""Ctrl-C, or a polite kill: an emulation that is under way ends after its current event, so that what came of
+it until then can be kept.
 
 Where nothing can be ended gently the interrupt is raised where it happens, as Python does; so is a second
 one.
@@ -19,13 +19,15 @@ _stops: list[Callable[[], None]] = []
 
 
 def install() -> None:
-    """Takes over SIGINT in the main thread of a command."""
-    signal.signal(signal.SIGINT, _on_signal)
+    """Takes over SIGINT and SIGTERM in the main thread of a command: worktrees and processes go with it."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _on_signal)
 
 
 def ignore() -> None:
     """For processes that work for another one, which is interrupted itself and ends them."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @contextmanager
@@ -37,20 +39,6 @@ def stopped_by(stop: Callable[[], None]) -> Iterator[None]:
     finally:
         if stop in _stops:
             _stops.remove(stop)
-
-
-@contextmanager
-def also_by_terminate() -> Iterator[None]:
-    """A polite kill ends what runs meanwhile as Ctrl-C does, so that worktrees and processes go, too."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _on_signal(number: int, frame: FrameType | None) -> None:

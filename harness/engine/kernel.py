@@ -12,6 +12,7 @@ import heapq
 from collections import deque
 from collections.abc import Callable
 from math import inf
+from threading import get_ident
 from typing import NoReturn, Protocol
 
 from greenlet import getcurrent, greenlet
@@ -101,9 +102,10 @@ class Kernel:
 
     def __init__(self, on_advance: Callable[[float], None] = lambda now: None) -> None:
         self.now = 0.0
+        self._thread = get_ident()
         self.hub: greenlet = getcurrent()
         self.current: Process | None = None
-        self.switches = 0
+        self.switches = self.events = 0
         self._on_advance = on_advance
         self._heap: list[tuple[float, int, Process | None, int, Callable[[], object] | None]] = []
         self._sequence = 0
@@ -169,6 +171,7 @@ class Kernel:
             when, _, process, token, action = heapq.heappop(self._heap)
             if process is not None and (token != process.token or not process.alive):
                 continue
+            self.events += 1
             if when > self.now:
                 self.now = when
                 self._on_advance(when)
@@ -230,6 +233,11 @@ class Kernel:
     def _running(self) -> Process:
         if self.current is None:
             raise RuntimeError("only a process can wait in virtual time")
+        if get_ident() != self._thread:
+            raise RuntimeError(
+                f"a thread that {self.current.name} started cannot wait in virtual time, nor call AWS: all "
+                f"processes share one thread"
+            )
         if self.current.killed:
             raise Killed
         return self.current

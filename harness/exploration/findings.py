@@ -13,7 +13,7 @@ import msgspec
 from harness.exploration.explorer import Explorer, Trial
 from harness.runs.out_folder import Kind
 
-KIND = Kind("exploration", ("summary.json", "report.html"), "failures")
+KIND = Kind("exploration", ("summary.json", "report.html"), "failures", summaries=("explore",))
 MOST_FAILURES = 10
 """Failures that are shrunk and written; more are counted only."""
 

@@ -154,7 +154,8 @@ def _rows(path: Path) -> Iterator[tuple[int, Sequence[str]]]:
     try:
         rows: Sequence[Sequence[str]] = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read {path}: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        raise UsageError(f"cannot read {path}: {reason}") from error
     has_head = bool(rows and rows[0] and not rows[0][0].strip().isdigit())
     yield from ((number, row) for number, row in enumerate(rows, start=1) if row and number > has_head)
 
@@ -166,7 +167,7 @@ def _histogram(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
             pages, files = int(row[0]), float(row[1])
         except (ValueError, IndexError):
             raise UsageError(f"{path}, row {number}: it must be pages,files: {','.join(row)}") from None
-        if not 1 <= pages <= MOST_PAGES or files < 0:
+        if not 1 <= pages <= MOST_PAGES or not 0 <= files < np.inf:
             raise UsageError(
                 f"{path}, row {number}: a TIFF has from 1 to {MOST_PAGES} pages, files 0 or more"
             )

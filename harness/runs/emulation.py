@@ -163,7 +163,7 @@ class _World:
         self._tell, self._should_stop = tell, should_stop
         self._queues = Queues(stage)
         lineage = Lineage(stage)
-        self._events = S3Events(stage)
+        self._events = S3Events(stage, lineage)
         self._mappings: list[SqsMapping | StreamMapping] = [
             *(
                 SqsMapping(stage, source, system.functions[source.function], functions, self._queues, lineage)

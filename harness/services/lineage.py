@@ -2,18 +2,20 @@
 
 Lambda counts, with a message, how often each function was invoked on its way, and refuses the next
 invocation of one that was about 16 times, unless the function's RecursiveLoop is Allow. The count travels
-through SQS, not through DynamoDB ("Use Lambda recursive loop detection to prevent infinite loops",
+through SQS and S3, not through DynamoDB ("Use Lambda recursive loop detection to prevent infinite loops",
 https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html). AWS does not say what becomes of the
 message: here the invocation fails, so that the queue's redrive policy decides. Nor does it say what holds for
 a batch: here that of its messages with the longest chain.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
 
 from harness.cloud.wire import Exchange
+from harness.engine.kernel import Process
 from harness.services.stage import Stage
 
 Chain = Mapping[str, int]
@@ -27,6 +29,7 @@ class Lineage:
     def __init__(self, stage: Stage) -> None:
         self._kernel = stage.kernel
         self._chains: dict[str, Chain] = {}
+        self._carried: dict[Process, Chain] = {}
         stage.wire.observe("sqs", self._on_call)
 
     def of(self, messages: Iterable[str]) -> Chain:
@@ -39,18 +42,28 @@ class Lineage:
     def current(self) -> Chain:
         """Of the invocation that runs now."""
         process = self._kernel.current
-        return getattr(process.scope, "chain", NONE) if process is not None else NONE
+        if process is None:
+            return NONE
+        chain: Chain = getattr(process.scope, "chain", NONE)
+        return self._carried.get(process, chain)
 
-    def put(self, message: str, chain: Chain) -> None:
-        if chain:
-            self._chains[message] = chain
+    @contextmanager
+    def carried(self, chain: Chain) -> Iterator[None]:
+        """What the running process sends meanwhile belongs to this chain."""
+        process = self._kernel.current
+        assert process is not None
+        self._carried[process] = chain
+        try:
+            yield
+        finally:
+            del self._carried[process]
 
     def _on_call(self, exchange: Exchange) -> None:
         if not exchange.operation.startswith("SendMessage") or not (chain := self.current()):
             return
         answer: dict[str, Any] = msgspec.json.decode(exchange.answer)
         for entry in answer.get("Successful", [answer]):
-            self.put(entry["MessageId"], chain)
+            self._chains[entry["MessageId"]] = chain
 
 
 def longer(chain: Chain, function: str) -> Chain:

@@ -56,6 +56,6 @@ def _move_all(cloud: Cloud, source: Queue, target: Queue) -> int:
 def _receive(cloud: Cloud, queue: Queue) -> list[dict[str, Any]]:
     url = cloud.queue_url(queue.arn)
     answer = cloud.sqs.receive_message(
-        QueueUrl=url, MaxNumberOfMessages=RECEIVE_LIMIT, MessageAttributeNames=["All"]
+        QueueUrl=url, MaxNumberOfMessages=RECEIVE_LIMIT, WaitTimeSeconds=0, MessageAttributeNames=["All"]
     )
     return list(answer.get("Messages", []))

@@ -18,6 +18,7 @@ from harness.cloud.deployment import ACCOUNT
 from harness.cloud.system import Notification
 from harness.cloud.wire import Exchange
 from harness.region import REGION
+from harness.services.lineage import Chain, Lineage
 from harness.services.stage import Stage
 
 EVENTS = {
@@ -40,7 +41,7 @@ class Change(msgspec.Struct, frozen=True):
 
 
 class S3Events:
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, lineage: Lineage) -> None:
         self._kernel, self._cloud, self._latencies, self._dice = (
             stage.kernel,
             stage.cloud,
@@ -48,6 +49,7 @@ class S3Events:
             stage.dice,
         )
         self._notifications = stage.cloud.system.notifications
+        self._lineage = lineage
         self._sequence = 0
         self._underway = 0
         stage.wire.observe("s3", self._on_call)
@@ -106,11 +108,13 @@ class S3Events:
             self._tell(queue_arn, json.dumps(told), 0.0)
 
     def _tell(self, queue_arn: str, body: str, late: float) -> None:
-        self._spawn("s3:notifications", lambda: self._deliver(queue_arn, body, late))
+        chain = self._lineage.current()
+        self._spawn("s3:notifications", lambda: self._deliver(queue_arn, body, late, chain))
 
-    def _deliver(self, queue_arn: str, body: str, late: float) -> None:
+    def _deliver(self, queue_arn: str, body: str, late: float, chain: Chain) -> None:
         self._kernel.sleep(self._latencies.draw("event", "s3") + late)
-        self._cloud.sqs.send_message(QueueUrl=self._cloud.queue_url(queue_arn), MessageBody=body)
+        with self._lineage.carried(chain):
+            self._cloud.sqs.send_message(QueueUrl=self._cloud.queue_url(queue_arn), MessageBody=body)
 
     def _spawn(self, name: str, act: Callable[[], object]) -> None:
         """A process that keeps the run from ending before it is done."""

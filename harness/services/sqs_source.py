@@ -7,7 +7,7 @@ concurrency.
 """
 
 import json
-import time
+from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any
 
@@ -163,10 +163,7 @@ class SqsMapping:
         )  # when nothing comes; else the call itself draws its own
         ends = self._kernel.now + patience_seconds + answers_after
         while not self._queue.has_visible() and self._kernel.now < ends:
-            due = self._queue.next_visible()
             pause = ends - self._kernel.now
-            if due is not None:
-                pause = min(pause, max(0.001, due - time.time()))
             if wanted is None:
                 self._rest(pause)
             else:  # it has messages in hand
@@ -178,6 +175,7 @@ class SqsMapping:
         response = self._cloud.sqs.receive_message(
             QueueUrl=self._url,
             MaxNumberOfMessages=min(RECEIVE_LIMIT, wanted or self._source.batch_size),
+            WaitTimeSeconds=0,  # it has waited; what it saw may be gone by now, to another lane or a DLQ
             AttributeNames=["All"],
             MessageAttributeNames=["All"],
         )
@@ -272,13 +270,13 @@ class SqsMapping:
         """A record of the event as Lambda gives it to a function ("Using Lambda with Amazon SQS", example
         event).
         """
-        return {
+        record = {
             "messageId": message["MessageId"],
             "receiptHandle": message["ReceiptHandle"],
             "body": message["Body"],
             "attributes": message.get("Attributes", {}),
             "messageAttributes": {
-                name: {f"{key[0].lower()}{key[1:]}": value for key, value in attribute.items()}
+                name: _attribute(attribute)
                 for name, attribute in message.get("MessageAttributes", {}).items()
             },
             "md5OfBody": message.get("MD5OfBody", ""),
@@ -286,6 +284,18 @@ class SqsMapping:
             "eventSourceARN": self._queue.arn,
             "awsRegion": REGION,
         }
+        if "MD5OfMessageAttributes" in message:
+            record["md5OfMessageAttributes"] = message["MD5OfMessageAttributes"]
+        return record
+
+
+def _attribute(attribute: dict[str, Any]) -> dict[str, Any]:
+    """A message attribute of a record: bytes in base64, and the lists, which SQS has never put to use."""
+    value = {
+        f"{key[0].lower()}{key[1:]}": b64encode(part).decode() if isinstance(part, bytes) else part
+        for key, part in attribute.items()
+    }
+    return {"stringListValues": [], "binaryListValues": [], **value}
 
 
 def _payloads(

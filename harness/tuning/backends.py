@@ -3,6 +3,7 @@
 Whatever sends them out, each is tried in a child process of the worker that it came to (see `children`).
 """
 
+import logging
 import os
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack
@@ -11,6 +12,7 @@ from typing import Any
 import joblib
 import msgspec
 
+from harness.engine import interrupt
 from harness.errors import UsageError
 from harness.tuning import children
 from harness.tuning.children import Died
@@ -18,6 +20,8 @@ from harness.tuning.point import Outcome
 
 ADDRESS = "HARNESS_CLUSTER"
 """Environment variable with the address of the cluster's scheduler, where --address does not say it."""
+ANSWER_SECONDS = 10
+"""That a scheduler may take to answer."""
 EXTRAS = {"dask": "cluster", "ray": "ray"}
 
 
@@ -40,12 +44,14 @@ def chosen(name: str | None, address: str | None, jobs: int | None) -> Backend:
     backend = Backend(name=name or "", address=address or os.environ.get(ADDRESS, ""), jobs=jobs)
     if name is not None:
         try:
-            _import(backend)
+            module = _import(backend)
         except ImportError as error:
             raise UsageError(
                 f"--backend {name}: {error}; the extra [{EXTRAS[name]}] installs it: "
                 f"pip install '.[{EXTRAS[name]}]'"
             ) from error
+        if name == "dask" and backend.address:  # now, and not after an hour of recording
+            _client(module, backend.address).close()
     return backend
 
 
@@ -67,7 +73,7 @@ def outcomes(
         for place, answer, died in parallel(calls):
             tried, seed, _ = tasks[place]
             if died:
-                yield place, Outcome(parameters=tried, seed=seed, error=died)
+                yield place, Outcome(parameters=tried, seed=seed, error=died, killed=True)
             else:
                 yield place, msgspec.json.decode(answer, type=Outcome)
 
@@ -98,17 +104,36 @@ def _entered(backend: Backend, stack: ExitStack) -> dict[str, Any]:
         stack.callback(module.shutdown)
         return {"backend": "ray", "n_jobs": -1}
     if backend.address:
-        where: Any = backend.address
+        stack.enter_context(_client(module, backend.address))
     else:
-        where = stack.enter_context(
-            module.LocalCluster(n_workers=jobs, threads_per_worker=1, dashboard_address=None)
-        )
-    try:
-        stack.enter_context(module.Client(where))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"no scheduler of Dask answers at {backend.address}: {error}") from error
+        stack.enter_context(module.Client(stack.enter_context(_cluster(module, jobs))))
     stack.enter_context(joblib.parallel_config(backend="dask"))
     return {}
+
+
+def _cluster(module: Any, workers: int) -> Any:
+    """A cluster on this machine. One that is half started cannot be closed, so an interrupt waits for it;
+    what it warns of while it ends is no news."""
+    stopped: list[bool] = []
+    with interrupt.stopped_by(lambda: stopped.append(True)):
+        cluster = module.LocalCluster(
+            n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=logging.ERROR
+        )
+    if stopped:
+        cluster.close()
+        raise KeyboardInterrupt
+    return cluster
+
+
+def _client(module: Any, address: str) -> Any:
+    """Raises `UsageError` when no scheduler answers there."""
+    try:
+        return module.Client(address, timeout=ANSWER_SECONDS)
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"no scheduler of Dask answers at {address} within {ANSWER_SECONDS} s: start "
+            f"one (dask scheduler), or correct --address or {ADDRESS}"
+        ) from error
 
 
 def _import(backend: Backend) -> Any:

@@ -1,6 +1,7 @@
 """The settings that are tried: every combination of the values that parameters of the template may take."""
 
 import itertools
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from harness.cloud import template as templates
 from harness.config import Config
 from harness.errors import UsageError
 
+WHOLE = re.compile(r"[+-]?\d+")
 Setting = dict[str, str]
 """Values of the template's parameters, by name."""
 
@@ -30,22 +32,30 @@ def axes(config: Config, given: Mapping[str, str | None], pairs: Sequence[str]) 
     def add(option: str, name: str, text: str) -> None:
         if name in found:
             raise UsageError(f"{option} says again what {name} may be: say it once")
-        values = tuple(
-            dict.fromkeys(value.strip() for value in text.split(";" if ";" in text else ",") if value.strip())
-        )
-        if not values:
-            raise UsageError(f"{option} has no values: give some, parted by commas")
-        found[name] = Axis(name, values)
+        found[name] = Axis(name, values(option, text))
 
     for option, text in given.items():
         if text is not None:
             add(f"--{option}", parameter_of(config, option), text)
+            for value in found[parameter_of(config, option)].values:
+                if not WHOLE.fullmatch(value):
+                    raise UsageError(f"--{option} {text}: {value} is no whole number")
     for pair in pairs:
         name, equals, text = pair.partition("=")
-        if not equals:
+        if not equals or not name:
             raise UsageError(f"--parameter {pair} is not of the form NAME=VALUE,VALUE")
         add(f"--parameter {pair}", name, text)
     return list(found.values())
+
+
+def values(option: str, text: str) -> tuple[str, ...]:
+    """What is parted by commas, or by semicolons where there are any, each once. Raises `UsageError` when
+    that is nothing.
+    """
+    found = dict.fromkeys(filter(None, map(str.strip, text.split(";" if ";" in text else ","))))
+    if not found:
+        raise UsageError(f"{option} has no values: give some, parted by commas")
+    return tuple(found)
 
 
 def parameter_of(config: Config, option: str) -> str:

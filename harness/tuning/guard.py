@@ -141,7 +141,7 @@ def _environment(
     return requirements.environment(config.root, lock, progress), other
 
 
-def summary(guarded: Guarded) -> dict[str, Any]:
+def summary(config: Config, guarded: Guarded) -> dict[str, Any]:
     """summary.json."""
     measured = guarded.measured
     standing = measured.standing
@@ -149,6 +149,7 @@ def summary(guarded: Guarded) -> dict[str, Any]:
     wall = sequential.look(kinds, measured.logs("wall"), guarded.limit) if standing is not None else None
     return {
         "kind": "guard",
+        "words": config.words,
         "verdict": guarded.verdict,
         "base": guarded.base,
         "tree": guarded.tree,

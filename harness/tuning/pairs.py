@@ -9,7 +9,7 @@ So each look has processes of its own, started in turns.
 import contextlib
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -109,7 +109,7 @@ class _Comparison:
                 f"Pairs for look {look + 1} of at most {len(LOOKS)}", (rounds - have) * len(open_units)
             ) as tell,
         ):
-            self._warm_up(base, tree, open_units)
+            self._warm_up(base, tree, open_units, tell)
             told = 0
             for turn in range(have, rounds):
                 began = time.monotonic()
@@ -135,7 +135,9 @@ class _Comparison:
         standing = self._done.standing
         return [unit for unit in self._units if standing is None or unit.kind in standing.undecided]
 
-    def _warm_up(self, base: Worker, tree: Worker, open_units: Sequence[Unit]) -> None:
+    def _warm_up(
+        self, base: Worker, tree: Worker, open_units: Sequence[Unit], tell: Callable[[int], None]
+    ) -> None:
         """First readings, which load what is loaded when it is needed, and tell what that is."""
         done = self._done
         if done.used is not None:
@@ -143,6 +145,7 @@ class _Comparison:
                 base.read(unit), tree.read(unit)
             return
         for unit in self._units:
+            tell(0)
             if base.read(unit).value != tree.read(unit).value:
                 done.otherwise.append(unit.name)
         done.used = base.used(), tree.used()

@@ -47,14 +47,16 @@ class Edges(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What came of a setting with a seed. error: why nothing did; unrecorded: the ledger lacks something that
-    this point needs. Seconds are virtual, but for real_seconds; latency: from an input to its result;
-    calibration: where it was asked for and the emulation gives one.
+    this point needs; killed: its process ended before it, as for want of memory: trying again may tell more;
+    calibration: where it was asked for and the emulation gives one. Seconds are virtual, but for
+    real_seconds; latency: from an input to its result.
     """
 
     parameters: dict[str, str]
     seed: int
     error: str = ""
     unrecorded: bool = False
+    killed: bool = False
     inputs: int = 0
     units: int = 0
     dollars: float = 0.0
@@ -125,7 +127,7 @@ def of_run(task: Emulated, finished: Run, began: float) -> Outcome:
     if not finished.emulation.finished:
         error = "not done after 14 days: something goes round in a circle"
     elif put["failed"] == put["total"]:
-        error = f"all {put['total']} {words.input[1]} failed"
+        error = f"every {words.input[0]} failed; harness run says why"
     return Outcome(
         parameters=dict(task.tried),
         seed=task.options.seed,

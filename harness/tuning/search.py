@@ -13,7 +13,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import TrialState
 
 from harness.errors import UsageError
-from harness.tuning import recommendation
+from harness.tuning import grid, recommendation
 from harness.tuning.grid import Axis, Setting
 from harness.tuning.point import Outcome
 from harness.tuning.recommendation import Row
@@ -44,16 +44,14 @@ def parse(pairs: Sequence[str]) -> list[Axis]:
     found: dict[str, Axis] = {}
     for pair in pairs:
         name, equals, text = pair.partition("=")
-        if not equals or not text:
+        if not (name and equals and text):
             raise UsageError(f"--parameter {pair} is neither NAME=LOW:HIGH[:STEP] nor NAME=VALUE,VALUE")
         if name in found:
             raise UsageError(f"--parameter {pair} says again what {name} may be: say it once")
-        found[name] = _range(pair, name, text) if ":" in text else _choice(name, text)
+        found[name] = (
+            _range(pair, name, text) if ":" in text else Axis(name, grid.values(f"--parameter {pair}", text))
+        )
     return list(found.values())
-
-
-def _choice(name: str, text: str) -> Axis:
-    return Axis(name, tuple(dict.fromkeys(text.split(";" if ";" in text else ","))))
 
 
 def _range(pair: str, name: str, text: str) -> Range:
@@ -62,13 +60,14 @@ def _range(pair: str, name: str, text: str) -> Range:
         (step,) = rest or [1.0]
     except ValueError:
         raise UsageError(f"--parameter {pair}: a range is LOW:HIGH or LOW:HIGH:STEP, in numbers") from None
-    if not (low <= high and step > 0):
+    if not (low <= high and 0 < step < math.inf):
         raise UsageError(f"--parameter {pair}: LOW is at most HIGH, and STEP more than 0")
-    count = int((high - low) / step + 1e-9) + 1
-    if count > MOST_VALUES:
+    steps = (high - low) / step + 1e-9  # infinite for ends or steps that are no size of anything
+    if steps >= MOST_VALUES:
         raise UsageError(
-            f"--parameter {pair} has {count:,} values, of {MOST_VALUES:,} allowed: take larger steps"
+            f"--parameter {pair} has more than {MOST_VALUES:,} values: take larger steps, or nearer ends"
         )
+    count = int(steps) + 1
     values = tuple(_spelled(low + step * number) for number in range(count))
     return Range(name, values, low, low + step * (count - 1), step)
 

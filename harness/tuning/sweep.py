@@ -18,7 +18,13 @@ from harness.tuning.store import FOLDER
 from harness.tuning.trials import Trials
 from harness.tuning.wishes import Wish
 
-KIND = Kind("sweep", ("summary.json", "table.csv", "report.html"), "pictures", kept=FOLDER)
+KIND = Kind(
+    "sweep",
+    ("summary.json", "table.csv", "report.html"),
+    "pictures",
+    kept=FOLDER,
+    summaries=("sweep", "search"),
+)
 COMPARED = ("cost", "makespan", "p95")
 """Measures by which the emulation and the fleet rank settings."""
 

@@ -2,8 +2,9 @@
 what the ledger lacks is recorded here, before anything is sent out.
 """
 
-from collections.abc import Generator, Sequence
-from contextlib import closing
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,33 @@ from harness.tuning.fleet_point import Files, Projected
 from harness.tuning.grid import Axis, Setting
 from harness.tuning.point import Emulated, Outcome
 from harness.tuning.store import Store, scope
+
+BEAT_SECONDS = 5.0
+
+
+@contextmanager
+def _beating(tell: Callable[[int], None], done: int) -> Iterator[Callable[[int], None]]:
+    """Tells how far it is again and again, for a point may take minutes. Yields what is told of each that is
+    done.
+    """
+    count, over = [done], threading.Event()
+
+    def now(number: int) -> None:
+        count[0] = number
+        tell(number)
+
+    def beat() -> None:
+        while not over.wait(BEAT_SECONDS):
+            tell(count[0])
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        now(done)
+        yield now
+    finally:
+        over.set()
+        thread.join()
 
 
 class Trials:
@@ -130,7 +158,8 @@ class Trials:
     def _kept(self, setting: Setting, outcome: Outcome) -> Outcome:
         whole, known = self._whole(setting), outcome.calibration
         outcome = msgspec.structs.replace(outcome, calibration=None)
-        self._emulations.keep(whole, outcome)
+        if not outcome.killed:
+            self._emulations.keep(whole, outcome)
         if known is not None:
             self._emulations.keep_calibration(whole, outcome.seed, known)
         return outcome
@@ -148,7 +177,8 @@ class Trials:
         }
         for place, outcome in self._spread(fleet_point.projected, tasks, len(found), len(wanted), title):
             found[place] = outcome
-            self._projections.keep(self._whole(wanted[place][0]), outcome)
+            if not outcome.killed:
+                self._projections.keep(self._whole(wanted[place][0]), outcome)
 
     def _spread(
         self,
@@ -162,12 +192,12 @@ class Trials:
         keys = list(tasks)
         with (
             self._progress(title, total) as tell,
+            _beating(tell, done) as now,
             closing(backends.outcomes(self._backend, function, list(tasks.values()))) as coming,
         ):
-            tell(done)
             for number, (place, outcome) in enumerate(coming, start=done + 1):
                 yield keys[place], outcome
-                tell(number)
+                now(number)
 
     def _sent(self, backend: Backend, function: Any, tasks: list[tuple[Setting, int, Any]]) -> list[Outcome]:
         with closing(backends.outcomes(backend, function, tasks)) as coming:

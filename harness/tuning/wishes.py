@@ -29,11 +29,8 @@ class Wish(msgspec.Struct, frozen=True):
     limit: float
 
     def holds(self, values: Mapping[str, float | str]) -> bool:
-        """Of the measures and parameters of a setting; a parameter that is no number keeps no limit."""
-        try:
-            return _OPERATORS[self.relation](float(values[self.name]), self.limit)
-        except (KeyError, ValueError):
-            return False
+        """Of the measures and parameters of a setting; one that has no such measure keeps no limit."""
+        return self.name in values and _OPERATORS[self.relation](float(values[self.name]), self.limit)
 
     def excess(self, values: Mapping[str, float | str]) -> float:
         """By what part of the limit it is missed; 0 or less where it holds."""
@@ -41,12 +38,14 @@ class Wish(msgspec.Struct, frozen=True):
         return part if self.relation.startswith("<") else -part
 
 
-def parse(texts: Sequence[str], parameters: Sequence[str]) -> list[Wish]:
-    """parameters: those that are varied, which a wish may name as well. Raises `UsageError`."""
+def parse(texts: Sequence[str], parameters: Mapping[str, Sequence[str]]) -> list[Wish]:
+    """parameters: those that are varied, which a wish may name as well, with their values. Raises
+    `UsageError`.
+    """
     return [_parsed(text, parameters) for text in texts]
 
 
-def _parsed(text: str, parameters: Sequence[str]) -> Wish:
+def _parsed(text: str, parameters: Mapping[str, Sequence[str]]) -> Wish:
     found = _FORM.fullmatch(text)
     if found is None:
         raise UsageError(f'--where {text}: it must be like "p95<15min", "makespan<24h" or "cost<$1500"')
@@ -62,4 +61,15 @@ def _parsed(text: str, parameters: Sequence[str]) -> Wish:
         return Wish(text, name, relation, float(number) * _SECONDS[unit])
     if unit or (dollar and name != "cost"):
         raise UsageError(f"--where {text}: {name} has no unit {unit or dollar}")
+    for value in parameters.get(name, ()):
+        if not _is_number(value):
+            raise UsageError(f"--where {text}: {name} may be {value}, which is no number")
     return Wish(text, name, relation, float(number))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

@@ -10,6 +10,7 @@ MODULES = {
     "test_s3": "S3 notifications",
     "test_sqs": "SQS",
     "test_sqs_source": "The event source mapping on SQS",
+    "test_sdk": "The AWS SDK in a handler",
     "test_lambda": "Lambda",
     "test_iam": "IAM",
     "test_dynamodb": "DynamoDB",
@@ -18,6 +19,10 @@ MODULES = {
 }
 NOT_MODELLED = (
     "conditions of IAM statements, resource policies and permission boundaries",
+    "threads of a handler that call AWS or sleep (they are told so); the parts of a transfer come one after "
+    "the other",
+    "what ChangeMessageVisibility does with the handle of an earlier delivery (AWS documents no answer; here "
+    "MessageNotInflight)",
     "FIFO queues, and fair queues of several tenants",
     "by how much a mapping lowers its concurrency when its function fails or is throttled (AWS documents that it does; "
     "here it halves)",

@@ -10,7 +10,19 @@ from harness.cloud import limits
 from harness.recorder import LoopStopped
 from harness.services import lambda_service
 from tests.conformance.test_sqs_source import SLOW
-from tests.conformance.tunnel import BASE_BYTES, SQS_ALLOWED, Free, Tunnel, gaps, queue, row, running, send
+from tests.conformance.tunnel import (
+    BASE_BYTES,
+    SQS_ALLOWED,
+    Free,
+    Tunnel,
+    bucket,
+    gaps,
+    put,
+    queue,
+    row,
+    running,
+    send,
+)
 
 RUNTIME = "Lambda developer guide, Understanding the Lambda execution environment lifecycle"
 SCALING = "Lambda developer guide, Understanding Lambda function scaling"
@@ -383,6 +395,23 @@ def test_a_function_that_may_recur_is_not_stopped(tunnel: Tunnel) -> None:
     """With RecursiveLoop: Allow no chain is cut."""
     tunnel.run(chained(", RecursiveLoop: Allow"), CHAINED, send("1"), longest=30)
     assert len(tunnel.logs) > 100
+
+
+@row(RECURSION)
+def test_a_chain_goes_through_s3_as_well(tunnel: Tunnel) -> None:
+    """A function that writes objects whose notifications invoke it is stopped as well."""
+    handler = """
+        import boto3, json, os
+        def handler(event, context):
+            for record in event["Records"]:
+                for told in json.loads(record["body"]).get("Records", []):
+                    number = int(told["s3"]["object"]["key"]) + 1
+                    print(number)
+                    boto3.client("s3").put_object(Bucket=told["s3"]["bucket"]["name"], Key=str(number), Body=b"x")
+    """
+    allowed = "Policies: [{Statement: [{Effect: Allow, Action: 's3:*', Resource: '*'}]}]"
+    tunnel.run(bucket(function=f"Timeout: 5, MemorySize: 1769, {allowed}"), handler, put("0"), longest=600)
+    assert tunnel.logs == [str(number) for number in range(1, 17)]
 
 
 @row(RECURSION)

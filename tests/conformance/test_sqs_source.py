@@ -1,9 +1,11 @@
 """The event source mapping on SQS."""
 
+import hashlib
 import json
 
 import pytest
 
+from harness.cloud import moto_mended
 from harness.errors import UsageError
 from tests.conformance.tunnel import SQS_ALLOWED, Tunnel, gaps, queue, row, running, send, wait
 
@@ -311,6 +313,7 @@ def test_the_record_carries_the_documented_fields(tunnel: Tunnel) -> None:
             "eventSource",
             "eventSourceARN",
             "md5OfBody",
+            "md5OfMessageAttributes",
             "messageAttributes",
             "messageId",
             "receiptHandle",
@@ -481,3 +484,134 @@ def test_the_batch_of_a_lost_poller_reappears(tunnel: Tunnel, fault: str, times:
     tunnel.run(queue(), OK, send("a"), faults=f"[{fault}]\nonly = [1]")
     assert tunnel.logs == ["got a"] * times
     assert [message.receives for message in tunnel.messages("received")] == [1, 2]
+
+
+@row(ERRORS)
+def test_a_failed_batch_reappears_in_time_also_when_all_pollers_wait(tunnel: Tunnel) -> None:
+    """A visibility timeout that ends within a long poll ends the poll: the messages of a failed batch are
+    received again at once, whoever waits.
+    """
+    tunnel.run(queue(visibility=6, receives=4), BROKEN, send("a", at=3.0))
+    received = [message.t for message in tunnel.messages("received")]
+    assert len(received) == 4
+    assert all(6 <= gap < 6.1 for gap in gaps(received))
+
+
+def test_a_poller_at_the_limit_in_flight_receives_when_a_message_is_deleted(
+    tunnel: Tunnel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the limit of messages in flight the next one is received as soon as one is deleted."""
+    monkeypatch.setattr(moto_mended, "IN_FLIGHT_LIMIT", 1)
+    tunnel.run(queue(), SLOW, send("a", "b"))
+    (deleted, _), (_, second) = tunnel.messages("deleted"), tunnel.messages("received")
+    assert 0 <= second.t - deleted.t < 0.1
+
+
+@row(USING)
+def test_a_record_tells_message_attributes_as_lambda_does(tunnel: Tunnel) -> None:
+    """A record has md5OfMessageAttributes when its message has attributes; each attribute has dataType,
+    stringValue or binaryValue (in base64), stringListValues and binaryListValues.
+    """
+    handler = """
+        import json
+        def handler(event, context):
+            (record,) = event["Records"]
+            print(json.dumps([record.get("md5OfMessageAttributes"), record["messageAttributes"]]))
+    """
+    attributes = {
+        "kind": {"DataType": "String", "StringValue": "letter"},
+        "raw": {"DataType": "Binary", "BinaryValue": b"\x00\xff"},
+    }
+    tunnel.run(queue(), handler, send("a", MessageAttributes=attributes), send("b", at=1.0))
+    digest = hashlib.md5()  # "Calculating the MD5 message digest for message attributes"
+    for part, kind in (
+        ("kind", None),
+        ("String", None),
+        ("letter", 1),
+        ("raw", None),
+        ("Binary", None),
+        (b"\x00\xff", 2),
+    ):
+        encoded = part.encode() if isinstance(part, str) else part
+        digest.update((bytes([kind]) if kind else b"") + len(encoded).to_bytes(4, "big") + encoded)
+    lists: dict[str, list] = {"stringListValues": [], "binaryListValues": []}
+    assert json.loads(tunnel.logs[0]) == [
+        digest.hexdigest(),
+        {
+            "kind": {"dataType": "String", "stringValue": "letter", **lists},
+            "raw": {"dataType": "Binary", "binaryValue": "AP8=", **lists},
+        },
+    ]
+    assert json.loads(tunnel.logs[1]) == [None, {}]
+
+
+@row(USING)
+def test_a_record_of_a_dead_letter_queue_tells_its_source(tunnel: Tunnel) -> None:
+    """A record of a message in a dead-letter queue has the attribute DeadLetterQueueSourceArn."""
+    resources = """
+        First:
+          Type: AWS::SQS::Queue
+          Properties: {VisibilityTimeout: 1, RedrivePolicy: {deadLetterTargetArn: !GetAtt Queue.Arn, maxReceiveCount: 1}}
+    """
+    handler = """
+        def handler(event, context):
+            print(event["Records"][0]["attributes"]["DeadLetterQueueSourceArn"])
+    """
+
+    def fail(stage) -> None:
+        url = stage.cloud.queue_url(stage.cloud.system.queues["First"])
+        stage.cloud.sqs.send_message(QueueUrl=url, MessageBody="a")
+        for _ in range(2):
+            stage.cloud.sqs.receive_message(QueueUrl=url, WaitTimeSeconds=2)
+
+    emulation = tunnel.run(resources + queue(), handler, fail)
+    assert tunnel.logs == [emulation.system.queues["First"]]
+
+
+POLLING = """
+    import boto3
+    def handler(event, context):
+        url = "https://sqs.us-east-1.amazonaws.com/123456789012/" + event["Records"][0]["body"]
+        answer = boto3.client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=20)
+        print(*[message["Body"] for message in answer.get("Messages", [])] or ["nothing"])
+"""
+
+
+def other_queue(timeout: int) -> str:
+    """Resources: a function that long polls a second queue, named in its message."""
+    function = f"Timeout: {timeout}, MemorySize: 1769, {SQS_ALLOWED}"
+    other = "        Other: {Type: AWS::SQS::Queue, Properties: {QueueName: other}}"
+    return other + queue(function=function, visibility=60)
+
+
+@row("SQS developer guide, Amazon SQS short and long polling")
+@pytest.mark.parametrize(("sent_at", "got", "seconds"), [(7.0, "late", 7), (100.0, "nothing", 20)])
+def test_a_handler_can_poll_a_queue_for_as_long_as_it_waits(
+    tunnel: Tunnel, sent_at: float, got: str, seconds: int
+) -> None:
+    """A function that calls ReceiveMessage with WaitTimeSeconds waits until a message comes, or to the end."""
+    tunnel.run(other_queue(60), POLLING, send("other"), send("late", queue="Other", at=sent_at))
+    assert tunnel.logs == [got]
+    assert seconds - 1 < tunnel.invocations[0].duration_seconds < seconds + 0.1
+
+
+@row("Lambda developer guide, Configure Lambda function timeout")
+def test_a_timeout_ends_a_handler_that_polls(tunnel: Tunnel) -> None:
+    """A function that waits in a long poll ends with its timeout, and receives nothing afterwards."""
+    tunnel.run(other_queue(5), POLLING, send("other"), send("late", queue="Other", at=7.0), longest=30)
+    assert tunnel.invocations[0].outcome == "timeout"
+    assert 5 <= tunnel.invocations[0].duration_seconds < 5.01
+    assert tunnel.messages("received", "Other") == []
+
+
+@row("SQS developer guide, Amazon SQS short and long polling")
+def test_a_mapping_on_a_queue_that_waits_by_itself(tunnel: Tunnel) -> None:
+    """A queue's ReceiveMessageWaitTimeSeconds keeps no poller of a mapping longer, also when the only message
+    there moves to the dead-letter queue.
+    """
+    patient = queue(visibility=30, receives=2).replace(
+        "VisibilityTimeout: 30", "VisibilityTimeout: 30, ReceiveMessageWaitTimeSeconds: 20"
+    )
+    tunnel.run(patient, BROKEN, send("a"), send("b", at=62.0))
+    assert [round(message.t) for message in tunnel.messages("redriven")] == [60, 122]
+    assert [round(message.t) for message in tunnel.messages("received")] == [0, 30, 62, 92]

@@ -72,6 +72,7 @@ class Tunnel:
         account_concurrency: int = ACCOUNT_CONCURRENCY,
         recorded: str = "",
         compute: Free | None = None,
+        redrive: bool = False,
     ) -> Emulation:
         """`resources`: YAML of the template's Resources; `handler`: the source of toy.py, with the function;
         `faults`: TOML; recorded: the function of toy.py whose compute, and memory, is recorded.
@@ -92,6 +93,7 @@ class Tunnel:
             faults=scenario.parse(textwrap.dedent(faults), "test"),
             stream_shards=stream_shards,
             account_concurrency=account_concurrency,
+            redrive=redrive,
         )
         code = CodeBase(list(loaded.code.values()), ["toy.handler"])
         self.emulation = emulate(setting, code, compute or Free())
@@ -227,7 +229,7 @@ def stream(
     """
 
 
-def bucket(rules: str = "", event: str = "s3:ObjectCreated:*", versioning: str = "") -> str:
+def bucket(rules: str = "", event: str = "s3:ObjectCreated:*", versioning: str = "", **of_queue: Any) -> str:
     """Resources: a bucket that tells a queue of its objects, and a function that prints what it is told."""
     return f"""
         Bucket:
@@ -236,7 +238,7 @@ def bucket(rules: str = "", event: str = "s3:ObjectCreated:*", versioning: str =
             {versioning}
             NotificationConfiguration:
               QueueConfigurations: [{{Event: '{event}', Queue: !GetAtt Queue.Arn, Filter: {{S3Key: {{Rules: [{rules}]}}}}}}]
-    """ + queue()
+    """ + queue(**of_queue)
 
 
 def row(source: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

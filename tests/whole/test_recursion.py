@@ -8,9 +8,9 @@ import pytest
 from harness.runs import run as runs
 from tests import builders
 
-PAGES = 20
-SLOW = {"BatchPages": "30", "WorkerTimeout": "120", "OcrPageTimeout": "100"}
-"""With a slow vCPU a worker has time for one page only."""
+PAGES = 60
+SLOW = {"BatchPages": "60", "WorkerTimeout": "120", "OcrPageTimeout": "100"}
+"""With a slow vCPU a worker has time for a page or two."""
 
 
 @pytest.fixture
@@ -23,12 +23,12 @@ def folder(tmp_path: Path) -> Path:
 
 
 def read(folder: Path, template: Path = builders.PROJECT / "template.yaml") -> runs.Run:
-    return builders.run(folder, compute="modelled", cpu_factor=30.0, parameters=SLOW, template=template)
+    return builders.run(folder, compute="modelled", cpu_factor=12.0, parameters=SLOW, template=template)
 
 
 def test_a_batch_may_be_handed_back_more_often_than_sixteen_times(folder: Path) -> None:
     made = read(folder)
-    assert made.summary["invocations"]["WorkerFunction"]["count"] == PAGES
+    assert made.summary["invocations"]["WorkerFunction"]["count"] > 16
     assert made.results["long.tif"]["status"] == "COMPLETED"
     assert made.summary["invariants"]["violations"] == []
 

@@ -86,7 +86,8 @@ def test_a_sweep_that_was_killed_goes_on_and_gives_the_same_table(
     assert all(path.stat().st_mtime_ns == when for path, when in kept.items())
 
 
-def test_an_interrupt_says_what_is_kept(files: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_says_what_is_kept(files: Path, tmp_path: Path, ended_by: signal.Signals) -> None:
     out = tmp_path / "out"
     command = [str(Path(sys.executable).with_name("harness")), "sweep", str(files), *GRID, "--out", str(out)]
     process = subprocess.Popen(
@@ -97,10 +98,41 @@ def test_an_interrupt_says_what_is_kept(files: Path, tmp_path: Path) -> None:
         assert process.poll() is None
         assert time.monotonic() < ends
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(ended_by)
     _, told = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "of 8 points are done and kept; the same command goes on from there" in told
+    assert "Traceback" not in told
+    assert {path.name for path in out.iterdir()} == {"points"}
+
+
+def test_a_point_whose_process_was_killed_is_tried_again_by_the_same_command(
+    swept: Path, files: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    words = ("sweep", files, *GRID, "--jobs", 1, "--out", out)
+    command = [str(Path(sys.executable).with_name("harness")), *map(str, words)]
+    process = subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True)
+    ends = time.monotonic() + 120
+    while not (tried := _children_of(process.pid)):
+        assert process.poll() is None
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+    os.kill(tried[0], signal.SIGKILL)
+    told, _ = process.communicate(timeout=120)
+    assert process.returncode == 0
+    assert "its process ended (-9)" in told
+    done = harness(*words)
+    assert done.returncode == 0, done.stderr
+    assert table(out) == table(swept)
+
+
+def _children_of(process: int) -> list[int]:
+    """Those that try points."""
+    listed = subprocess.run(
+        ["ps", "-o", "pid=,args=", "--ppid", str(process)], capture_output=True, text=True, check=False
+    )
+    return [int(line.split()[0]) for line in listed.stdout.splitlines() if "harness.tuning.children" in line]
 
 
 def test_a_cluster_of_dask_gives_the_same_table(swept: Path, files: Path, tmp_path: Path) -> None:
@@ -113,7 +145,7 @@ def test_a_cluster_of_dask_gives_the_same_table(swept: Path, files: Path, tmp_pa
 def test_what_breaks_at_an_edge_is_a_row(files: Path, tmp_path: Path) -> None:
     """With one delivery and two minutes, 9 pages a batch of 50 seconds each are handed back; 1.5 pages are no batch."""
     done = harness(
-        "sweep", files, "--batch-pages", "1.5,2,9", "--seeds", 1, "--compute", "modelled", "--cpu-factor", 60,
+        "sweep", files, "--parameter", "BatchPages=1.5,2,9", "--seeds", 1, "--compute", "modelled", "--cpu-factor", 60,
         "--parameter", "WorkerTimeout=120", "--out", tmp_path / "out",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -132,6 +164,7 @@ def test_a_child_that_dies_is_the_outcome_of_its_point() -> None:
     assert found[0].units == 0
     assert found[2].units == 2
     assert "its process ended (7)" in found[1].error
+    assert found[1].killed
 
 
 def _dies_of_one(number: int):
@@ -149,6 +182,9 @@ def test_a_fleet_is_swept_and_searched_by_the_same_calibration(files: Path, tmp_
     few, many = json.loads((tmp_path / "sweep" / "summary.json").read_text())["points"]
     assert few["files"]["total"] == many["files"]["total"] == 3000
     assert few["edges"]["messages"] > many["edges"]["messages"]
+    page = (tmp_path / "sweep" / "report.html").read_text()
+    assert "with one seed each" in page
+    assert "One seed gives no intervals" in page
     done = harness("search", files, "--parameter", "BatchPages=1:9", "--trials", 5, *chosen, "--where", "BatchPages<=6",
                    "--out", tmp_path / "search")  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -58,7 +58,8 @@ def harness(*arguments: object) -> subprocess.CompletedProcess[str]:
         (["explore", "--out", "pipeline"], "pipeline holds something that is no exploration"),
         (["explore", "--seeds", "0"], "Invalid value for '--seeds'"),
         (["redrive"], "nothing to run: give input files or folders of them, or --sample"),
-        (["report", "docs"], "docs holds no run"),
+        (["report", "docs"], "docs holds nothing that a command finished: summary.json is missing"),
+        (["report", "nowhere"], "there is no folder nowhere"),
         (["fixtures", "pipeline"], "pipeline is not an empty folder"),
         (
             ["fixtures", "nowhere", "--pages", "many"],

@@ -111,7 +111,17 @@ def test_an_edit_that_is_not_committed_is_measured_and_a_higher_limit_lets_it_pa
     assert "surely above 1.05" in done.stdout
     assert "changed on the way: reading/lines.py +1 -1" in done.stdout
     assert "README" not in done.stdout
+    page = (lines / "runs" / "guard" / "report.html").read_text()
+    assert '<h1 class="bad">SLOWER than' in page
+    assert "<svg" in page
+    assert "/short0</td><td>short</td>" in page
+    assert '<td class="file">reading/lines.py</td><td class="n">1</td><td class="n">1</td>' in page
     assert guard(lines, "--base", "HEAD", "--fail-above", 2).returncode == 0
+    (lines / "runs" / "guard" / "report.html").unlink()
+    command = [str(Path(sys.executable).with_name("harness")), "report", "runs/guard"]
+    again = subprocess.run(command, cwd=lines, capture_output=True, text=True, check=False)
+    assert (again.returncode, again.stderr) == (0, "")
+    assert "<h1>Not slower than" in (lines / "runs" / "guard" / "report.html").read_text()
     assert len(git(lines, "worktree", "list").splitlines()) == 1
 
 
@@ -147,6 +157,9 @@ cli.main()
     )
     assert done.returncode == 130, done.stdout + done.stderr
     assert "harness: interrupted" in done.stderr
+    page = (lines / "runs" / "guard" / "report.html").read_text()
+    assert "<h1>Not decided: interrupted</h1>" in page
+    assert "There are too few pairs to say anything." in page
     assert len(git(lines, "worktree", "list").splitlines()) == 1
 
 

@@ -309,19 +309,23 @@ def test_a_damaged_ledger_is_one_line(stranger: Stranger) -> None:
     assert "the ledger .harness/ledger.sqlite cannot be used: file is not a database" in done.stderr
 
 
-def test_an_interrupt_ends_with_130_and_keeps_what_there_is(stranger: Stranger) -> None:
+@pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_with_130_and_keeps_what_there_is(
+    stranger: Stranger, ended_by: signal.Signals
+) -> None:
+    began = stranger.folder / "began"
     stranger.write(
         QUEUE.replace(", RedrivePolicy: {deadLetterTargetArn: !GetAtt Dead.Arn, maxReceiveCount: 2}", ""),
-        "def handler(event, context):\n    raise RuntimeError('never')\n",
+        f"def handler(event, context):\n    open({str(began)!r}, 'w').close()\n    raise RuntimeError('never')\n",
     )
     words = command("run", "in", "--template", "template.yaml", "--out", "out", "--compute", "modelled")
     process = subprocess.Popen(
         words, cwd=stranger.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
-    while not (stranger.folder / "out").is_dir():
-        time.sleep(0.1)
-    time.sleep(3.0)
-    process.send_signal(signal.SIGINT)
+    while not began.exists():
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(ended_by)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, out + err
     assert err.strip().splitlines()[-1].startswith("harness: interrupted; 0 of 1 results came before that")
@@ -349,6 +353,59 @@ def test_outside_of_any_project_nobody_elses_configuration_is_taken(tmp_path: Pa
     done = subprocess.run(command("run", "a.tif"), cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "no pyproject.toml with [tool.harness] lies in" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["sweep", "in", "--batch-pages", ","], "--batch-pages has no values: give some, parted by commas"),
+        (["sweep", "in", "--batch-pages", "a,5"], "--batch-pages a,5: a is no whole number"),
+        (["sweep", "in", "--batch-pages", "5,1.5"], "--batch-pages 5,1.5: 1.5 is no whole number"),
+        (["sweep", "in", "--batch-pages=-1,5"], "parameter BatchPages is -1; it must lie between 1 and 100"),
+        (["sweep", "in", "--memory", "99999"], "parameter OcrMemory is 99999; it must lie between"),
+        (["sweep", "in", "--parameter", "=1"], "--parameter =1 is not of the form NAME=VALUE,VALUE"),
+        (["sweep", "in", "--batch-pages", "5", "--rate", "3"], "--rate would have no effect: an emulation"),
+        (
+            ["sweep", "in", "--batch-pages", "5", "--files", "9", "--pages-per-file", "3"],
+            "--files and --pages-per-file would have no effect",
+        ),
+        (
+            ["search", "in", "--parameter", "BatchPages=1:5", "--fleet", "--bytes-per-file", "9"],
+            "--bytes-per-file would have no effect: without --pages-per-file",
+        ),
+        (["sweep", "in", "--batch-pages", "5", "--where", "p95"], '--where p95: it must be like "p95<15min"'),
+        (
+            ["sweep", "in", "--batch-pages", "5", "--backend", "dask", "--address", "nonsense"],
+            "no scheduler of Dask answers at nonsense",
+        ),
+        (["sweep", "in", "--batch-pages", "5", "--out", "src"], "src holds something that is no sweep"),
+        (["search", "in"], "nothing to search: give --parameter NAME=LOW:HIGH"),
+        (["search", "in", "--parameter", "BatchPages=,"], "BatchPages=, has no values: give some"),
+        (["search", "in", "--parameter", "=1:5"], "--parameter =1:5 is neither NAME=LOW:HIGH[:STEP] nor"),
+        (["search", "in", "--parameter", "BatchPages=1:inf"], "has more than 10,000 values: take larger"),
+        (["search", "in", "--parameter", "BatchPages=1:5:1e-320"], "has more than 10,000 values"),
+        (["search", "in", "--parameter", "BatchPages=1:5:inf"], "LOW is at most HIGH, and STEP more than 0"),
+        (
+            ["search", "in", "--parameter", "OcrEngine=a:b"],
+            "a range is LOW:HIGH or LOW:HIGH:STEP, in numbers",
+        ),
+    ],
+)
+def test_what_cannot_be_tuned_is_one_line_before_anything_is_tried(
+    stranger: Stranger, words: list[str], message: str
+) -> None:
+    template = PROJECT / "template.yaml"
+    done = subprocess.run(
+        command(*words, "--template", template, *([] if "--out" in words else ["--out", "out"])),
+        cwd=stranger.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert message in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert not (stranger.folder / "out").exists()
 
 
 @pytest.mark.parametrize("words", [["--help"], ["run", "/no/such/place"], ["fly"]])

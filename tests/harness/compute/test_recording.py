@@ -1,5 +1,6 @@
 """Recording: calls run on all cores, errors are kept as errors, and a crash is kept as a crash."""
 
+import multiprocessing
 import os
 import signal
 import sqlite3
@@ -17,6 +18,11 @@ from harness.compute.policies import Pending
 def act(kind: str) -> str:
     if kind == "crash":
         os.kill(os.getpid(), signal.SIGKILL)
+    if kind == "long":
+        time.sleep(600)
+    if kind == "interrupts":
+        os.kill(os.getppid(), signal.SIGINT)
+        time.sleep(600)
     if kind == "error":
         raise ValueError("wrong")
     return kind
@@ -118,6 +124,28 @@ def test_memory_is_kept_with_the_measurement_that_it_belongs_to() -> None:
     assert ledger.call(b"key") == short
     ledger.keep_call(b"key", long)
     assert ledger.call(b"key") == long
+
+
+def stop(done: int) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("kinds", "tell"),
+    [(["interrupts", "long", "long", "long"], print), (["a", "long", "long", "long"], stop)],
+)
+def test_an_interrupt_ends_the_calls_that_are_under_way_and_begins_no_others(kinds, tell) -> None:
+    """Whether it comes while calls are awaited or while one is kept; to wait for a call would take ten minutes."""
+    pending = [Pending(f"{number}{kind}".encode(), act, (kind,), {}) for number, kind in enumerate(kinds)]
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            recording.record(Ledger(None), pending, {}, tell)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    for process in multiprocessing.active_children():
+        process.join(60)
+        assert not process.is_alive()
 
 
 def test_the_ledger_is_readable_by_its_owner_only(tmp_path) -> None:

@@ -34,7 +34,7 @@ def test_pages_are_a_number_a_lognormal_or_a_histogram(tmp_path: Path) -> None:
         ("70000", "a TIFF has from 1 to 65535 pages"),
         ("lognormal:8", "come MEDIAN,SIGMA"),
         ("lognormal:0,1", "the median lies from 1"),
-        ("absent.csv", "cannot read"),
+        ("absent.csv", "cannot read absent.csv: No such file or directory"),
     ],
 )
 def test_what_is_no_distribution_is_one_line(text: str, said: str) -> None:
@@ -42,8 +42,9 @@ def test_what_is_no_distribution_is_one_line(text: str, said: str) -> None:
         workload.counts_of(text, 10, GENERATOR)
 
 
-def test_a_histogram_that_is_torn_is_told_by_its_row(tmp_path: Path) -> None:
-    (tmp_path / "h.csv").write_text("1,5\n2\n")
+@pytest.mark.parametrize("row", ["2", "2,x", "2,nan", "2,inf", "2,-1", "0,1", "70000,1"])
+def test_a_histogram_that_is_torn_is_told_by_its_row(tmp_path: Path, row: str) -> None:
+    (tmp_path / "h.csv").write_text(f"1,5\n{row}\n")
     with pytest.raises(UsageError, match="row 2"):
         workload.counts_of(str(tmp_path / "h.csv"), 10, GENERATOR)
 

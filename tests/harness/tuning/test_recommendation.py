@@ -39,7 +39,9 @@ NOISY = [
 
 def _summary(*texts: str) -> dict:
     rows = recommendation.rows(NOISY)
-    return recommendation.summary(rows, wishes.parse(texts, ["BatchPages"]), {"BatchPages": "5"}, WORDS)
+    return recommendation.summary(
+        rows, wishes.parse(texts, {"BatchPages": ("1", "5")}), {"BatchPages": "5"}, WORDS
+    )
 
 
 def test_the_cheapest_is_recommended_and_differences_are_paired_over_seeds() -> None:

@@ -30,7 +30,7 @@ def valley(settings: Sequence[Setting]) -> list[Outcome]:
 
 
 def _best(texts: Sequence[str], trials: int, seed: int = 0) -> tuple[recommendation.Row, int]:
-    wishing = wishes.parse(texts, [axis.name for axis in AXES])
+    wishing = wishes.parse(texts, {axis.name: axis.values for axis in AXES})
     found = [one for part in search.search(AXES, START, wishing, trials, seed, valley) for one in part]
     best = recommendation.recommended(recommendation.rows(found), wishing)
     assert best is not None
@@ -92,7 +92,11 @@ def test_a_setting_that_breaks_is_left_alone() -> None:
         ("BatchPages=3:1", "LOW is at most HIGH"),
         ("BatchPages=1:9:0", "STEP more than 0"),
         ("BatchPages=1:x", "a range is LOW:HIGH or LOW:HIGH:STEP"),
-        ("BatchPages=0:1000000", "has 1,000,001 values, of 10,000 allowed"),
+        ("BatchPages=0:1000000", "has more than 10,000 values"),
+        ("BatchPages=1:inf", "has more than 10,000 values"),
+        ("BatchPages=1:9:1e-320", "has more than 10,000 values"),
+        ("BatchPages=,", "has no values"),
+        ("=1:9", "is neither NAME=LOW:HIGH"),
     ],
 )
 def test_what_is_no_range_is_told(pair: str, told: str) -> None:

@@ -5,6 +5,7 @@ import pytest
 from harness.errors import UsageError
 from harness.tuning import wishes
 
+VARIED = {"BatchPages": ("5", "15"), "OcrFindings": ("flag", "full")}
 VALUES = {"cost": 1400.0, "makespan": 86_000.0, "p95": 899.0, "BatchPages": "15"}
 
 
@@ -23,7 +24,7 @@ VALUES = {"cost": 1400.0, "makespan": 86_000.0, "p95": 899.0, "BatchPages": "15"
     ],
 )
 def test_a_wish_holds_or_does_not(text: str, holds: bool) -> None:
-    (wish,) = wishes.parse([text], ["BatchPages"])
+    (wish,) = wishes.parse([text], VARIED)
     assert wish.holds(VALUES) is holds
     assert (wish.excess(VALUES) < 0) <= holds
 
@@ -35,12 +36,13 @@ def test_a_wish_holds_or_does_not(text: str, holds: bool) -> None:
         ("p95<15 parsecs", "p95 is a time, in ms, s, min, h or d"),
         (
             "joy<3",
-            "joy is none of cost, makespan, p50, p95, p99, and no parameter that is varied .BatchPages.",
+            "joy is none of cost, makespan, p50, p95, p99, and no parameter that is varied .BatchPages, OcrFindings.",
         ),
         ("cost<3h", "cost has no unit h"),
         ("BatchPages<$3", "BatchPages has no unit"),
+        ("OcrFindings<3", "OcrFindings may be flag, which is no number"),
     ],
 )
 def test_what_is_no_wish_is_told(text: str, told: str) -> None:
     with pytest.raises(UsageError, match=told):
-        wishes.parse([text], ["BatchPages"])
+        wishes.parse([text], VARIED)

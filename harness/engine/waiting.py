@@ -1,0 +1,96 @@
+"""What Python code waits with, in virtual time: `time.sleep`, conditions (and with them events and queues),
+the timers of asyncio, and the clock by which they see whether they have waited long enough.
+
+All processes share one thread. Where no other thread was started, none can bring about what a process waits
+for while this one really waits, and the wait would outlast the run. Where a process did start a thread, that
+one is waited for as it is.
+"""
+
+import queue
+import selectors
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from unittest import mock
+
+from harness.engine.kernel import Kernel
+
+_FOR_EVER_SECONDS = 1e9
+
+
+@contextmanager
+def in_virtual_time(kernel: Kernel) -> Iterator[None]:
+    """For as long as the context lasts, processes of this kernel wait in its time."""
+    waits = _Waits(kernel)
+    with ExitStack() as stack:
+        for owner, name, made in (
+            (time, "sleep", waits.sleep),
+            (time, "monotonic", waits.monotonic),
+            (queue, "time", waits.monotonic),
+            (threading, "_time", waits.monotonic),
+            (threading.Condition, "wait", waits.condition()),
+            (selectors.DefaultSelector, "select", waits.selector()),
+        ):
+            stack.enter_context(mock.patch.object(owner, name, made))
+        yield
+
+
+class _Waits:
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self._monotonic = time.monotonic
+        self._began = time.monotonic()
+        self._own, self._known = threading.get_ident(), set(threading.enumerate())
+
+    def sleep(self, seconds: Any, /) -> None:
+        if self._kernel.current is None:
+            raise RuntimeError("a real sleep was asked for during a run in virtual time")
+        self._kernel.sleep(float(seconds))
+
+    def monotonic(self) -> float:
+        return self._began + self._kernel.now if self._is_in_process() else self._monotonic()
+
+    def condition(self) -> Any:
+        """`threading.Condition.wait`: passes to its end, and tells then whether another process notified."""
+        really = threading.Condition.wait
+
+        def wait(condition: Any, timeout: float | None = None) -> bool:
+            if not self._is_alone():
+                return really(condition, timeout)
+            notified = threading.Lock()
+            notified.acquire()
+            condition._waiters.append(notified)
+            held = condition._release_save()
+            try:
+                self._kernel.sleep(_FOR_EVER_SECONDS if timeout is None else timeout)
+            finally:
+                condition._acquire_restore(held)
+                happened = notified.acquire(blocking=False)
+                if not happened:
+                    condition._waiters.remove(notified)
+            return happened
+
+        return wait
+
+    def selector(self) -> Any:
+        """`select` of the selector of an asyncio loop that waits for its next timer and for nothing else."""
+        really = selectors.DefaultSelector.select
+
+        def select(selector: Any, timeout: float | None = None) -> Any:
+            ready = really(selector, 0)
+            if ready or (timeout is not None and timeout <= 0):
+                return ready
+            if timeout is None or not self._is_alone() or len(selector.get_map()) > 1:
+                return really(selector, timeout)
+            self._kernel.sleep(timeout)
+            return really(selector, 0)
+
+        return select
+
+    def _is_in_process(self) -> bool:
+        return self._kernel.current is not None and threading.get_ident() == self._own
+
+    def _is_alone(self) -> bool:
+        return self._is_in_process() and not set(threading.enumerate()) - self._known
