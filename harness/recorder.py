@@ -17,6 +17,7 @@ KEYS = {
     "cpu_seconds": "cpu",
     "duration_seconds": "duration",
     "init_seconds": "init",
+    "max_memory_mb": "max_memory",
     "memory_mb": "memory",
     "size_bytes": "size",
 }
@@ -56,7 +57,8 @@ class Call(Event, frozen=True, kw_only=True, tag="call"):
 
 class Invocation(Event, frozen=True, kw_only=True, tag="invocation"):
     """An invocation that ended at `t`. Seconds; memory in MB; `outcome`: success, error, timeout or killed;
-    init_failed: the handler could not be imported.
+    init_failed: the handler could not be imported. max_memory_mb: the most that its environment has used by
+    then, 0 where that is not known.
     """
 
     function: str
@@ -75,6 +77,7 @@ class Invocation(Event, frozen=True, kw_only=True, tag="invocation"):
     logged_bytes: int = 0
     compute_seconds: float = 0.0
     init_failed: bool = False
+    max_memory_mb: int = 0
 
 
 class Throttle(Event, frozen=True, kw_only=True, tag="throttle"):

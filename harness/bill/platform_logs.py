@@ -28,7 +28,7 @@ def _text(invocation: Invocation) -> list[str]:
     report = (
         f"REPORT RequestId: {request}\tDuration: {invocation.duration_seconds * 1000:.2f} ms\t"
         f"Billed Duration: {invocation.billed_ms} ms\tMemory Size: {invocation.memory_mb} MB\t"
-        f"Max Memory Used: {invocation.memory_mb} MB{init}\t"
+        f"Max Memory Used: {_most_used(invocation)} MB{init}\t"
     )
     return [
         *([f"INIT_START Runtime Version: {RUNTIME}"] if invocation.cold else []),
@@ -38,12 +38,17 @@ def _text(invocation: Invocation) -> list[str]:
     ]
 
 
+def _most_used(invocation: Invocation) -> int:
+    """MB; all of the function's, where it is not known what was used."""
+    return invocation.max_memory_mb or invocation.memory_mb
+
+
 def _json(invocation: Invocation) -> list[str]:
     metrics = {
         "durationMs": round(invocation.duration_seconds * 1000, 3),
         "billedDurationMs": invocation.billed_ms,
         "memorySizeMB": invocation.memory_mb,
-        "maxMemoryUsedMB": invocation.memory_mb,
+        "maxMemoryUsedMB": _most_used(invocation),
         **({"initDurationMs": round(invocation.init_seconds * 1000, 3)} if invocation.cold else {}),
     }
     request, status = {"requestId": invocation.request}, "success" if not invocation.error else "error"

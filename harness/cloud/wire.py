@@ -33,6 +33,8 @@ from harness.faults.distortions import Distortions
 from harness.recorder import Call, Recorder
 from harness.region import REGION
 
+OUT_OF_MEMORY = "Runtime exited with error: signal: killed"
+"""What Lambda says of an invocation that takes more memory than its function has."""
 _FOR_EVER_SECONDS = 1e9
 _CONDITIONS = frozenset({"ConditionalCheckFailedException", "TransactionCanceledException"})
 """Errors of writes that DynamoDB has looked into, and counts."""
@@ -218,7 +220,7 @@ class Wire:
         if self._dice.strike("killed_before_call", where):
             self._kernel.die()
         if self._dice.strike("out_of_memory", where):
-            caller.ended_by = "Runtime exited with error: signal: killed"
+            caller.ended_by = OUT_OF_MEMORY
             self._kernel.die()
         if self._dice.strike("hangs", where):
             self._kernel.sleep(_FOR_EVER_SECONDS)

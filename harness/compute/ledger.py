@@ -1,5 +1,5 @@
-"""What was measured once: CPU seconds and values of recorded calls, the handlers' own compute between calls,
-and their imports.
+"""What was measured once: CPU seconds, memory and values of recorded calls, the handlers' own compute between
+calls, and their imports.
 
 A recorded call is found by content: the function's code (and all of the application's that it imports), the
 versions of the libraries that it names, and the arguments that decide its result. The file lies in .harness/
@@ -30,13 +30,15 @@ class Entry(msgspec.Struct, frozen=True):
     ("module:Class" and message).
 
     limit_seconds: real seconds that it was allowed, if it took them all; with more it might have given
-    something else.
+    something else. memory_bytes: what it needed beyond what its process had; None where nobody measured it,
+    as in ledgers of before.
     """
 
     cpu_seconds: float
     value: bytes
     error: str = ""
     limit_seconds: float = math.inf
+    memory_bytes: int | None = None
 
 
 class Ledger:
@@ -53,6 +55,8 @@ class Ledger:
             "DROP TABLE IF EXISTS calls;"
             "CREATE TABLE IF NOT EXISTS segments (code TEXT, label TEXT, cpu REAL, PRIMARY KEY (code, "
             "label));"
+            "CREATE TABLE IF NOT EXISTS memory (key BLOB PRIMARY KEY, bytes INTEGER) WITHOUT ROWID;"
+            "CREATE TABLE IF NOT EXISTS bases (code TEXT PRIMARY KEY, bytes INTEGER);"
             "CREATE TABLE IF NOT EXISTS identity (id TEXT);"
             "INSERT INTO identity SELECT hex(randomblob(8)) WHERE NOT EXISTS (SELECT 1 FROM identity);"
         )
@@ -67,7 +71,9 @@ class Ledger:
     def call(self, key: bytes) -> Entry | None:
         if key not in self._calls:
             row = self._db.execute(
-                "SELECT cpu, value, error, seconds FROM results WHERE key = ?", (key,)
+                "SELECT cpu, value, error, seconds, bytes FROM results LEFT JOIN memory USING (key) "
+                "WHERE key = ?",
+                (key,),
             ).fetchone()
             if row is None:
                 return None
@@ -79,12 +85,14 @@ class Ledger:
         changes only when it was cut short by a lower limit.
         """
         with self._db:
-            self._db.execute(
+            kept = self._db.execute(
                 "INSERT INTO results VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET cpu = excluded.cpu, "
                 "value = excluded.value, "
                 "error = excluded.error, seconds = excluded.seconds WHERE excluded.seconds > seconds",
                 (key, entry.cpu_seconds, entry.value, entry.error, entry.limit_seconds),
             )
+            if kept.rowcount:
+                self._db.execute("INSERT OR REPLACE INTO memory VALUES (?, ?)", (key, entry.memory_bytes))
         self._calls.pop(key, None)
 
     def segments(self, code: str) -> dict[str, float]:
@@ -100,6 +108,16 @@ class Ledger:
                 "INSERT OR IGNORE INTO segments VALUES (?, ?, ?)",
                 [(code, label, cpu) for label, cpu in segments.items()],
             )
+
+    def base_bytes(self, code: str) -> int | None:
+        """What a process takes that has imported a handler with this code; None where nobody measured it."""
+        row = self._db.execute("SELECT bytes FROM bases WHERE code = ?", (code,)).fetchone()
+        return None if row is None else row[0]
+
+    def keep_base(self, code: str, memory_bytes: int) -> None:
+        """Keeps it unless it is known already."""
+        with self._db:
+            self._db.execute("INSERT OR IGNORE INTO bases VALUES (?, ?)", (code, memory_bytes))
 
     def close(self) -> None:
         self._db.close()

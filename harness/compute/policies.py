@@ -22,6 +22,7 @@ import numpy as np
 
 from harness.cloud.deployment import CREDENTIALS
 from harness.cloud.system import Function
+from harness.compute import footprint
 from harness.compute.ledger import Entry, Ledger, fingerprint
 from harness.compute.sandbox import CodeBase
 from harness.config import RecordedFunction
@@ -46,12 +47,24 @@ def cpu_clock() -> float:
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What a recorded function did: CPU seconds, its value or the error to raise, and real seconds."""
+    """What a recorded function did: CPU seconds, its value or the error to raise, real seconds, and the
+    memory that it needed beyond what its process had; None where that is not known.
+    """
 
     cpu_seconds: float
     value: object = None
     error: Exception | None = None
     seconds: float = 0.0
+    memory_bytes: int | None = None
+
+
+class Init(msgspec.Struct, frozen=True):
+    """What the import of a handler takes: CPU seconds at one vCPU, and the memory of the process that has
+    done it (None where that is not known).
+    """
+
+    cpu_seconds: float
+    memory_bytes: int | None = None
 
 
 class Policy(Protocol):
@@ -59,7 +72,7 @@ class Policy(Protocol):
 
     def segment(self, function: Function, label: str, measured: float) -> float: ...
 
-    def init_seconds(self, function: Function) -> float: ...
+    def init(self, function: Function) -> Init: ...
 
     def call(
         self, spec: RecordedFunction, original: Callable[..., Any], args: Any, kwargs: Any
@@ -67,15 +80,17 @@ class Policy(Protocol):
 
 
 class Measured:
-    """The CPU time of this very run, on this machine."""
+    """The CPU time of this very run, on this machine. What calls need in memory is lost in the process of the
+    run itself.
+    """
 
     def __init__(self) -> None:
-        self._init: dict[str, float] = {}
+        self._init: dict[str, Init] = {}
 
     def segment(self, function: Function, label: str, measured: float) -> float:
         return measured
 
-    def init_seconds(self, function: Function) -> float:
+    def init(self, function: Function) -> Init:
         if function.logical_id not in self._init:
             self._init[function.logical_id] = measure_init(function)
         return self._init[function.logical_id]
@@ -94,8 +109,8 @@ class Modelled:
     def segment(self, function: Function, label: str, measured: float) -> float:
         return MODELLED_SEGMENT_SECONDS
 
-    def init_seconds(self, function: Function) -> float:
-        return MODELLED_INIT_SECONDS
+    def init(self, function: Function) -> Init:
+        return Init(MODELLED_INIT_SECONDS)
 
     def call(self, spec: RecordedFunction, original: Callable[..., Any], args: Any, kwargs: Any) -> Outcome:
         model = spec.modelled
@@ -122,6 +137,7 @@ class Recorded:
         self._ledger, self._code = ledger, code
         self._fingerprints: dict[str, str] = {}
         self._segments: dict[str, dict[str, float]] = {}
+        self._inits: dict[str, Init] = {}
         self._samples: dict[str, dict[str, list[float]]] = {}
         self._typical: dict[str, float] = {}
         self._returns: dict[Callable[..., Any], Any] = {}
@@ -147,12 +163,19 @@ class Recorded:
             return measured
         return self._typical[code]
 
-    def init_seconds(self, function: Function) -> float:
+    def init(self, function: Function) -> Init:
         code = self._code_of(function)
-        if "init" not in self._segments[code]:
-            self._ledger.keep_segments(code, {"init": measure_init(function)})
-            self._segments[code] |= self._ledger.segments(code)
-        return self._segments[code]["init"]
+        if code not in self._inits:
+            memory = self._ledger.base_bytes(code)
+            if "init" not in self._segments[code] or memory is None:
+                measured = measure_init(function)
+                self._ledger.keep_segments(code, {"init": measured.cpu_seconds})
+                self._segments[code] |= self._ledger.segments(code)
+                if measured.memory_bytes is not None:
+                    self._ledger.keep_base(code, measured.memory_bytes)
+                    memory = self._ledger.base_bytes(code)
+            self._inits[code] = Init(self._segments[code]["init"], memory)
+        return self._inits[code]
 
     def call(self, spec: RecordedFunction, original: Callable[..., Any], args: Any, kwargs: Any) -> Outcome:
         key = self._key(spec, original, args, kwargs)
@@ -162,7 +185,7 @@ class Recorded:
         self.incomplete = True
         if key not in self.pending:
             self.pending[key] = Pending(key, original, args, kwargs, limit)
-            self._pending_bytes += _weight(args)
+            self._pending_bytes += weight(args)
         self.variables = self.variables or dict(os.environ)
         return Outcome(spec.modelled.median_seconds, _stand_in(spec, original))
 
@@ -177,10 +200,15 @@ class Recorded:
         if entry is None or entry.limit_seconds < limit:
             return None  # one that ran into its limit says nothing about a longer one
         if entry.error:
-            return Outcome(entry.cpu_seconds, error=_revive(entry.error, entry.value))
+            return Outcome(
+                entry.cpu_seconds,
+                error=_revive(entry.error, entry.value),
+                memory_bytes=entry.memory_bytes,
+            )
         if original not in self._returns:
             self._returns[original] = msgspec.msgpack.Decoder(get_type_hints(original)["return"])
-        return Outcome(entry.cpu_seconds, self._returns[original].decode(entry.value))
+        value = self._returns[original].decode(entry.value)
+        return Outcome(entry.cpu_seconds, value, memory_bytes=entry.memory_bytes)
 
     def learn(self) -> None:
         """Keeps the segments of a rehearsal that was complete: the median of each."""
@@ -257,21 +285,21 @@ def to_entry(outcome: Outcome, limit: float = math.inf) -> Entry:
     """What the ledger keeps of a call that may have been cut short by its limit."""
     reached = limit if outcome.seconds >= limit else math.inf
     if outcome.error is None:
-        return Entry(outcome.cpu_seconds, msgspec.msgpack.encode(outcome.value), limit_seconds=reached)
-    kind = type(outcome.error)
-    return Entry(
-        outcome.cpu_seconds, str(outcome.error).encode(), f"{kind.__module__}:{kind.__qualname__}", reached
-    )
+        value, error = msgspec.msgpack.encode(outcome.value), ""
+    else:
+        kind = type(outcome.error)
+        value, error = str(outcome.error).encode(), f"{kind.__module__}:{kind.__qualname__}"
+    return Entry(outcome.cpu_seconds, value, error, reached, outcome.memory_bytes)
 
 
-def measure_init(function: Function, runs: int = 3) -> float:
-    """CPU seconds of importing a handler in a fresh interpreter: the median of `runs`."""
+def measure_init(function: Function, runs: int = 3) -> Init:
+    """What importing a handler takes in a fresh interpreter: the median of `runs`."""
     module = function.handler.replace("/", ".").rpartition(".")[0]
     script = (
         f"import importlib, time; began = time.process_time(); importlib.import_module({module!r}); "
-        f"print(time.process_time() - began)"
+        f"print(time.process_time() - began)\n{footprint.TELL}"
     )
-    taken = []
+    taken, needed = [], []
     for _ in range(runs):
         done = subprocess.run(  # noqa: S603 the script is ours, the module's name the template's
             [sys.executable, "-c", script],
@@ -289,8 +317,10 @@ def measure_init(function: Function, runs: int = 3) -> float:
                 f"the handler {function.handler} of {function.logical_id} cannot be imported on its own: "
                 f"{told}"
             )
-        taken.append(float(done.stdout.split()[-1]))
-    return statistics.median(taken)
+        *_, seconds, memory = done.stdout.split()
+        taken.append(float(seconds))
+        needed.append(int(memory))
+    return Init(statistics.median(taken), statistics.median_low(needed))
 
 
 def _plain_environment(variables: Mapping[str, str]) -> dict[str, str]:
@@ -308,12 +338,12 @@ def _revive(error: str, message: bytes) -> Exception:
     )
 
 
-def _weight(value: object) -> int:
-    """Bytes that a call's arguments hold, roughly."""
+def weight(value: object) -> int:
+    """Bytes that a call's arguments hold, roughly: they are there before it begins."""
     if isinstance(value, bytes | str):
         return len(value)
     if isinstance(value, tuple | list):
-        return sum(map(_weight, value))
+        return sum(map(weight, value))
     if isinstance(value, msgspec.Struct):
-        return sum(_weight(getattr(value, name)) for name in value.__struct_fields__)
+        return sum(weight(getattr(value, name)) for name in value.__struct_fields__)
     return 8

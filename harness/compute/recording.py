@@ -1,8 +1,9 @@
 """Records, on all cores, the calls that a rehearsal found missing in the ledger.
 
 The processes are forked, so they have the calls' arguments and code as they stand, and each runs one call at
-a time: what is measured is the CPU time of one thread, as a worker would take it. A call that kills its
-process (a crash in a decoder's C code) is recorded as just that.
+a time: what is measured is the CPU time of one thread, as a worker would take it, and the memory that this
+one call needs (`footprint`). A call that kills its process (a crash in a decoder's C code) is recorded as
+just that.
 """
 
 import multiprocessing
@@ -11,13 +12,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 
+import msgspec
+
+from harness.compute.footprint import Gauge
 from harness.compute.ledger import Entry, Ledger
-from harness.compute.policies import Pending, measure, to_entry
+from harness.compute.policies import Pending, measure, to_entry, weight
 from harness.engine import interrupt
 
 CRASHED = Entry(0.0, b"the process crashed while it ran this call", "builtins:RuntimeError")
 
 _waiting: list[Pending] = []
+_gauges: list[Gauge] = []
+"""That of this process, when it is one that records."""
 
 
 def record(
@@ -65,8 +71,13 @@ def _prepare(variables: dict[str, str]) -> None:
     # And so in programs that a call starts: one that is ended by it would be recorded as failing.
     interrupt.ignore()
     os.environ.update(variables)
+    _gauges[:] = [Gauge()]
 
 
 def _record_one(index: int) -> Entry:
     call = _waiting[index]
-    return to_entry(measure(call.original, call.args, call.kwargs), call.limit_seconds)
+    (gauge,) = _gauges
+    gauge.begin()
+    outcome = measure(call.original, call.args, call.kwargs)
+    needed = gauge.bytes() + weight((call.args, tuple(call.kwargs.values())))
+    return to_entry(msgspec.structs.replace(outcome, memory_bytes=needed), call.limit_seconds)

@@ -21,6 +21,9 @@ from typing import Any, ClassVar
 
 import boto3
 
+BLOCK_BYTES = 512
+"""What stat(2) counts a file's blocks in."""
+
 
 class _CachedLoader(importlib.machinery.SourceFileLoader):
     """Compiles a file once for all environments."""
@@ -138,6 +141,15 @@ class Sandbox:
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="environment-", dir=self._host_folder)
         return self._folder.name
+
+    def stored_bytes(self) -> int:
+        """What the files in its /tmp take on the disk."""
+        if self._folder is None:
+            return 0
+        files = (
+            os.path.join(folder, name) for folder, _, names in os.walk(self._folder.name) for name in names
+        )
+        return sum(os.lstat(file).st_blocks * BLOCK_BYTES for file in files)
 
     def load(self, handler: str) -> Any:
         """Imports the handler "module.function" in this sandbox, which must be entered."""

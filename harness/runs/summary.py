@@ -192,8 +192,22 @@ def _invocations(events: Sequence[AnyEvent]) -> Numbers:
             "durationP50": _quantiles([event.duration_seconds for event in by_function[function]])["p50"],
             "durationP95": _quantiles([event.duration_seconds for event in by_function[function]])["p95"],
             "billedMs": sum(event.billed_ms for event in by_function[function]),
+            **_memory(by_function[function]),
         }
         for function in sorted({*by_function, *throttles, *stopped})
+    }
+
+
+def _memory(invocations: Sequence[Invocation]) -> Numbers:
+    """MB that the function has, and that its environments used: at most, and in 99 of 100 invocations; None
+    where that is not known of any. memoryUnknown: of how many it is not.
+    """
+    used = [event.max_memory_mb for event in invocations if event.max_memory_mb]
+    return {
+        "memoryMb": max((event.memory_mb for event in invocations), default=None),
+        "maxMemoryMb": max(used, default=None),
+        "maxMemoryMbP99": _quantiles(used)["p99"] if used else None,
+        "memoryUnknown": len(invocations) - len(used),
     }
 
 

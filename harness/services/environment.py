@@ -4,10 +4,11 @@ What it has to itself (modules, variables, /tmp) is its `Sandbox`; here are the 
 first import on, and the charge for what it computes between its AWS calls.
 """
 
+import errno
 import importlib
 import os
 from collections.abc import Callable, Sequence
-from math import inf
+from math import ceil, inf
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,6 +19,7 @@ import harness
 from harness.cloud.deployment import ACCOUNT, CREDENTIALS
 from harness.cloud.limits import ACCOUNT_CONCURRENCY, vcpu_share
 from harness.cloud.system import Function
+from harness.cloud.wire import OUT_OF_MEMORY
 from harness.compute.policies import Policy, argument, cpu_clock
 from harness.compute.sandbox import CodeBase, Sandbox
 from harness.config import RecordedFunction
@@ -43,6 +45,9 @@ class Host(msgspec.Struct, frozen=True):
         """CPU seconds of this machine that a thread of the function gets done in a second."""
         return vcpu_share(function.memory_mb) / self.cpu_factor
 
+
+MEGABYTE = 2**20
+"""Lambda's MB, of memory and of /tmp."""
 
 _PLACES = (
     (str(Path(boto3.__file__).parents[1]), "/var/lang/lib/python3.13/site-packages"),
@@ -93,6 +98,9 @@ class Environment:
         self.logged_bytes = 0
         self.deadline = 0.0
         self.ended_by = ""
+        self._base_bytes: int | None = None
+        self._most_bytes = 0
+        self._is_known = True
         slow = host.stage.dice.strike("slow_environment", self.id)
         self._speed = host.cpu_speed(function) / (slow.factor if slow else 1.0)
         self._host, self._kernel, self._recorder = host, host.stage.kernel, host.stage.recorder
@@ -130,6 +138,34 @@ class Environment:
         self._place = "start"
         self.deadline = self._kernel.now + self.function.timeout_seconds
         self.resumed()
+
+    @property
+    def max_memory_mb(self) -> int:
+        """What it has used at most in all its life, as REPORT lines say it; 0 where that is not known."""
+        used = ceil(self._most_bytes / MEGABYTE) if self._is_known else 0
+        return min(used, self.function.memory_mb)
+
+    def initialised(self, base_bytes: int | None) -> None:
+        """Its module is imported, and its process has this size."""
+        self._base_bytes = base_bytes
+        self._need(0)
+
+    def check_storage(self) -> None:
+        """Raises `OSError` when its /tmp holds more than the function's. On AWS the write that is too much
+        does; here it is what runs meanwhile, a recorded call or the handler.
+        """
+        if self.sandbox.stored_bytes() > self.function.storage_mb * MEGABYTE:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def _need(self, more_bytes: int | None) -> None:
+        """So much is needed beside the base: where that is more than the function has, its process ends."""
+        if self._base_bytes is None or more_bytes is None:
+            self._is_known = False
+            return
+        self._most_bytes = max(self._most_bytes, self._base_bytes + more_bytes)
+        if self._most_bytes > self.function.memory_mb * MEGABYTE:
+            self.ended_by = OUT_OF_MEMORY
+            self._kernel.die()
 
     def remaining_ms(self) -> int:
         self._kernel.sleep(self.settle(self._place))
@@ -186,7 +222,9 @@ class Environment:
                     error=type(error).__name__ if error else "",
                 )
             )
+            self._need(outcome.memory_bytes)
             self.resumed()
+            self.check_storage()
             if error is not None:
                 raise error
             return outcome.value

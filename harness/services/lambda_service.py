@@ -171,15 +171,15 @@ class LambdaService:
                 environment.load()
             except SystemExit as error:
                 raise ExitedEarly(f"the module ended the runtime with exit code {error.code}") from error
-            computes = self._host.policy.init_seconds(environment.function) / self._host.cpu_speed(
-                environment.function
-            )
+            init = self._host.policy.init(environment.function)
+            computes = init.cpu_seconds / self._host.cpu_speed(environment.function)
             took = self._kernel.now - began + computes
             if took > INIT_SECONDS:  # it is broken off, and made again when the handler is invoked
                 again = took
                 computes = max(0.0, INIT_SECONDS - (took - computes))
             self._kernel.sleep(computes)
             phases.init_seconds = self._kernel.now - began
+            environment.initialised(init.memory_bytes)
         assert environment.handler is not None
         phases.begun = self._kernel.now
         environment.begin(request)
@@ -190,6 +190,7 @@ class LambdaService:
         except SystemExit as error:
             raise ExitedEarly(f"the handler ended the runtime with exit code {error.code}") from error
         self._kernel.sleep(environment.settle("return"))
+        environment.check_storage()
         answer = json.dumps(response)
         if len(answer) > PAYLOAD_BYTES:
             raise ResponseTooLarge(
@@ -242,6 +243,7 @@ class LambdaService:
                 duration_seconds=duration,
                 billed_ms=billed_ms(phases.init_seconds, duration),
                 memory_mb=environment.function.memory_mb,
+                max_memory_mb=environment.max_memory_mb,
                 cold=cold,
                 outcome=outcome,
                 error=answer.error,

@@ -72,6 +72,11 @@ NOT_MODELLED = (
         "cold starts as here or shorter: of 8 million files' bill inits are less than 0.1 %",
     ),
     (
+        "memory that a handler holds between its recorded calls, and Lambda's own runtime, in Max Memory Used; files "
+        "in /tmp that are gone before the invocation ends",
+        "nothing: recorded calls need a quarter of a worker's memory at most on the pages tried",
+    ),
+    (
         "asynchronous and synchronous invocations by other clients, versions, aliases, extensions and SnapStart",
         "nothing: it uses none of them",
     ),

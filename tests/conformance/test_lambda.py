@@ -2,13 +2,27 @@
 
 import re
 
+import msgspec
 import pytest
 
+from harness.bill import platform_logs
 from harness.cloud import limits
 from harness.recorder import LoopStopped
 from harness.services import lambda_service
 from tests.conformance.test_sqs_source import SLOW
-from tests.conformance.tunnel import SQS_ALLOWED, Tunnel, bucket, gaps, put, queue, row, running, send
+from tests.conformance.tunnel import (
+    BASE_BYTES,
+    SQS_ALLOWED,
+    Free,
+    Tunnel,
+    bucket,
+    gaps,
+    put,
+    queue,
+    row,
+    running,
+    send,
+)
 
 RUNTIME = "Lambda developer guide, Understanding the Lambda execution environment lifecycle"
 SCALING = "Lambda developer guide, Understanding Lambda function scaling"
@@ -18,6 +32,9 @@ VARIABLES = "Lambda developer guide, Working with Lambda environment variables"
 RESERVED = "Lambda developer guide, Configuring reserved concurrency for a function"
 RECURSION = "Lambda developer guide, Use Lambda recursive loop detection to prevent infinite loops"
 CONTEXT = "Lambda developer guide, Using the Lambda context object to retrieve Python function information"
+
+LOGS = "Lambda developer guide, Log and monitor Python Lambda functions"
+STORAGE = "Lambda developer guide, Configure ephemeral storage for Lambda functions"
 
 COUNTER = """
     import time
@@ -441,3 +458,164 @@ def test_an_idle_environment_may_be_lost_at_any_time(tunnel: Tunnel) -> None:
     )
     assert [one.cold for one in tunnel.invocations] == [True, True, False]
     assert tunnel.logs == ["1", "1", "2"]
+
+
+MEGABYTE = 2**20
+WORKING = """
+    import boto3
+    count = 0
+    def work():
+        return None
+    def handler(event, context):
+        global count
+        count += 1
+        print("run", count)
+        work()
+        boto3.client("sqs").list_queues()
+        print("end")
+"""
+"""Of a function whose recorded call `work` is what needs memory."""
+
+
+def _working(memory: int) -> str:
+    return queue(receives=3, function=f"Timeout: 5, MemorySize: {memory}, {SQS_ALLOWED}")
+
+
+@row(MEMORY)
+@pytest.mark.parametrize(("more", "outcome"), [(88 * MEGABYTE, "success"), (88 * MEGABYTE + 1, "killed")])
+def test_an_invocation_over_the_functions_memory_is_killed(tunnel: Tunnel, more: int, outcome: str) -> None:
+    """A function has the memory that is configured, its code and libraries included: an invocation that needs
+    more is killed there, with "signal: killed", and nothing of the handler runs any more.
+    """
+    assert BASE_BYTES == 40 * MEGABYTE
+    tunnel.run(_working(128), WORKING, send("a"), recorded="work", compute=Free([more, 0]))
+    first = tunnel.invocations[0]
+    assert first.outcome == outcome
+    assert ("end" in tunnel.logs[:2], "signal: killed" in first.error) == (
+        outcome == "success",
+        outcome == "killed",
+    )
+
+
+@row(MEMORY)
+def test_an_invocation_that_is_killed_for_its_memory_is_billed_until_then(tunnel: Tunnel) -> None:
+    """What an invocation took until it was killed is billed, with the memory that is configured; its message
+    comes back, and after its last delivery goes to the dead-letter queue.
+    """
+    compute = Free([1000 * MEGABYTE], call_seconds=0.25)
+    tunnel.run(_working(512), WORKING, send("a"), recorded="work", compute=compute)
+    took = 0.25 * limits.MB_PER_VCPU / 512
+    assert [one.outcome for one in tunnel.invocations] == ["killed"] * 3
+    for one in tunnel.invocations:
+        assert one.duration_seconds == pytest.approx(took)
+        assert (one.memory_mb, one.max_memory_mb) == (512, 512)
+        assert one.billed_ms == lambda_service.billed_ms(one.init_seconds, one.duration_seconds)
+    assert len(tunnel.messages("redriven")) == 1
+
+
+@row(RUNTIME)
+def test_after_an_invocation_ran_out_of_memory_the_environment_is_fresh(tunnel: Tunnel) -> None:
+    """When an invocation is killed for its memory, the next one is a cold start with fresh globals."""
+    tunnel.run(_working(128), WORKING, send("a"), recorded="work", compute=Free([500 * MEGABYTE, 0]))
+    assert tunnel.logs == ["run 1", "run 1", "end"]
+    assert [one.cold for one in tunnel.invocations] == [True, True]
+    assert [one.max_memory_mb for one in tunnel.invocations] == [128, 40]
+
+
+@row(MEMORY)
+def test_a_function_whose_code_alone_needs_more_than_its_memory_never_runs(
+    tunnel: Tunnel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A module whose import needs more memory than the function has ends every invocation in its init."""
+    monkeypatch.setattr("tests.conformance.tunnel.BASE_BYTES", 200 * MEGABYTE)
+    tunnel.run(_working(128), WORKING, send("a"))
+    assert [(one.outcome, one.cold) for one in tunnel.invocations] == [("killed", True)] * 3
+    assert tunnel.logs == []
+
+
+@row(LOGS)
+def test_the_report_says_the_most_memory_that_the_environment_has_used(tunnel: Tunnel) -> None:
+    """Max Memory Used is the maximum of all invocations that shared the environment, not of the last one."""
+    needed = [10 * MEGABYTE, 60 * MEGABYTE, 20 * MEGABYTE]
+    clients = [send("m", at=10.0 * number) for number in range(3)]
+    tunnel.run(_working(1024), WORKING, *clients, recorded="work", compute=Free(needed))
+    assert [one.max_memory_mb for one in tunnel.invocations] == [50, 100, 100]
+    assert tunnel.emulation is not None
+    function = tunnel.emulation.system.functions["Function"]
+    sizes = [platform_logs.size_bytes(one, function) for one in tunnel.invocations[1:]]
+    unknown = [msgspec.structs.replace(one, max_memory_mb=0) for one in tunnel.invocations[1:]]
+    assert [size + 1 for size in sizes] == [platform_logs.size_bytes(one, function) for one in unknown]
+
+
+@row(LOGS)
+def test_memory_that_nobody_measured_is_not_reported(tunnel: Tunnel) -> None:
+    """Max Memory Used is what was used: of calls whose memory is not known it says nothing, and kills none."""
+    tunnel.run(_working(128), WORKING, send("a"), recorded="work", compute=Free([None]))
+    assert [(one.outcome, one.max_memory_mb) for one in tunnel.invocations] == [("success", 0)]
+
+
+FILLING = """
+    import os, tempfile
+    from pathlib import Path
+    def handler(event, context):
+        file = Path(tempfile.gettempdir(), event["Records"][0]["body"])
+        if file.name == "empty":
+            for one in file.parent.iterdir():
+                one.unlink()
+            return
+        with file.open("wb") as opened:
+            os.posix_fallocate(opened.fileno(), 0, 300 * 2**20)
+        print("wrote", file.name)
+"""
+
+
+@row(STORAGE)
+@pytest.mark.parametrize(
+    ("storage", "outcomes"),
+    [("", ["success", "error"]), (", EphemeralStorage: {Size: 600}", ["success"] * 2)],
+)
+def test_tmp_holds_512_mb_unless_more_is_configured(
+    tunnel: Tunnel, storage: str, outcomes: list[str]
+) -> None:
+    """/tmp has 512 MB, or what EphemeralStorage says: beyond that there is no space left on the device."""
+    function = f"Timeout: 5, MemorySize: 1769{storage}"
+    tunnel.run(queue(function=function), FILLING, send("a"), send("b", at=2.0), longest=20)
+    assert [one.outcome for one in tunnel.invocations] == outcomes
+    assert all("No space left on device" in one.error for one in tunnel.invocations if one.error)
+
+
+@row(STORAGE)
+def test_a_handler_may_make_room_in_a_full_tmp(tunnel: Tunnel) -> None:
+    """That /tmp is full is an OSError where it happens (here: of a recorded call): a handler that catches it and
+    deletes what it wrote goes on.
+    """
+    handler = """
+        import errno, os, tempfile
+        from pathlib import Path
+        def path():
+            return Path(tempfile.gettempdir(), "large")
+        def work():
+            with path().open("wb") as opened:
+                os.posix_fallocate(opened.fileno(), 0, 600 * 2**20)
+        def handler(event, context):
+            try:
+                work()
+            except OSError as error:
+                print(error.errno == errno.ENOSPC)
+                path().unlink()
+    """
+    tunnel.run(queue(), handler, send("a"), recorded="work", longest=20)
+    assert tunnel.logs == ["True"]
+    assert [one.outcome for one in tunnel.invocations] == ["success"]
+
+
+@row(RUNTIME)
+def test_a_full_tmp_stays_full_for_the_next_invocation_of_its_environment(tunnel: Tunnel) -> None:
+    """What lies in /tmp is kept for the next invocation of the environment: once it is full, also an
+    invocation that writes little fails, until something is deleted.
+    """
+    bodies = ("a", "b", "c", "empty", "d")
+    clients = [send(body, at=2.0 * number) for number, body in enumerate(bodies)]
+    tunnel.run(queue(), FILLING, *clients, longest=20)
+    assert [one.outcome for one in tunnel.invocations] == ["success", "error", "error", "success", "success"]
+    assert len({one.environment for one in tunnel.invocations}) == 1

@@ -13,8 +13,9 @@ import pytest
 from harness.cloud import template as templates
 from harness.cloud.latency import Distribution
 from harness.cloud.limits import ACCOUNT_CONCURRENCY
-from harness.compute.policies import Outcome
+from harness.compute.policies import Init, Outcome
 from harness.compute.sandbox import CodeBase
+from harness.config import ModelledCompute, RecordedFunction
 from harness.faults import scenario
 from harness.recorder import Call, Invocation, Log, Message, Throttle
 from harness.runs.emulation import Client, Emulation, Setting, emulate
@@ -25,19 +26,30 @@ MILLISECOND = {"default": Distribution(median_ms=1.0, sigma=0.0)}
 """Every call and every event takes exactly one millisecond."""
 
 
+BASE_BYTES = 40 * 2**20
+"""What a function of the tunnel takes in memory before it has done anything."""
+
+
 class Free:
     """Compute that costs nothing, so that times are those of the services alone; init takes half a second of
     one vCPU.
+
+    needed: of each call of a recorded function in turn, the bytes that it needs (the last for all further
+    calls), and the CPU seconds that it takes.
     """
+
+    def __init__(self, needed: Sequence[int | None] = (0,), call_seconds: float = 0.0) -> None:
+        self._needed, self._call_seconds = list(needed), call_seconds
 
     def segment(self, function: object, label: str, measured: float) -> float:
         return 0.0
 
-    def init_seconds(self, function: object) -> float:
-        return 0.5
+    def init(self, function: object) -> Init:
+        return Init(0.5, BASE_BYTES)
 
     def call(self, spec: object, original: Callable[..., Any], args: Any, kwargs: Any) -> Outcome:
-        return Outcome(0.0, original(*args, **kwargs))
+        needed = self._needed.pop(0) if len(self._needed) > 1 else self._needed[0]
+        return Outcome(self._call_seconds, original(*args, **kwargs), memory_bytes=needed)
 
 
 class Tunnel:
@@ -58,10 +70,12 @@ class Tunnel:
         faults: str = "",
         stream_shards: int = 1,
         account_concurrency: int = ACCOUNT_CONCURRENCY,
+        recorded: str = "",
+        compute: Free | None = None,
         redrive: bool = False,
     ) -> Emulation:
         """`resources`: YAML of the template's Resources; `handler`: the source of toy.py, with the function;
-        `faults`: TOML.
+        `faults`: TOML; recorded: the function of toy.py whose compute, and memory, is recorded.
         """
         (self.folder / "toy.py").write_text(textwrap.dedent(handler))
         text = "AWSTemplateFormatVersion: '2010-09-09'\nTransform: AWS::Serverless-2016-10-31\nResources:\n"
@@ -74,7 +88,7 @@ class Tunnel:
             results=Place(""),
             seed=seed,
             latencies=latencies,
-            recorded=(),
+            recorded=(_recorded(recorded),) if recorded else (),
             longest=longest,
             faults=scenario.parse(textwrap.dedent(faults), "test"),
             stream_shards=stream_shards,
@@ -82,7 +96,7 @@ class Tunnel:
             redrive=redrive,
         )
         code = CodeBase(list(loaded.code.values()), ["toy.handler"])
-        self.emulation = emulate(setting, code, Free())
+        self.emulation = emulate(setting, code, compute or Free())
         return self.emulation
 
     def events(self, kind: type) -> list[Any]:
@@ -111,6 +125,11 @@ class Tunnel:
     @property
     def throttles(self) -> list[Throttle]:
         return self.events(Throttle)
+
+
+def _recorded(name: str) -> RecordedFunction:
+    modelled = ModelledCompute(median_seconds=0.0, sigma=0.0, value=None)
+    return RecordedFunction(function=f"toy:{name}", key=(), modelled=modelled)
 
 
 def send(*bodies: str, queue: str = "Queue", at: float = 0.0, **options: Any) -> Client:

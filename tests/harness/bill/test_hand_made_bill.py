@@ -82,7 +82,7 @@ def _report(one) -> str:
     init = "\tInit Duration: 500.00 ms" if one.cold else ""
     return (
         f"REPORT RequestId: {one.request}\tDuration: 250.00 ms\tBilled Duration: {750 if one.cold else 250} ms"
-        f"\tMemory Size: 1769 MB\tMax Memory Used: 1769 MB{init}\t"
+        f"\tMemory Size: 1769 MB\tMax Memory Used: 40 MB{init}\t"
     )
 
 
