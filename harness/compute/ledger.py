@@ -123,6 +123,10 @@ class Ledger:
         self._db.close()
 
 
+MEASURED = "2026-11: threads as the function's environment says, the allocator as a process of its own has it"
+"""How calls are measured; what was measured otherwise is measured again."""
+
+
 def fingerprint(module: str, code: CodeBase, versions: tuple[str, ...] = ()) -> str:
     """Names the code of a module with all of the application's modules that it imports, and versions of
     distributions.

@@ -23,7 +23,7 @@ import numpy as np
 from harness.cloud.deployment import CREDENTIALS
 from harness.cloud.system import Function
 from harness.compute import footprint
-from harness.compute.ledger import Entry, Ledger, fingerprint
+from harness.compute.ledger import MEASURED, Entry, Ledger, fingerprint
 from harness.compute.sandbox import CodeBase
 from harness.config import RecordedFunction
 from harness.errors import UsageError
@@ -233,7 +233,7 @@ class Recorded:
     def _key(self, spec: RecordedFunction, original: Callable[..., Any], args: Any, kwargs: Any) -> bytes:
         if spec.function not in self._fingerprints:
             self._fingerprints[spec.function] = fingerprint(spec.module, self._code, spec.versions)
-        parts = [spec.function, self._fingerprints[spec.function]]
+        parts = [MEASURED, spec.function, self._fingerprints[spec.function]]
         parts += [
             _without_limit(path, argument(path, original, args, kwargs), spec.limit) for path in spec.key
         ]

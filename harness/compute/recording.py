@@ -14,10 +14,11 @@ from concurrent.futures.process import BrokenProcessPool
 
 import msgspec
 
+from harness.compute import threads
 from harness.compute.footprint import Gauge
 from harness.compute.ledger import Entry, Ledger
 from harness.compute.policies import Pending, measure, to_entry, weight
-from harness.engine import interrupt
+from harness.engine import interrupt, memory
 
 CRASHED = Entry(0.0, b"the process crashed while it ran this call", "builtins:RuntimeError")
 
@@ -70,7 +71,9 @@ def _all(indices: list[int], variables: Mapping[str, str]) -> Iterator[tuple[int
 def _prepare(variables: dict[str, str]) -> None:
     # And so in programs that a call starts: one that is ended by it would be recorded as failing.
     interrupt.ignore()
+    memory.as_usual()
     os.environ.update(variables)
+    threads.as_told(variables)
     _gauges[:] = [Gauge()]
 
 

@@ -1,5 +1,6 @@
 """Recording: calls run on all cores, errors are kept as errors, and a crash is kept as a crash."""
 
+import json
 import multiprocessing
 import os
 import signal
@@ -8,6 +9,8 @@ import subprocess
 import sys
 import time
 
+import msgspec
+import numpy
 import pytest
 
 from harness.compute import footprint, recording
@@ -26,6 +29,26 @@ def act(kind: str) -> str:
     if kind == "error":
         raise ValueError("wrong")
     return kind
+
+
+def threads_of_libraries(kind: str) -> str:
+    import threadpoolctl
+
+    return json.dumps([one["num_threads"] for one in threadpoolctl.threadpool_info()])
+
+
+def test_libraries_have_as_many_threads_as_the_functions_environment_says() -> None:
+    """numpy is loaded here already, with a thread for each core."""
+    numpy.ones((2, 2)) @ numpy.ones((2, 2))
+    for told in ("1", "2"):
+        ledger, call = Ledger(None), Pending(b"threads", threads_of_libraries, ("",), {})
+        variables = {"OPENBLAS_NUM_THREADS": told, "OMP_NUM_THREADS": told}
+        recording.record(ledger, [call], variables, lambda done: None)
+        entry = ledger.call(call.key)
+        assert entry is not None
+        found = json.loads(msgspec.msgpack.decode(entry.value))
+        assert found
+        assert set(found) == {int(told)}
 
 
 def test_values_errors_and_crashes_are_kept_each_as_what_they_are() -> None:
