@@ -9,8 +9,7 @@ whoever started it. Where there is no /proc, getrusage's maxima stand in, which 
 process so far.
 
 Neither way is exact: what of a library's file is read again in a fork counts as if the call had brought it,
-what process and copy both write anew after the fork counts once, and the allocator is set as the harness has
-it (`engine.memory`). docs/compute.md says by how much.
+and what process and copy both write anew after the fork counts once. docs/compute.md says by how much.
 """
 
 import gc
