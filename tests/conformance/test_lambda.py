@@ -564,7 +564,7 @@ FILLING = """
                 one.unlink()
             return
         with file.open("wb") as opened:
-            os.posix_fallocate(opened.fileno(), 0, 300 * 2**20)
+            os.posix_fallocate(opened.fileno(), 0, 290 * 2**20)
         print("wrote", file.name)
 """
 
