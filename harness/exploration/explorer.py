@@ -17,7 +17,9 @@ from itertools import islice
 import msgspec
 
 from harness.engine import interrupt
+from harness.exploration import happenings
 from harness.exploration.timeline import timeline
+from harness.exploration.worlds import World
 from harness.faults.scenario import Fault, Scenario
 from harness.recorder import Invocation, Stroke
 from harness.runs.invariants import Violation
@@ -36,16 +38,26 @@ Strokes = dict[str, list[int]]
 
 
 class Case(msgspec.Struct, frozen=True):
-    """What a trial is to do."""
+    """What a trial is to do: faults on the explorer's own rig, or in a world of their own."""
 
     seed: int
     scenario: Scenario
+    world: World | None = None
+
+    @classmethod
+    def of(cls, world: World) -> "Case":
+        return cls(world.seed, world.scenario, world)
+
+    def broken_by(self, scenario: Scenario) -> "Case":
+        """The same with other faults."""
+        world = self.world and msgspec.structs.replace(self.world, scenario=scenario)
+        return Case(self.seed, scenario, world)
 
 
 class Trial(msgspec.Struct, frozen=True):
     """What came of a case. `places`: how often each fault struck what; `opportunities`: how many each fault
-    of the scenario had;
-    `seconds`: virtual and real; `digest`: names the run, see `Recorder.digest`.
+    of the scenario had; `seconds`: virtual and real; `digest`: names the run, see `Recorder.digest`;
+    `happened`: see `happenings`.
     """
 
     case: Case
@@ -57,6 +69,7 @@ class Trial(msgspec.Struct, frozen=True):
     seconds: tuple[float, float]
     digest: str = ""
     error: str = ""
+    happened: tuple[str, ...] = ()
 
     @property
     def failed(self) -> bool:
@@ -111,12 +124,21 @@ class Explorer:
             for later in range(number + 1 if second == kind else number, after.opportunities[second] + 1):
                 yield Case(single.seed, _killed(_by_kind([(kind, number), (second, later)])))
 
+    def staged(self, case: Case) -> tuple[Rig, Results]:
+        """What a case is tried on, and the results that are right there."""
+        return self._rig, self._expected
+
+    def simpler(self, case: Case) -> Iterator[Case]:
+        """The same faults in circumstances with one thing less that is unusual."""
+        yield from ()
+
     def attempt(self, case: Case) -> Trial:
         """One trial, here and now."""
         began = time.perf_counter()
         try:
-            emulation = self._rig.emulate(case.scenario, case.seed, quiet)
-            _, _, violations = self._rig.check(emulation, self._expected)
+            rig, expected = self.staged(case)
+            emulation = rig.emulate(case.scenario, case.seed, quiet)
+            results, _, violations = rig.check(emulation, expected)
             if emulation.interrupted:
                 raise KeyboardInterrupt
         except Exception as error:  # whatever breaks the emulator itself is a finding too
@@ -137,7 +159,15 @@ class Explorer:
         seconds = (emulation.ended, time.perf_counter() - began)
         digest = emulation.recorder.digest()
         return Trial(
-            case, strokes, _places(struck), emulation.opportunities, violations, invocations, seconds, digest
+            case,
+            strokes,
+            _places(struck),
+            emulation.opportunities,
+            violations,
+            invocations,
+            seconds,
+            digest,
+            happened=happenings.of(emulation, results, rig.config.explore.happenings),
         )
 
     def attempts(self, cases: Iterator[Case], jobs: int | None = None) -> Iterator[Trial]:
@@ -163,21 +193,24 @@ class Explorer:
                 gc.unfreeze()
 
     def shrink(self, failed: Trial, tell: Callable[[int], None] = lambda done: None) -> Trial:
-        """The same failure with the fewest faults found: none of those left can be left out alone."""
-        wanted = {violation.invariant for violation in failed.violations}
+        """The same failure with the fewest faults found, and in the most usual circumstances: nothing that is
+        left can be left out alone.
+        """
+        attempts = _Attempts(self, failed, tell)
+        best = self._fewest_faults(failed, attempts)
+        while (plainer := self._plainest(best, attempts)) is not best:
+            best = self._fewest_faults(plainer, attempts)
+        return best
+
+    def _fewest_faults(self, failed: Trial, attempts: "_Attempts") -> Trial:
         strokes = [(kind, number) for kind, numbers in failed.strokes.items() for number in numbers]
-        best, tried, ends = failed, 0, time.monotonic() + SHRINK_SECONDS
-        size = max(1, len(strokes) // 2)
-        while size and tried < SHRINK_TRIALS and time.monotonic() < ends:
+        best, size = failed, max(1, len(strokes) // 2)
+        while size and attempts.left:
             start, shorter = 0, False
-            while start < len(strokes) and tried < SHRINK_TRIALS and time.monotonic() < ends:
+            while start < len(strokes) and attempts.left:
                 fewer = strokes[:start] + strokes[start + size :]
-                trial = self.attempt(Case(failed.case.seed, failed.case.scenario.only(_by_kind(fewer))))
-                tried += 1
-                tell(tried)
-                if (failed.error and trial.error) or wanted & {
-                    violation.invariant for violation in trial.violations
-                }:
+                trial = attempts.same(failed.case.broken_by(failed.case.scenario.only(_by_kind(fewer))))
+                if trial is not None:
                     strokes, best, shorter = fewer, trial, True
                 else:
                     start += size
@@ -185,10 +218,44 @@ class Explorer:
                 size = min(size // 2, len(strokes))
         return best
 
+    def _plainest(self, failed: Trial, attempts: "_Attempts") -> Trial:
+        best, plainer = failed, True
+        while plainer:
+            plainer = False
+            for case in self.simpler(best.case):
+                if not attempts.left:
+                    return best
+                if (trial := attempts.same(case)) is not None:
+                    best, plainer = trial, True
+                    break
+        return best
+
     def story(self, trial: Trial) -> list[str]:
         """What happened in a trial, in lines to read."""
-        emulation = self._rig.emulate(trial.case.scenario, trial.case.seed, quiet)
+        rig, _ = self.staged(trial.case)
+        emulation = rig.emulate(trial.case.scenario, trial.case.seed, quiet)
         return timeline(emulation, trial.violations)
+
+
+class _Attempts:
+    """Trials in search of a failure like one that was found, as many as there is time for."""
+
+    def __init__(self, explorer: Explorer, failed: Trial, tell: Callable[[int], None]) -> None:
+        self._explorer, self._tell = explorer, tell
+        self._wanted = {violation.invariant for violation in failed.violations}
+        self._tried, self._ends = 0, time.monotonic() + SHRINK_SECONDS
+
+    @property
+    def left(self) -> bool:
+        return self._tried < SHRINK_TRIALS and time.monotonic() < self._ends
+
+    def same(self, case: Case) -> Trial | None:
+        """The trial of a case when it fails in the same way."""
+        trial = self._explorer.attempt(case)
+        self._tried += 1
+        self._tell(self._tried)
+        broken = {violation.invariant for violation in trial.violations}
+        return trial if (trial.error and not self._wanted) or self._wanted & broken else None
 
 
 _here: Explorer | None = None
