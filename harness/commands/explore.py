@@ -25,7 +25,7 @@ def explore(
     faults: Annotated[
         str,
         typer.Option(
-            help="Instead of worlds: one system, on the first files, in rough, hostile or a TOML file's faults."
+            help="Instead of worlds: one system, the first files, and faults: rough, hostile, or a TOML file."
         ),
     ] = "",
     crash_points: Annotated[

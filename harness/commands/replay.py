@@ -37,7 +37,8 @@ def replay(
         from harness.runs import run as runs
 
         screen = Screen()
-        files = inputs.collect(paths or [application.pool(config, screen.progress)], config.input_suffixes)
+        pool = inputs.collect(paths or [application.pool(config, screen.progress)], config.input_suffixes)
+        files = [file for file in pool if file.name in world.inputs()]
         options = choices.options(config, template, parameters, seed=0, **chosen)
         with out_folder.held(out, runs.KIND):
             began = time.monotonic()

@@ -31,6 +31,10 @@ OF_UPLOADS = frozenset({"late_event", "duplicate_event", "overwritten", "removed
 """Faults that strike an upload, whose key says where."""
 SHRINK_TRIALS, SHRINK_SECONDS = 400, 120.0
 """Emulations and real seconds spent on making a failure small, at most."""
+DICE, OFTEN = 3, 0.5
+"""Where circumstances are made plainer and the strokes that were left hit something else: how often they are
+drawn anew, and at which rate.
+"""
 _QUEUED_PER_PROCESS = 4
 
 Strokes = dict[str, list[int]]
@@ -128,8 +132,8 @@ class Explorer:
         """What a case is tried on, and the results that are right there."""
         return self._rig, self._expected
 
-    def simpler(self, case: Case) -> Iterator[Case]:
-        """The same faults in circumstances with one thing less that is unusual."""
+    def simpler(self, case: Case) -> Iterator[tuple[str, Case]]:
+        """The case in circumstances with one thing less that is unusual, and which it is."""
         yield from ()
 
     def attempt(self, case: Case) -> Trial:
@@ -219,16 +223,25 @@ class Explorer:
         return best
 
     def _plainest(self, failed: Trial, attempts: "_Attempts") -> Trial:
-        best, plainer = failed, True
-        while plainer:
-            plainer = False
-            for case in self.simpler(best.case):
-                if not attempts.left:
-                    return best
+        """The failure in circumstances of which nothing unusual can be left out alone. Where the same strokes
+        hit something else there, the kinds of fault that are left strike anew.
+        """
+        best, before = failed, None
+        while best is not before:
+            before, tried = best, set[str]()
+            while (found := self._plainer(best, tried, attempts)) is not None:
+                best = found
+        anew = (again for _, case in self.simpler(best.case) for again in _anew(case))
+        return next(filter(None, map(attempts.same, anew)), best)
+
+    def _plainer(self, best: Trial, tried: set[str], attempts: "_Attempts") -> Trial | None:
+        """The failure with one thing less that is unusual, none of those that were `tried`."""
+        for less, case in self.simpler(best.case):
+            if less not in tried:
+                tried.add(less)
                 if (trial := attempts.same(case)) is not None:
-                    best, plainer = trial, True
-                    break
-        return best
+                    return trial
+        return None
 
     def story(self, trial: Trial) -> list[str]:
         """What happened in a trial, in lines to read."""
@@ -250,7 +263,9 @@ class _Attempts:
         return self._tried < SHRINK_TRIALS and time.monotonic() < self._ends
 
     def same(self, case: Case) -> Trial | None:
-        """The trial of a case when it fails in the same way."""
+        """The trial of a case when it fails in the same way, and there is time for it."""
+        if not self.left:
+            return None
         trial = self._explorer.attempt(case)
         self._tried += 1
         self._tell(self._tried)
@@ -264,6 +279,16 @@ _here: Explorer | None = None
 def _attempt(case: Case) -> Trial:
     assert _here is not None
     return _here.attempt(case)
+
+
+def _anew(case: Case) -> Iterator[Case]:
+    """The case with the same kinds of fault, often, on dice of their own."""
+    for seed in range(DICE if case.scenario.faults else 0):
+        faults = {
+            kind: msgspec.structs.replace(fault, only=None, rate=OFTEN, seed=seed)
+            for kind, fault in case.scenario.faults.items()
+        }
+        yield case.broken_by(Scenario(case.scenario.name, faults))
 
 
 def _killed(strokes: Strokes) -> Scenario:

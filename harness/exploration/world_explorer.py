@@ -32,11 +32,18 @@ Reads = tuple[tuple[str, str], ...]
 class WorldExplorer(Explorer):
     """A case for each seed is a world that `worlds.draw` makes of it."""
 
-    def __init__(self, config: Config, pool: Sequence[InputFile], options: Options) -> None:
+    def __init__(
+        self,
+        config: Config,
+        pool: Sequence[InputFile],
+        options: Options,
+        sound: "WorldExplorer | None" = None,
+    ) -> None:
         """pool: the inputs that worlds take theirs from; options: of all worlds, with the parameters that are
-        not drawn. Raises `UsageError` for ranges that the template does not allow.
+        not drawn; sound: says what is right where this system's own calm run is not to be trusted. Raises
+        `UsageError` for ranges that the template does not allow.
         """
-        self._config, self._options = config, options
+        self._config, self._options, self._sound = config, options, sound
         self._pool = {file.name: file for file in pool}
         self._document = template.parsed(options.template)
         self._rigs: dict[Reads, Rig] = {}
@@ -73,7 +80,7 @@ class WorldExplorer(Explorer):
         world = case.world
         assert world is not None
         if unknown := [name for name in world.inputs() if name not in self._pool]:
-            raise UsageError(f"the world takes {unknown[0]}, which is none of the {len(self._pool)} inputs")
+            raise UsageError(f"the world takes {unknown[0]}, which is none of the inputs that are given")
         right = self._prepare(self._reads(world.parameters), quiet)
         rig = self._world_rig(world)
         expected: dict[str, list[Outcome]] = {}
@@ -83,9 +90,9 @@ class WorldExplorer(Explorer):
                 expected.setdefault(keys[put.input], []).append(outcome)
         return rig, expected
 
-    def simpler(self, case: Case) -> Iterator[Case]:
+    def simpler(self, case: Case) -> Iterator[tuple[str, Case]]:
         assert case.world is not None
-        return map(Case.of, worlds.simpler(case.world))
+        return ((less, Case.of(world)) for less, world in worlds.simpler(case.world))
 
     def _world_rig(self, world: World) -> Rig:
         """The rig of a world; that of the latest is kept, since faults are left out of it one by one."""
@@ -124,6 +131,8 @@ class WorldExplorer(Explorer):
 
     def _prepare(self, reads: Reads, progress: Progress) -> dict[str, Outcome]:
         """The right results by the name of their input, where these parameters decide what is read."""
+        if self._sound is not None:
+            return self._sound._prepare(reads, progress)
         if reads not in self._right:
             rig = self._rig_of(dict(reads), list(self._pool.values()))
             results = rig.calm(progress)

@@ -148,7 +148,7 @@ def draw(seed: int, ranges: Explore, names: Sequence[str], given: Sequence[str] 
         slowness=round(_log(generator, *ranges.slowness), 2) if generator.random() < SLOW else 1.0,
         concurrency=_whole(generator, *ranges.concurrency)
         if generator.random() < SCARCE
-        else ranges.concurrency[1],
+        else ACCOUNT_CONCURRENCY,
         shards=_whole(generator, *ranges.shards) if generator.random() < OTHERWISE else ranges.shards[0],
         redrive=("", "", "middle", "end")[int(generator.integers(4))],
         arrival=arrival,
@@ -212,33 +212,34 @@ def _log(generator: np.random.Generator, low: float, high: float) -> float:
     return math.exp(generator.uniform(math.log(low), math.log(high)))
 
 
-def simpler(world: World) -> Iterator[World]:
-    """The same world with one thing less that is not as usual, the largest steps first; its faults stay."""
+def simpler(world: World) -> Iterator[tuple[str, World]]:
+    """The same world with one thing less that is not as usual, and which it is; the largest steps first."""
 
     def changed(**fields: object) -> World:
         return msgspec.structs.replace(world, **fields)
 
     if world.scenario.faults:
-        yield changed(scenario=Scenario(world.scenario.name))
+        yield "faults", changed(scenario=Scenario(world.scenario.name))
     half = len(world.puts) // 2
     if half > 1:
-        yield changed(puts=world.puts[:half])
-        yield changed(puts=world.puts[half:])
+        yield "second half of puts", changed(puts=world.puts[:half])
+        yield "first half of puts", changed(puts=world.puts[half:])
     if len(world.puts) > 1:
-        for place in range(len(world.puts)):
-            yield changed(puts=world.puts[:place] + world.puts[place + 1 :])
+        for place, put in enumerate(world.puts):
+            yield f"put {put}", changed(puts=world.puts[:place] + world.puts[place + 1 :])
     if len(world.parameters) > 1:
-        yield changed(parameters={})
+        yield "parameters", changed(parameters={})
     for name in world.parameters:
-        yield changed(parameters={key: value for key, value in world.parameters.items() if key != name})
+        left = {key: value for key, value in world.parameters.items() if key != name}
+        yield f"parameter {name}", changed(parameters=left)
     usual = World(seed=world.seed)
     for name in ("slowness", "concurrency", "shards", "redrive"):
         if getattr(world, name) != getattr(usual, name):
-            yield changed(**{name: getattr(usual, name)})
+            yield name, changed(**{name: getattr(usual, name)})
     if world.arrival != "at once" or any(put.at for put in world.puts):
         at_once = tuple(msgspec.structs.replace(put, at=0.0) for put in world.puts)
-        yield changed(arrival="at once", puts=at_once)
+        yield "times", changed(arrival="at once", puts=at_once)
     for place, put in enumerate(world.puts):
         if put.content:
             own = msgspec.structs.replace(put, content="")
-            yield changed(puts=(*world.puts[:place], own, *world.puts[place + 1 :]))
+            yield f"content of {put}", changed(puts=(*world.puts[:place], own, *world.puts[place + 1 :]))
