@@ -257,6 +257,7 @@ class _Attempts:
         self._explorer, self._tell = explorer, tell
         self._wanted = {violation.invariant for violation in failed.violations}
         self._tried, self._ends = 0, time.monotonic() + SHRINK_SECONDS
+        self._in_vain: set[tuple[str, str]] = set()
 
     @property
     def left(self) -> bool:
@@ -264,13 +265,17 @@ class _Attempts:
 
     def same(self, case: Case) -> Trial | None:
         """The trial of a case when it fails in the same way, and there is time for it."""
-        if not self.left:
+        name = case.scenario.toml(), case.world.toml() if case.world is not None else ""
+        if not self.left or name in self._in_vain:
             return None
         trial = self._explorer.attempt(case)
         self._tried += 1
         self._tell(self._tried)
         broken = {violation.invariant for violation in trial.violations}
-        return trial if (trial.error and not self._wanted) or self._wanted & broken else None
+        if (trial.error and not self._wanted) or self._wanted & broken:
+            return trial
+        self._in_vain.add(name)
+        return None
 
 
 _here: Explorer | None = None
