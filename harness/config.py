@@ -183,6 +183,40 @@ class Guard(msgspec.Struct, frozen=True, kw_only=True):
     lock: str = ""
 
 
+class Explore(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the worlds of `harness explore` are drawn from. pool: the maker of their inputs, and how many it
+    makes. parameters: of the template, each with the two ends of its range (numbers) or with its values
+    (texts); reads: those of them that decide what is read of an input, and so what is right. concurrency,
+    slowness, shards: ranges of the account's concurrency, of how many times longer the recorded functions
+    take, and of a stream's shards. most_inputs: of a world.
+    happenings: what an exploration counts the worlds of, by name, each a pattern of the calls that tell of
+    it: "<function> <service>.<operation> <target>", with * and ? as in file names.
+    """
+
+    pool: Sample = Sample()
+    parameters: dict[str, tuple[int | str, ...]] = {}
+    reads: tuple[str, ...] = ()
+    concurrency: tuple[int, int] = (1000, 1000)
+    slowness: tuple[float, float] = (1.0, 1.0)
+    shards: tuple[int, int] = (1, 1)
+    most_inputs: int = 4
+    happenings: dict[str, str] = {}
+
+    def __post_init__(self) -> None:
+        ranges = {"concurrency": self.concurrency, "slowness": self.slowness, "shards": self.shards}
+        for name, values in {**ranges, **self.parameters}.items():
+            numbers = [value for value in values if not isinstance(value, str)]
+            if not values or (numbers and (len(numbers), len(values)) != (2, 2)):
+                raise ValueError(f"{name} must be two numbers (a range) or texts (values)")
+            if numbers and not 0 < numbers[0] <= numbers[1]:
+                raise ValueError(f"{name} must be two numbers above 0, the lower first")
+        for name in self.reads:
+            if not all(isinstance(value, str) for value in self.parameters.get(name, (0,))):
+                raise ValueError(f"reads names {name}, which has no texts in parameters")
+        if self.most_inputs < 1:
+            raise ValueError("most_inputs must be 1 at least")
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """See the comments in pyproject.toml. `inputs` and `results` are "<logical id of a bucket>/<prefix>" or
     that of a queue.
@@ -209,6 +243,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     hand_back: HandBack | None = None
     accuracy: Accuracy | None = None
     guard: Guard | None = None
+    explore: Explore = Explore()
     record: tuple[RecordedFunction, ...] = ()
 
 

@@ -125,12 +125,15 @@ class Depth(Event, frozen=True, kw_only=True, tag="depth"):
 
 
 class Compute(Event, frozen=True, kw_only=True, tag="compute"):
-    """A recorded function's call: CPU seconds at one vCPU, and for whom."""
+    """A recorded function's call: CPU seconds at one vCPU, and for whom; cut_short: it took as long as it
+    allows itself.
+    """
 
     function: str
     cpu_seconds: float
     request: str
     error: str = ""
+    cut_short: bool = False
 
 
 class Upload(Event, frozen=True, kw_only=True, tag="upload"):

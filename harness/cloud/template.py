@@ -1,5 +1,6 @@
 """A template becomes plain CloudFormation, with its parameters checked and its code found."""
 
+import copy
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,11 +36,13 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
         return [resource for _, resource in of_type(self.document["Resources"], "AWS::Lambda::Function")]
 
 
-def load(path: Path, parameters: dict[str, str], kept: Path | None = None) -> Template:
-    """Translates a SAM file; `kept`: where translations are kept. Raises `UsageError` for a file or parameter
-    that is wrong.
+def load(
+    path: Path, parameters: dict[str, str], kept: Path | None = None, document: Resource | None = None
+) -> Template:
+    """Translates a SAM file; `kept`: where translations are kept; `document`: what `parsed` made of the file
+    before. Raises `UsageError` for a file or parameter that is wrong.
     """
-    document = parsed(path)
+    document = parsed(path) if document is None else copy.deepcopy(document)
     declared = document.get("Parameters") or {}
     check_parameters(path, declared, parameters)
     values = {

@@ -1,12 +1,16 @@
 """One run from the command line: carried out, written, shown."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from harness.commands import choices
 from harness.engine.interrupt import Interrupted
+
+if TYPE_CHECKING:
+    from harness.commands.console import Screen
+    from harness.runs.run import Run
 
 
 def carry_out(
@@ -46,10 +50,17 @@ def carry_out(
             finished = runs.run(config, files, options, screen.progress)
             runs.write(finished, out)
             write_report(out)
+    tell(screen, finished, len(files), out)
+
+
+def tell(screen: "Screen", finished: "Run", files: int, out: Path) -> None:
+    """Shows a run that is written; `files`: how many it was of. Raises `Interrupted`, and `Exit` with 1 when
+    an invariant failed.
+    """
     screen.run(finished.summary, finished.files, out)
     if "redrive" in finished.summary:
         screen.healing(finished.summary["redrive"])
     if finished.emulation.interrupted:
-        raise Interrupted(f"{len(finished.files)} of {len(files)} results came before that and are in {out}")
+        raise Interrupted(f"{len(finished.files)} of {files} results came before that and are in {out}")
     if finished.summary["invariants"]["violations"]:
         raise typer.Exit(1)

@@ -110,6 +110,11 @@ def spelled(values: dict[str, str], template: Path | None) -> list[str]:
     return [*words, *(["--template", str(template)] if template else [])]
 
 
+def chosen(**options: bool) -> list[str]:
+    """Names of the options of the command line that somebody has chosen."""
+    return [name.replace("_", "-") for name, is_chosen in options.items() if is_chosen]
+
+
 def compute(kind: str) -> "ComputeKind":
     match kind:
         case "measured" | "recorded" | "modelled":

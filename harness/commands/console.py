@@ -166,6 +166,12 @@ class Screen:
             "[bold]emulations[/bold]",
             f"{numbers['trials']} of {numbers['scenario']}, {numbers['invocations']} invocations",
         )
+        if numbers["happened"]:
+            shares = (
+                f"{name} {count / max(1, numbers['trials']):.0%}"
+                for name, count in numbers["happened"].items()
+            )
+            table.add_row("[bold]of them[/bold]", ", ".join(shares))
         strokes = ", ".join(f"{count} {kind}" for kind, count in numbers["strokes"].items())
         table.add_row("[bold]faults[/bold]", f"{sum(numbers['strokes'].values())}: {strokes}")
         table.add_row(
@@ -184,6 +190,8 @@ class Screen:
                 self.say(f"BROKE: {failure.small.error}")
             for kind, points in failure.small.strokes.items():
                 self.say(f"  by {kind} at its opportunities {', '.join(map(str, points))}")
+            if failure.small.case.world is not None:
+                self.say(f"  in a world of {'; '.join(failure.small.case.world.unusual())}")
             self.say(f"  see {failure.folder / 'timeline.txt'}; again: {failure.command}")
         self.say(f"Report: {out / 'report.html'}")
 

@@ -2,19 +2,32 @@
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.commands import choices
 from harness.errors import UsageError
 
+if TYPE_CHECKING:
+    from harness.commands.console import Screen
+    from harness.config import Config
+    from harness.exploration.explorer import Explorer
+    from harness.faults.scenario import Scenario
+    from harness.runs.inputs import InputFile
+    from harness.runs.rig import Options
+
 
 def explore(
     paths: choices.Paths = None,
-    seeds: Annotated[int, typer.Option(help="Emulations, each with faults of its own.", min=1)] = 100,
+    seeds: Annotated[int, typer.Option(help="Emulations, each in a world of its own.", min=1)] = 100,
     first_seed: Annotated[int, typer.Option(help="The first seed.", min=0)] = 0,
-    faults: Annotated[str, typer.Option(help="What breaks: rough, hostile, or a TOML file.")] = "hostile",
+    faults: Annotated[
+        str,
+        typer.Option(
+            help="Instead of worlds: one system, the first files, and faults: rough, hostile, or a TOML file."
+        ),
+    ] = "",
     crash_points: Annotated[
         str,
         typer.Option(
@@ -22,13 +35,14 @@ def explore(
         ),
     ] = "",
     files: Annotated[
-        int, typer.Option(help="Files of the sample to use when no PATHS are given.", min=1)
+        int, typer.Option(help="Files of the sample to use when no PATHS are given, without worlds.", min=1)
     ] = 3,
     redriven: Annotated[
         bool,
         typer.Option(
             "--redrive",
-            help="After each, mend everything, give back what was given up, and expect all to heal.",
+            help="After each, mend everything, give back what was given up, and expect all to heal; worlds "
+            "decide it for themselves.",
         ),
     ] = False,
     stop_at_first: Annotated[
@@ -41,43 +55,50 @@ def explore(
     out: Annotated[Path, typer.Option(help="Folder for what is found.")] = Path("runs/explore"),
 ) -> None:
     """Breaks everything in many emulations, and shows the smallest set of faults that the system does not
-    survive.
+    survive, in the most usual world.
     """
     from harness.faults import scenario
-    from harness.runs import inputs, out_folder
+    from harness.runs import out_folder
 
     if crash_points not in ("", "singles", "pairs"):
         raise UsageError(f"--crash-points {crash_points} is neither singles nor pairs")
+    in_worlds = not faults and not crash_points
+    if in_worlds and redriven:
+        raise UsageError("--redrive goes with --faults or --crash-points: worlds decide it for themselves")
     config = choices.config(template)
-    weather = scenario.load(faults)
+    weather = scenario.load(faults or "hostile")
     parameters = choices.parameters(config, {"batch-pages": batch_pages}, parameter or [])
     out_folder.check(out, "exploration", summaries=("explore",))
-    chosen = inputs.collect(choices.paths(paths, not paths, config), config.input_suffixes)[
-        : None if paths else files
-    ]
-    options = choices.options(config, template, parameters, seed=first_seed, faults=weather, redrive=redriven)
 
     import msgspec
 
     from harness.commands.console import Screen
+
+    screen = Screen()
+    chosen = _inputs(paths, config, screen, None if in_worlds or paths else files, in_worlds)
+    options = choices.options(
+        config,
+        template,
+        parameters,
+        seed=0 if in_worlds else first_seed,
+        faults=scenario.CALM if in_worlds else weather,
+        redrive=redriven,
+    )
+
     from harness.commands.reporting import write_report
     from harness.engine.interrupt import Interrupted
     from harness.exploration import explorer as explorers
-    from harness.exploration import findings
-    from harness.runs.rig import Rig
+    from harness.exploration import findings, happenings
 
-    screen = Screen()
     with out_folder.held(out, findings.KIND):
         began = time.monotonic()
-        explorer = explorers.Explorer(Rig(config, chosen, options), weather, screen.progress)
+        explorer = _explorer(config, chosen, options, weather, screen, in_worlds)
         command = [
             "harness",
-            "run",
-            *(str(file.path) for file in chosen),
+            "redrive" if redriven else "run",
+            *([] if in_worlds and not paths else [str(file.path) for file in chosen]),
             *choices.spelled(options.parameters, template),
         ]
-        if redriven:
-            command[1] = "redrive"
         found = findings.Findings(out, command)
         cases = (
             explorer.crash_points(crash_points == "pairs")
@@ -98,9 +119,13 @@ def explore(
                 found.write_failure(explorer, trial, small)
         except (KeyboardInterrupt, Interrupted):
             interrupted = True
-        name = f"crash points, {crash_points}" if crash_points else weather.name
+        names = {True: "worlds of their own", False: weather.name}
+        name = f"crash points, {crash_points}" if crash_points else names[in_worlds]
         numbers = found.numbers(
-            name, explorers.KILLS if crash_points else weather.faults, time.monotonic() - began
+            name,
+            explorers.KILLS if crash_points else weather.faults,
+            happenings.names(config.explore.happenings),
+            time.monotonic() - began,
         )
         (out / "summary.json").write_bytes(msgspec.json.format(msgspec.json.encode(numbers), indent=2))
         write_report(out)
@@ -109,3 +134,34 @@ def explore(
         raise Interrupted(f"{found.trials} emulations were done before that, and what they found is in {out}")
     if found.failed:
         raise typer.Exit(1)
+
+
+def _inputs(
+    paths: list[Path] | None, config: "Config", screen: "Screen", most: int | None, in_worlds: bool
+) -> "list[InputFile]":
+    from harness.runs import application, inputs
+
+    if in_worlds and not paths:
+        given = [application.pool(config, screen.progress)]
+    else:
+        given = choices.paths(paths, not paths, config)
+    return inputs.collect(given, config.input_suffixes)[:most]
+
+
+def _explorer(
+    config: "Config",
+    chosen: "list[InputFile]",
+    options: "Options",
+    weather: "Scenario",
+    screen: "Screen",
+    in_worlds: bool,
+) -> "Explorer":
+    from harness.exploration.explorer import Explorer
+    from harness.exploration.world_explorer import WorldExplorer
+    from harness.runs.rig import Rig
+
+    if not in_worlds:
+        return Explorer(Rig(config, chosen, options), weather, screen.progress)
+    explorer = WorldExplorer(config, chosen, options)
+    explorer.prepare(screen.progress)
+    return explorer

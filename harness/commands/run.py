@@ -7,6 +7,7 @@ import typer
 
 from harness.cloud.limits import ACCOUNT_CONCURRENCY
 from harness.commands import choices
+from harness.errors import UsageError
 
 
 def run(
@@ -29,6 +30,12 @@ def run(
         Path | None, typer.Option("--latency", help="TOML file that replaces entries of latency.toml.")
     ] = None,
     faults: choices.Faults = "calm",
+    world: Annotated[
+        Path | None,
+        typer.Option(
+            help="Plays the world in this file, of `harness explore`; it says seed, faults and all."
+        ),
+    ] = None,
     prices: choices.PriceTable = None,
     free_tier: choices.FreeTier = False,
     months: choices.Months = 1.0,
@@ -37,6 +44,32 @@ def run(
     """Runs the system on input files, in virtual time, and tells what came of each."""
     from harness.commands.carry_out import carry_out
 
+    if world is not None:
+        from harness.commands.replay import replay
+
+        chosen = choices.chosen(
+            seed=seed != 0,
+            faults=faults != "calm",
+            sample=sample,
+            compute=compute != "recorded",
+            cpu_factor=cpu_factor != 1.0,
+            account_concurrency=account_concurrency != ACCOUNT_CONCURRENCY,
+        )
+        if chosen:
+            raise UsageError(f"--world and --{chosen[0]} do not go together: a world says all that itself")
+        replay(
+            paths,
+            world,
+            template,
+            out,
+            given={"batch-pages": batch_pages, "memory": memory},
+            pairs=parameter or [],
+            latencies=latencies,
+            prices=prices,
+            free_tier=free_tier,
+            months=months,
+        )
+        return
     carry_out(
         paths,
         sample,

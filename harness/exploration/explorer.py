@@ -17,7 +17,9 @@ from itertools import islice
 import msgspec
 
 from harness.engine import interrupt
+from harness.exploration import happenings
 from harness.exploration.timeline import timeline
+from harness.exploration.worlds import World
 from harness.faults.scenario import Fault, Scenario
 from harness.recorder import Invocation, Stroke
 from harness.runs.invariants import Violation
@@ -29,6 +31,10 @@ OF_UPLOADS = frozenset({"late_event", "duplicate_event", "overwritten", "removed
 """Faults that strike an upload, whose key says where."""
 SHRINK_TRIALS, SHRINK_SECONDS = 400, 120.0
 """Emulations and real seconds spent on making a failure small, at most."""
+DICE, OFTEN = 3, 0.5
+"""Where circumstances are made plainer and the strokes that were left hit something else: how often they are
+drawn anew, and at which rate.
+"""
 _QUEUED_PER_PROCESS = 4
 
 Strokes = dict[str, list[int]]
@@ -36,16 +42,26 @@ Strokes = dict[str, list[int]]
 
 
 class Case(msgspec.Struct, frozen=True):
-    """What a trial is to do."""
+    """What a trial is to do: faults on the explorer's own rig, or in a world of their own."""
 
     seed: int
     scenario: Scenario
+    world: World | None = None
+
+    @classmethod
+    def of(cls, world: World) -> "Case":
+        return cls(world.seed, world.scenario, world)
+
+    def broken_by(self, scenario: Scenario) -> "Case":
+        """The same with other faults."""
+        world = self.world and msgspec.structs.replace(self.world, scenario=scenario)
+        return Case(self.seed, scenario, world)
 
 
 class Trial(msgspec.Struct, frozen=True):
     """What came of a case. `places`: how often each fault struck what; `opportunities`: how many each fault
-    of the scenario had;
-    `seconds`: virtual and real; `digest`: names the run, see `Recorder.digest`.
+    of the scenario had; `seconds`: virtual and real; `digest`: names the run, see `Recorder.digest`;
+    `happened`: see `happenings`.
     """
 
     case: Case
@@ -57,6 +73,7 @@ class Trial(msgspec.Struct, frozen=True):
     seconds: tuple[float, float]
     digest: str = ""
     error: str = ""
+    happened: tuple[str, ...] = ()
 
     @property
     def failed(self) -> bool:
@@ -111,12 +128,21 @@ class Explorer:
             for later in range(number + 1 if second == kind else number, after.opportunities[second] + 1):
                 yield Case(single.seed, _killed(_by_kind([(kind, number), (second, later)])))
 
+    def staged(self, case: Case) -> tuple[Rig, Results]:
+        """What a case is tried on, and the results that are right there."""
+        return self._rig, self._expected
+
+    def simpler(self, case: Case) -> Iterator[tuple[str, Case]]:
+        """The case in circumstances with one thing less that is unusual, and which it is."""
+        yield from ()
+
     def attempt(self, case: Case) -> Trial:
         """One trial, here and now."""
         began = time.perf_counter()
         try:
-            emulation = self._rig.emulate(case.scenario, case.seed, quiet)
-            _, _, violations = self._rig.check(emulation, self._expected)
+            rig, expected = self.staged(case)
+            emulation = rig.emulate(case.scenario, case.seed, quiet)
+            results, _, violations = rig.check(emulation, expected)
             if emulation.interrupted:
                 raise KeyboardInterrupt
         except Exception as error:  # whatever breaks the emulator itself is a finding too
@@ -137,7 +163,15 @@ class Explorer:
         seconds = (emulation.ended, time.perf_counter() - began)
         digest = emulation.recorder.digest()
         return Trial(
-            case, strokes, _places(struck), emulation.opportunities, violations, invocations, seconds, digest
+            case,
+            strokes,
+            _places(struck),
+            emulation.opportunities,
+            violations,
+            invocations,
+            seconds,
+            digest,
+            happened=happenings.of(emulation, results, rig.config.explore.happenings),
         )
 
     def attempts(self, cases: Iterator[Case], jobs: int | None = None) -> Iterator[Trial]:
@@ -163,21 +197,24 @@ class Explorer:
                 gc.unfreeze()
 
     def shrink(self, failed: Trial, tell: Callable[[int], None] = lambda done: None) -> Trial:
-        """The same failure with the fewest faults found: none of those left can be left out alone."""
-        wanted = {violation.invariant for violation in failed.violations}
+        """The same failure with the fewest faults found, and in the most usual circumstances: nothing that is
+        left can be left out alone.
+        """
+        attempts = _Attempts(self, failed, tell)
+        best = self._fewest_faults(failed, attempts)
+        while (plainer := self._plainest(best, attempts)) is not best:
+            best = self._fewest_faults(plainer, attempts)
+        return best
+
+    def _fewest_faults(self, failed: Trial, attempts: "_Attempts") -> Trial:
         strokes = [(kind, number) for kind, numbers in failed.strokes.items() for number in numbers]
-        best, tried, ends = failed, 0, time.monotonic() + SHRINK_SECONDS
-        size = max(1, len(strokes) // 2)
-        while size and tried < SHRINK_TRIALS and time.monotonic() < ends:
+        best, size = failed, max(1, len(strokes) // 2)
+        while size and attempts.left:
             start, shorter = 0, False
-            while start < len(strokes) and tried < SHRINK_TRIALS and time.monotonic() < ends:
+            while start < len(strokes) and attempts.left:
                 fewer = strokes[:start] + strokes[start + size :]
-                trial = self.attempt(Case(failed.case.seed, failed.case.scenario.only(_by_kind(fewer))))
-                tried += 1
-                tell(tried)
-                if (failed.error and trial.error) or wanted & {
-                    violation.invariant for violation in trial.violations
-                }:
+                trial = attempts.same(failed.case.broken_by(failed.case.scenario.only(_by_kind(fewer))))
+                if trial is not None:
                     strokes, best, shorter = fewer, trial, True
                 else:
                     start += size
@@ -185,10 +222,60 @@ class Explorer:
                 size = min(size // 2, len(strokes))
         return best
 
+    def _plainest(self, failed: Trial, attempts: "_Attempts") -> Trial:
+        """The failure in circumstances of which nothing unusual can be left out alone. Where the same strokes
+        hit something else there, the kinds of fault that are left strike anew.
+        """
+        best, before = failed, None
+        while best is not before:
+            before, tried = best, set[str]()
+            while (found := self._plainer(best, tried, attempts)) is not None:
+                best = found
+        anew = (again for _, case in self.simpler(best.case) for again in _anew(case))
+        return next(filter(None, map(attempts.same, anew)), best)
+
+    def _plainer(self, best: Trial, tried: set[str], attempts: "_Attempts") -> Trial | None:
+        """The failure with one thing less that is unusual, none of those that were `tried`."""
+        for less, case in self.simpler(best.case):
+            if less not in tried:
+                tried.add(less)
+                if (trial := attempts.same(case)) is not None:
+                    return trial
+        return None
+
     def story(self, trial: Trial) -> list[str]:
         """What happened in a trial, in lines to read."""
-        emulation = self._rig.emulate(trial.case.scenario, trial.case.seed, quiet)
+        rig, _ = self.staged(trial.case)
+        emulation = rig.emulate(trial.case.scenario, trial.case.seed, quiet)
         return timeline(emulation, trial.violations)
+
+
+class _Attempts:
+    """Trials in search of a failure like one that was found, as many as there is time for."""
+
+    def __init__(self, explorer: Explorer, failed: Trial, tell: Callable[[int], None]) -> None:
+        self._explorer, self._tell = explorer, tell
+        self._wanted = {violation.invariant for violation in failed.violations}
+        self._tried, self._ends = 0, time.monotonic() + SHRINK_SECONDS
+        self._in_vain: set[tuple[str, str]] = set()
+
+    @property
+    def left(self) -> bool:
+        return self._tried < SHRINK_TRIALS and time.monotonic() < self._ends
+
+    def same(self, case: Case) -> Trial | None:
+        """The trial of a case when it fails in the same way, and there is time for it."""
+        name = case.scenario.toml(), case.world.toml() if case.world is not None else ""
+        if not self.left or name in self._in_vain:
+            return None
+        trial = self._explorer.attempt(case)
+        self._tried += 1
+        self._tell(self._tried)
+        broken = {violation.invariant for violation in trial.violations}
+        if (trial.error and not self._wanted) or self._wanted & broken:
+            return trial
+        self._in_vain.add(name)
+        return None
 
 
 _here: Explorer | None = None
@@ -197,6 +284,16 @@ _here: Explorer | None = None
 def _attempt(case: Case) -> Trial:
     assert _here is not None
     return _here.attempt(case)
+
+
+def _anew(case: Case) -> Iterator[Case]:
+    """The case with the same kinds of fault, often, on dice of their own."""
+    for seed in range(DICE if case.scenario.faults else 0):
+        faults = {
+            kind: msgspec.structs.replace(fault, only=None, rate=OFTEN, seed=seed)
+            for kind, fault in case.scenario.faults.items()
+        }
+        yield case.broken_by(Scenario(case.scenario.name, faults))
 
 
 def _killed(strokes: Strokes) -> Scenario:

@@ -32,7 +32,7 @@ class Findings:
 
     def __init__(self, out: Path, command: list[str]) -> None:
         """`command`: how `harness run` is called for the same inputs and parameters, without seed and
-        faults.
+        faults, or world.
         """
         self._out, self._command = out, command
         self.trials, self.invocations, self.virtual_seconds, self.cpu_seconds = 0, 0, 0.0, 0.0
@@ -40,6 +40,7 @@ class Findings:
         self.places: dict[str, Counter[str]] = {}
         self.faults_struck: Counter[int] = Counter()
         self.violated: Counter[str] = Counter()
+        self.happened: Counter[str] = Counter()
         self.failed: list[Trial] = []
         self.failures: list[Failure] = []
 
@@ -48,6 +49,7 @@ class Findings:
         self.invocations += trial.invocations
         self.virtual_seconds += trial.seconds[0]
         self.cpu_seconds += trial.seconds[1]
+        self.happened.update(trial.happened)
         struck = {kind: len(numbers) for kind, numbers in trial.strokes.items()}
         self.strokes.update(struck)
         self.faults_struck[sum(struck.values())] += 1
@@ -58,19 +60,26 @@ class Findings:
             self.violated.update({violation.invariant for violation in trial.violations} or {trial.error})
 
     def write_failure(self, explorer: Explorer, found: Trial, small: Trial) -> Failure:
-        """Writes scenario and story of a failure that was made small."""
+        """Writes the story of a failure that was made small, its faults, and its world if it has one."""
         folder = self._out / "failures" / f"{len(self.failures) + 1}-seed-{small.case.seed}"
         folder.mkdir(parents=True)
         (folder / "scenario.toml").write_text(small.case.scenario.toml(), encoding="utf-8")
         story = explorer.story(small) if not small.error else [small.error]
         (folder / "timeline.txt").write_text("\n".join(story) + "\n", encoding="utf-8")
         words = [*self._command, "--seed", str(small.case.seed), "--faults", str(folder / "scenario.toml")]
+        if small.case.world is not None:
+            (folder / "world.toml").write_text(small.case.world.toml(), encoding="utf-8")
+            words = [*self._command, "--world", str(folder / "world.toml")]
         failure = Failure(found, small, folder, shlex.join(words))
         self.failures.append(failure)
         return failure
 
-    def numbers(self, scenario: str, kinds: Iterable[str], real_seconds: float) -> dict[str, Any]:
-        """What goes into summary.json. `kinds`: of faults that could strike, also where none did."""
+    def numbers(
+        self, scenario: str, kinds: Iterable[str], happenings: Iterable[str], real_seconds: float
+    ) -> dict[str, Any]:
+        """What goes into summary.json. `kinds`: of faults that could strike, `happenings`: what could happen,
+        also where none did.
+        """
         return {
             "kind": "explore",
             "scenario": scenario,
@@ -82,6 +91,7 @@ class Findings:
                 kind: dict(self.places.get(kind, Counter()).most_common())
                 for kind in sorted({*kinds, *self.places})
             },
+            "happened": {name: self.happened[name] for name in happenings},
             "emulationsByStrokes": {
                 str(count): trials for count, trials in sorted(self.faults_struck.items())
             },
@@ -96,6 +106,7 @@ class Findings:
                     or [failure.small.error],
                     "faults": failure.small.strokes,
                     "found": sum(map(len, failure.found.strokes.values())),
+                    "world": failure.small.case.world.unusual() if failure.small.case.world else [],
                     "replay": failure.command,
                 }
                 for failure in self.failures

@@ -83,11 +83,11 @@ class Scenario(msgspec.Struct, frozen=True):
         }
         return Scenario(self.name, kept)
 
-    def toml(self) -> str:
-        """The scenario as a file."""
+    def toml(self, above: str = "") -> str:
+        """The scenario as a file; `above`: what stands before a fault's name where it is part of another."""
         lines = [f"# {self.name}"]
         for kind, fault in self.faults.items():
-            lines += ["", f"[{kind}]  # {KINDS[kind]}"]
+            lines += ["", f"[{above}{kind}]  # {KINDS[kind]}"]
             for field in msgspec.structs.fields(Fault):
                 value = getattr(fault, field.name)
                 if value is not None and value != field.default:
@@ -119,6 +119,11 @@ def parse(text: str, name: str) -> Scenario:
         faults = msgspec.convert(tomllib.loads(text), dict[str, Fault])
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise UsageError(f"the scenario {name} is wrong: {error}") from error
+    return checked(faults, name)
+
+
+def checked(faults: dict[str, Fault], name: str) -> Scenario:
+    """A scenario of these faults. Raises `UsageError` where one is unknown or a number makes no sense."""
     for kind, fault in faults.items():
         if kind not in KINDS:
             raise UsageError(f"the scenario {name} has a fault {kind}, which is none of {', '.join(KINDS)}")

@@ -61,6 +61,17 @@ def tuning(config: Config, progress: Callable[..., Any]) -> Path:
     return _folder(config, "tuning", make, chosen.files, chosen.seed, progress)
 
 
+def pool(config: Config, progress: Callable[..., Any]) -> Path:
+    """The folder of the inputs that worlds are put together from, made unless it is there; the sample where
+    no maker is named.
+    """
+    chosen = config.explore.pool
+    if not chosen.make:
+        return sample(config)
+    make = function(config, chosen.make, "the maker of the pool")
+    return _folder(config, "pool", make, chosen.files, chosen.seed, progress)
+
+
 def _folder(
     config: Config,
     name: str,

@@ -19,7 +19,9 @@ LONGEST_KEY_BYTES = 1_024
 
 
 def of_files(files: Sequence[InputFile], place: Place, template: Template) -> list[Client]:
-    """A client for each file; all begin at once. Raises `UsageError` when the template has no such place."""
+    """A client for each file, which begins when it is time for it. Raises `UsageError` when the template has
+    no such place.
+    """
     resource = template.document["Resources"].get(place.resource, {})
     match resource.get("Type"):
         case "AWS::S3::Bucket":
@@ -69,6 +71,7 @@ class _OnDisk(io.RawIOBase):
 
 def _uploader(file: InputFile, place: Place) -> Client:
     def upload(stage: Stage) -> None:
+        _wait(file, stage)
         key, size = place.prefix + file.name, file.path.stat().st_size
         stage.cloud.s3.put_object(
             Bucket=stage.cloud.system.buckets[place.resource], Key=key, Body=_OnDisk(file.path, size)
@@ -78,8 +81,14 @@ def _uploader(file: InputFile, place: Place) -> Client:
     return upload
 
 
+def _wait(file: InputFile, stage: Stage) -> None:
+    if file.at:
+        stage.kernel.sleep(file.at)
+
+
 def _sender(file: InputFile, place: Place) -> Client:
     def send(stage: Stage) -> None:
+        _wait(file, stage)
         body = file.path.read_text(encoding="utf-8", errors="replace")
         stage.cloud.sqs.send_message(
             QueueUrl=stage.cloud.queue_url(stage.cloud.system.queues[place.resource]), MessageBody=body

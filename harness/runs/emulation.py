@@ -88,6 +88,8 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
 
     stream_shards: of a table's stream, 0 for as many as the table has partitions.
     redrive: when all is done, nothing breaks any more, and what was given up goes back to where it came from.
+    redrives_midway: how often, at most, what was given up goes back as soon as there is something, though
+    things still break. cpu_factor, work_factor: see `Host`.
     """
 
     template: Template
@@ -99,8 +101,10 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     faults: Scenario = CALM
     stream_shards: int = 1
     redrive: bool = False
+    redrives_midway: int = 0
     longest: float = LONGEST_SECONDS
     cpu_factor: float = 1.0
+    work_factor: float = 1.0
     account_concurrency: int = ACCOUNT_CONCURRENCY
 
 
@@ -126,7 +130,15 @@ def emulate(
         stack.enter_context(code.importable())
         stage = Stage(kernel, cloud, wire, latencies, dice, recorder)
         functions = LambdaService(
-            Host(stage, code, policy, setting.recorded, setting.cpu_factor, setting.account_concurrency)
+            Host(
+                stage,
+                code,
+                policy,
+                setting.recorded,
+                setting.cpu_factor,
+                setting.account_concurrency,
+                setting.work_factor,
+            )
         )
         stack.callback(functions.close)
         stack.callback(kernel.close)
@@ -159,7 +171,7 @@ class _World:
         )
         self._setting, self._functions = setting, functions
         self._given_up: dict[str, bytes] | None = None
-        self._redriven = 0
+        self._redriven = self._midway = 0
         self._tell, self._should_stop = tell, should_stop
         self._queues = Queues(stage)
         lineage = Lineage(stage)
@@ -280,6 +292,10 @@ class _World:
             self._gauge()
             self._tell(len(self._results))  # a sign of life, also where nothing comes of anything
             idle = self._is_idle()
+            if self._midway < self._setting.redrives_midway and redrive.holds_any(self._queues):
+                self._midway += 1
+                self._start(self._redrive)
+                idle = False
             if idle and self._setting.redrive and self._given_up is None:
                 self._start_redrive()
                 idle = False
@@ -296,11 +312,14 @@ class _World:
     def _start_redrive(self) -> None:
         self._stage.dice.rest()
         self._given_up = self._collected()
+        self._start(self._redrive)
+
+    def _start(self, client: Client) -> None:
         self._clients_busy += 1
-        self._kernel.spawn("redrive", lambda: self._serve(self._redrive))
+        self._kernel.spawn("redrive", lambda: self._serve(client))
 
     def _redrive(self, stage: Stage) -> None:
-        self._redriven = redrive.redrive(stage.cloud, self._queues)
+        self._redriven += redrive.redrive(stage.cloud, self._queues)
 
     def _is_idle(self) -> bool:
         return (

@@ -13,11 +13,12 @@ from harness.errors import UsageError
 
 class InputFile(msgspec.Struct, frozen=True):
     """A file to upload; `name` is its path below the folder that was given (or its own name), with forward
-    slashes.
+    slashes; `at`: virtual seconds after the beginning at which it is.
     """
 
     name: str
     path: Path
+    at: float = 0.0
 
 
 def collect(paths: Sequence[Path], suffixes: Sequence[str]) -> list[InputFile]:

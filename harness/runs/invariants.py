@@ -16,7 +16,7 @@ import msgspec
 from boto3.dynamodb.types import TypeDeserializer
 
 from harness.config import ResultFields, StateFields
-from harness.recorder import Call, Compute, Invocation, Message, Result, Stroke
+from harness.recorder import Call, Compute, Invocation, Message, Result, Stroke, Throttle
 from harness.runs.emulation import Emulation
 from harness.runs.results import Outcome, Results
 
@@ -36,8 +36,8 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
     """What the invariants look at. `results`: the decoded results by input key, with how many there are for
     each.
 
-    expected: the results of a calm run by input key, None where there was none to compare with. healed: what
-    was given up was given back.
+    expected: the results of a calm run by input key, None where there was none to compare with. given_back:
+    what was given up was given back; healed: when nothing broke any more.
     """
 
     emulation: Emulation
@@ -47,6 +47,7 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
     state: StateFields | None = None
     expected: Results | None = None
     healed: bool = False
+    given_back: bool = False
     has_results: bool = True
 
     def events(self, kind: type) -> Iterator[Any]:
@@ -74,6 +75,22 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
             for call in self.events(Call)
             if call.operation in puts and call.status < 300
         )
+
+    @cached_property
+    def cut_short(self) -> Counter[str]:
+        """How many recorded calls took as long as they allow themselves, by key of the upload that they were
+        about.
+        """
+        requests = Counter(call.request for call in self.events(Compute) if call.cut_short)
+        read = {
+            (call.request, call.target.partition("/")[2])
+            for call in self.events(Call)
+            if call.operation == "GetObject" and call.request in requests
+        }
+        found: Counter[str] = Counter()
+        for request, key in read:
+            found[key] += requests[request]
+        return found
 
     @cached_property
     def removed(self) -> frozenset[str]:
@@ -205,7 +222,7 @@ def _terminal_states_stay(evidence: Evidence) -> Found:
         assert state is not None
         for before, after in itertools.pairwise(history):
             was, became, key = before[state.status], after[state.status], after[state.file]
-            moved = evidence.healed or any(
+            moved = evidence.given_back or any(
                 before[name] != after[name] for name in (state.total, *state.counted)
             )
             if (
@@ -247,12 +264,16 @@ def _table_and_results_agree(evidence: Evidence) -> Found:
 
 
 def _results_are_those_of_a_calm_run(evidence: Evidence) -> Found:
-    for key, (wanted, *_) in (evidence.expected or {}).items():
+    for key, wanted in (evidence.expected or {}).items():
+        yield from _said_of_another_version(evidence, key, wanted)
         for result in evidence.results.get(key, ()):
-            if _essence(result) == _essence(wanted):
+            if any(_essence(result) == _essence(one) for one in wanted):
                 continue
-            if difference := _difference(result, wanted, evidence.fields):
-                yield f"{key}: {difference}", key
+            differences = [_difference(result, one, evidence.fields) for one in wanted]
+            if all(differences):
+                yield f"{key}: {differences[0]}", key
+            elif _only_lacks_what_was_cut_short(evidence, key, result, wanted):
+                continue
             elif not evidence.is_destroyed(key) and (
                 evidence.healed or not evidence.is_gone(key, "redriven")
             ):
@@ -262,10 +283,40 @@ def _results_are_those_of_a_calm_run(evidence: Evidence) -> Found:
                 )
 
 
+def _said_of_another_version(evidence: Evidence, key: str, wanted: Sequence[Outcome]) -> Found:
+    """Of versions with different contents, each result may be there as often as its content was put."""
+    if len({str(_essence(one)) for one in wanted}) < 2:
+        return
+    extra = sum(stroke.where == key and stroke.fault == "overwritten" for stroke in evidence.events(Stroke))
+    right = Counter(str(_essence(one)) for one in wanted)
+    told = Counter(str(_essence(one)) for one in evidence.results.get(key, ()))
+    for essence, count in told.items():
+        if essence in right and count > right[essence] + extra:
+            yield f"{key}: {count} results say {essence}, which {right[essence]} of its versions are", key
+
+
+def _only_lacks_what_was_cut_short(
+    evidence: Evidence, key: str, result: Outcome, wanted: Sequence[Outcome]
+) -> bool:
+    """Whether a result lacks no more units than calls about it ran out of the time that they allow
+    themselves.
+    """
+    unit = evidence.fields.error_unit
+    return any(
+        result.units == one.units
+        and 0
+        < len({error.get(unit) for error in result.errors} - {error.get(unit) for error in one.errors})
+        <= evidence.cut_short[key]
+        for one in wanted
+    )
+
+
 def _nothing_is_given_up_without_a_cause(evidence: Evidence) -> Found:
-    """Poison aside, a message is received too often only when faults struck who received it."""
-    struck = sum(stroke.fault not in HARMLESS for stroke in evidence.events(Stroke))
-    if not struck:
+    """Poison aside, a message is received too often only when faults struck who received it, or who received
+    it was not let in.
+    """
+    struck = any(stroke.fault not in HARMLESS for stroke in evidence.events(Stroke))
+    if not struck and not any(evidence.events(Throttle)):
         for gone in evidence.emulation.gone:
             if gone.action == "redriven":
                 yield (f"a message of {gone.queue} was given up though nothing struck who received it",)
@@ -317,7 +368,7 @@ def _completed_files_are_not_read(evidence: Evidence) -> Found:
     may read again.
     """
     fields = evidence.fields
-    if evidence.healed:
+    if evidence.given_back:
         return
     stored = {event.key: event.t for event in evidence.events(Result)}
     completed = {

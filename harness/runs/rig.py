@@ -19,6 +19,7 @@ from harness.bill.prices import Prices
 from harness.cloud import template
 from harness.cloud.latency import Distribution
 from harness.cloud.limits import ACCOUNT_CONCURRENCY
+from harness.cloud.template import Template
 from harness.compute import automata, recording
 from harness.compute.ledger import Ledger, fingerprint
 from harness.compute.policies import Measured, Modelled, Policy, Recorded
@@ -58,8 +59,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     `cpu_factor`: how many times longer a Lambda vCPU takes than this machine's core; `faults`: what breaks;
     `account_concurrency`: invocations of all functions together, at most;
     `aftermath`: virtual seconds that the run goes on at least, for what happens long after all is done;
-    `redrive`: at the end what was given up is given back, with nothing broken any more. prices, free_tier:
-    what the bill is made with; months: how long what is stored stays there.
+    `redrive`: at the end what was given up is given back, with nothing broken any more; `redrives_midway`,
+    `work_factor`: see `Setting`; `stream_shards`: of a table's stream, where not as [tool.harness] says.
+    prices, free_tier: what the bill is made with; months: how long what is stored stays there.
     """
 
     template: Path
@@ -73,6 +75,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     faults: Scenario = CALM
     aftermath: float = 0.0
     redrive: bool = False
+    redrives_midway: int = 0
+    work_factor: float = 1.0
+    stream_shards: int | None = None
     prices: Prices = msgspec.field(default_factory=prices.load)
     free_tier: bool = False
     months: float = 1.0
@@ -82,11 +87,19 @@ class Rig:
     """Raises `UsageError` for a template or configuration that is wrong."""
 
     def __init__(
-        self, config: Config, inputs: Sequence[InputFile], options: Options, like: "Rig | None" = None
+        self,
+        config: Config,
+        inputs: Sequence[InputFile],
+        options: Options,
+        like: "Rig | None" = None,
+        loaded: Template | None = None,
     ) -> None:
-        """like: a rig of the same template with other parameters, whose code need not be looked at again."""
+        """like: a rig of the same template with other parameters, whose code need not be looked at again;
+        loaded: the template with these parameters, where it need not be read. An input may be put more than
+        once.
+        """
         self.config, self.options, self.fields = config, options, config.result
-        self.template = template.load(
+        self.template = loaded or template.load(
             options.template, options.parameters, kept=options.ledger.parent / "translated"
         )
         uploads = Place.parse(config.inputs) if config.inputs else places.infer(self.template)
@@ -103,8 +116,8 @@ class Rig:
                 f"only place for it"
             )
         self._inputs = tuple(inputs)
-        self.names = [file.name for file in inputs]
-        self.keys = [uploads.prefix + file.name for file in inputs]
+        self.names = list(dict.fromkeys(file.name for file in inputs))
+        self.keys = [uploads.prefix + name for name in self.names]
         self._setting = Setting(
             template=self.template,
             clients=[
@@ -115,8 +128,9 @@ class Rig:
             seed=options.seed,
             latencies=options.latencies,
             recorded=config.record,
-            stream_shards=config.stream_shards,
+            stream_shards=config.stream_shards if options.stream_shards is None else options.stream_shards,
             cpu_factor=options.cpu_factor,
+            work_factor=options.work_factor,
             account_concurrency=options.account_concurrency,
         )
         self._handlers = [resource["Properties"]["Handler"] for resource in self.template.functions()]
@@ -127,7 +141,11 @@ class Rig:
     def emulate(self, faults: Scenario, seed: int, progress: Progress) -> Emulation:
         """Runs the system on the inputs."""
         setting = msgspec.structs.replace(
-            self._setting, faults=faults, seed=seed, redrive=self.options.redrive and faults is not CALM
+            self._setting,
+            faults=faults,
+            seed=seed,
+            redrive=self.options.redrive and faults is not CALM,
+            redrives_midway=self.options.redrives_midway if faults is not CALM else 0,
         )
         if self.options.compute == "recorded":
             ledger = Ledger(self.options.ledger)
@@ -193,6 +211,7 @@ class Rig:
             self.config.state,
             expected,
             self.options.redrive,
+            self.options.redrive or emulation.redriven > 0,
             self._has_results,
         )
         return results, *invariants.check(evidence)

@@ -31,7 +31,8 @@ from harness.services.stage import Stage
 
 class Host(msgspec.Struct, frozen=True):
     """What all environments of a run share. `cpu_factor`: how many times longer a Lambda vCPU takes than this
-    machine's core; `account_concurrency`: invocations of all functions together, at most.
+    machine's core; `account_concurrency`: invocations of all functions together, at most; `work_factor`: how
+    many times longer the recorded functions take, beside that.
     """
 
     stage: Stage
@@ -40,6 +41,7 @@ class Host(msgspec.Struct, frozen=True):
     recorded: Sequence[RecordedFunction]
     cpu_factor: float = 1.0
     account_concurrency: int = ACCOUNT_CONCURRENCY
+    work_factor: float = 1.0
 
     def cpu_speed(self, function: Function) -> float:
         """CPU seconds of this machine that a thread of the function gets done in a second."""
@@ -208,18 +210,20 @@ class Environment:
             kernel = self._kernel
             due = self.settle(spec.name)
             outcome = self._host.policy.call(spec, original, args, kwargs)
-            seconds = outcome.cpu_seconds / self._speed
+            cpu_seconds = outcome.cpu_seconds * self._host.work_factor
+            seconds = cpu_seconds / self._speed
             limit = float(argument(spec.limit, original, args, kwargs)) if spec.limit else inf
             error = self._limit_error(spec, limit) if seconds > limit else outcome.error
-            self.compute_seconds += min(outcome.cpu_seconds, limit * self._speed)
+            self.compute_seconds += min(cpu_seconds, limit * self._speed)
             kernel.sleep(due + min(seconds, limit))
             self._recorder.record(
                 Compute(
                     t=kernel.now,
                     function=spec.function,
-                    cpu_seconds=outcome.cpu_seconds,
+                    cpu_seconds=cpu_seconds,
                     request=self.request_id,
                     error=type(error).__name__ if error else "",
+                    cut_short=seconds > limit,
                 )
             )
             self._need(outcome.memory_bytes)

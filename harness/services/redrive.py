@@ -18,6 +18,11 @@ def redrive(cloud: Cloud, queues: Queues) -> int:
     return sum(_move_all(cloud, source, target) for source, target in routes(queues))
 
 
+def holds_any(queues: Queues) -> bool:
+    """Whether anything lies there to be given back."""
+    return any(source.counts()[0] for source, _ in routes(queues))
+
+
 def routes(queues: Queues) -> list[tuple[Queue, Queue]]:
     """(last dead-letter queue, queue that its messages were first sent to) for each chain of queues."""
     by_name = {queue.moto.name: queue for queue in queues.by_arn.values()}

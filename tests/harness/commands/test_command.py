@@ -57,6 +57,10 @@ def harness(*arguments: object) -> subprocess.CompletedProcess[str]:
         (["explore", "--crash-points", "some"], "--crash-points some is neither singles nor pairs"),
         (["explore", "--out", "pipeline"], "pipeline holds something that is no exploration"),
         (["explore", "--seeds", "0"], "Invalid value for '--seeds'"),
+        (["explore", "--redrive"], "--redrive goes with --faults or --crash-points"),
+        (["run", "--world", "nowhere.toml"], "--world nowhere.toml cannot be read"),
+        (["run", "--world", "pyproject.toml"], "the world pyproject.toml is wrong"),
+        (["run", "--world", "pyproject.toml", "--seed", "3"], "--world and --seed do not go together"),
         (["redrive"], "nothing to run: give input files or folders of them, or --sample"),
         (["report", "docs"], "docs holds nothing that a command finished: summary.json is missing"),
         (["report", "nowhere"], "there is no folder nowhere"),
@@ -217,3 +221,35 @@ def test_a_redrive_heals_what_was_given_up(tmp_path: Path) -> None:
     healing = json.loads((tmp_path / "out" / "summary.json").read_text())["redrive"]
     assert (healing["before"]["failed"], healing["after"]["completed"]) == (1, 1)
     assert "before the redrive: 0 completed, 0 partial, 1 failed" in done.stdout
+
+
+def test_a_world_that_breaks_an_invariant_is_played_again_from_its_file(tmp_path: Path) -> None:
+    """The system is broken on purpose, as above; what breaks it is drawn here."""
+    project = mutated(
+        next(mutant for mutant in MUTANTS if mutant.name == "dead letters not handled"), tmp_path
+    )
+    done = harness(
+        "explore",
+        blank_file(tmp_path),
+        "--template",
+        project / "template.yaml",
+        "--parameter",
+        "MaxReceives=1",
+        "--seeds",
+        40,
+        "--stop-at-first",
+        "--jobs",
+        1,
+        "--out",
+        tmp_path / "out",
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    (failure,) = json.loads((tmp_path / "out" / "summary.json").read_text())["failures"]
+    assert "in a world of" in done.stdout
+    assert "world.toml" in failure["replay"]
+    again = harness(*shlex.split(failure["replay"])[1:], "--out", tmp_path / "again")
+    assert again.returncode == 1, again.stdout + again.stderr
+    summary = json.loads((tmp_path / "again" / "summary.json").read_text())
+    assert failure["invariants"] == sorted(
+        {violation["invariant"] for violation in summary["invariants"]["violations"]}
+    )

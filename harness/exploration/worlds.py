@@ -1,0 +1,245 @@
+"""Worlds: the circumstances of one emulation, all drawn from its seed.
+
+Each world has most things as usual and some otherwise: a kind of fault is on or off by the toss of a coin, a
+parameter is the template's default or drawn. What is on everywhere hides what shows only without it, and
+what is rare everywhere is never met with company; drawn so, every pair and every absence comes up soon
+(Groce, Zhang, Eide, Chen, Regehr: "Swarm testing", ISSTA 2012).
+"""
+
+import json
+import math
+import tomllib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal, get_args
+
+import msgspec
+import numpy as np
+
+from harness.cloud.limits import ACCOUNT_CONCURRENCY
+from harness.config import Explore
+from harness.errors import UsageError
+from harness.faults import scenario
+from harness.faults.scenario import Fault, Scenario
+
+Redrive = Literal["", "middle", "end"]
+Arrival = Literal["at once", "trickle", "bursts", "again", "overwritten"]
+
+NO_FAULT, ONE_FAULT = 0.1, 0.2
+"""Of all worlds, those in which nothing breaks, and those in which only one kind of fault strikes."""
+RATES, RATES_ALONE = (0.1, 3.0), (1.0, 10.0)
+"""Times the rate of `hostile`: among others, and alone."""
+HIGHEST_RATE = 0.6
+OTHERWISE = 0.5
+"""Of all worlds, those in which a parameter, the shards or the arrivals are not as usual; slowness and
+concurrency are in fewer, since all else is then hard to reach."""
+SLOW, SCARCE = 0.4, 0.25
+TRICKLE_SECONDS, BURST_SECONDS, IN_WORK_SECONDS = (1.0, 200.0), (20.0, 1000.0), (0.3, 60.0)
+"""Between uploads, between bursts of them, and from an upload to the next one under its key."""
+
+
+class Put(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An upload: at `at` virtual seconds, under the name of an input; `content`: of the input whose bytes
+    are put, "" for its own.
+    """
+
+    input: str
+    at: float = 0.0
+    content: str = ""
+
+    def __str__(self) -> str:
+        content = f" with what is in {self.content}" if self.content else ""
+        return f"{self.input}{content}{f' at {self.at:g} s' if self.at else ''}"
+
+
+class World(msgspec.Struct, frozen=True, kw_only=True):
+    """parameters: of the template, where not its defaults; slowness: how many times longer than recorded the
+    recorded functions take; concurrency: of the account; shards: of a table's stream; redrive: what was given
+    up is given back in the middle, while things break, or at the end, when nothing does any more.
+    """
+
+    seed: int
+    scenario: Scenario = scenario.CALM
+    parameters: dict[str, str] = {}
+    slowness: float = 1.0
+    concurrency: int = ACCOUNT_CONCURRENCY
+    shards: int = 1
+    redrive: Redrive = ""
+    arrival: Arrival = "at once"
+    puts: tuple[Put, ...] = ()
+
+    def inputs(self) -> list[str]:
+        """Names of the inputs that it takes, each once."""
+        return list(dict.fromkeys(name for put in self.puts for name in (put.input, put.content) if name))
+
+    def unusual(self) -> list[str]:
+        """What of it is not as usual, beside its faults, in words; its inputs last."""
+        usual = World(seed=self.seed)
+        told = [f"{name} {value}" for name, value in self.parameters.items()]
+        told += [
+            f"{name} {getattr(self, name)}"
+            for name in ("slowness", "concurrency", "shards")
+            if getattr(self, name) != getattr(usual, name)
+        ]
+        if self.redrive:
+            told.append(f"a redrive {'in the middle' if self.redrive == 'middle' else 'at the end'}")
+        return [*told, *map(str, self.puts)]
+
+    def toml(self) -> str:
+        """The world as a file that `load` reads."""
+        lines = [f"seed = {self.seed}"]
+        told = ("slowness", "concurrency", "shards", "redrive", "arrival")
+        lines += [f"{name} = {json.dumps(getattr(self, name))}" for name in told]
+        lines += ["", "[parameters]"]
+        lines += [f"{json.dumps(name)} = {json.dumps(value)}" for name, value in self.parameters.items()]
+        for put in self.puts:
+            lines += ["", "[[put]]"]
+            lines += [f"{name} = {_quoted(value)}" for name, value in msgspec.to_builtins(put).items()]
+        return "\n".join(lines) + "\n\n" + self.scenario.toml("faults.")
+
+
+def _quoted(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    seed: int
+    slowness: float = 1.0
+    concurrency: int = ACCOUNT_CONCURRENCY
+    shards: int = 1
+    redrive: Redrive = ""
+    arrival: Arrival = "at once"
+    parameters: dict[str, str] = {}
+    put: tuple[Put, ...] = ()
+    faults: dict[str, Fault] = {}
+
+    def __post_init__(self) -> None:
+        if self.slowness <= 0 or self.concurrency < 1 or self.shards < 0:
+            raise ValueError("slowness must be above 0, concurrency 1 at least, shards 0 at least")
+        if any(put.at < 0 for put in self.put):
+            raise ValueError("at must be 0 at least")
+
+
+def load(path: Path) -> World:
+    """The world in a file. Raises `UsageError`."""
+    try:
+        told = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), _File)
+    except OSError as error:
+        raise UsageError(f"--world {path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
+        raise UsageError(f"the world {path} is wrong: {error}") from error
+    fields = {name: getattr(told, name) for name in _File.__struct_fields__ if name not in ("put", "faults")}
+    return World(**fields, puts=told.put, scenario=scenario.checked(told.faults, f"world {told.seed}"))
+
+
+def draw(seed: int, ranges: Explore, names: Sequence[str], given: Sequence[str] = ()) -> World:
+    """The world of a seed, out of inputs with these names. given: parameters that somebody has chosen."""
+    generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0x776F726C,)))
+    drawn = {
+        name: str(_value(generator, values))
+        for name, values in ranges.parameters.items()
+        if generator.random() < OTHERWISE and name not in given
+    }
+    arrival = get_args(Arrival)[int(generator.integers(len(get_args(Arrival))))]
+    return World(
+        seed=seed,
+        scenario=_scenario(generator, seed),
+        parameters=drawn,
+        slowness=round(_log(generator, *ranges.slowness), 2) if generator.random() < SLOW else 1.0,
+        concurrency=_whole(generator, *ranges.concurrency)
+        if generator.random() < SCARCE
+        else ACCOUNT_CONCURRENCY,
+        shards=_whole(generator, *ranges.shards) if generator.random() < OTHERWISE else ranges.shards[0],
+        redrive=("", "", "middle", "end")[int(generator.integers(4))],
+        arrival=arrival,
+        puts=_puts(generator, arrival, names, ranges.most_inputs),
+    )
+
+
+def _scenario(generator: np.random.Generator, seed: int) -> Scenario:
+    hostile = scenario.load("hostile").faults
+    mood = generator.random()
+    if mood < NO_FAULT:
+        chosen, rates = [], RATES
+    elif mood < NO_FAULT + ONE_FAULT:
+        chosen, rates = [list(hostile)[int(generator.integers(len(hostile)))]], RATES_ALONE
+    else:
+        chosen, rates = [kind for kind in hostile if generator.random() < OTHERWISE], RATES
+    faults = {
+        kind: msgspec.structs.replace(
+            hostile[kind],
+            rate=round(min(HIGHEST_RATE, hostile[kind].rate * _log(generator, *rates)), 6),
+        )
+        for kind in chosen
+    }
+    return Scenario(f"world {seed}", faults)
+
+
+def _puts(
+    generator: np.random.Generator, arrival: Arrival, names: Sequence[str], most: int
+) -> tuple[Put, ...]:
+    count = int(generator.integers(1, min(most, len(names)) + 1))
+    chosen = [names[place] for place in generator.permutation(len(names))[:count]]
+    if arrival == "trickle":
+        gap = _log(generator, *TRICKLE_SECONDS)
+        waits = np.cumsum(generator.exponential(gap, count)).tolist()
+        return tuple(Put(name, round(at, 3)) for name, at in zip(chosen, waits, strict=True))
+    if arrival == "bursts":
+        gap = _log(generator, *BURST_SECONDS)
+        return tuple(Put(name, round(gap * int(generator.integers(3)), 3)) for name in chosen)
+    puts = [Put(name) for name in chosen]
+    if arrival in ("again", "overwritten"):
+        for name in chosen:
+            if name == chosen[0] or generator.random() < OTHERWISE:
+                other = names[int(generator.integers(len(names)))] if arrival == "overwritten" else ""
+                at = round(_log(generator, *IN_WORK_SECONDS), 3)
+                puts.append(Put(name, at, "" if other == name else other))
+    return tuple(puts)
+
+
+def _value(generator: np.random.Generator, values: Sequence[int | str]) -> int | str:
+    if isinstance(values[0], str):
+        return values[int(generator.integers(len(values)))]
+    return _whole(generator, int(values[0]), int(values[1]))
+
+
+def _whole(generator: np.random.Generator, low: int, high: int) -> int:
+    """From `low` to `high`, both included, small numbers as often as large ones."""
+    return min(high, int(_log(generator, low, high + 1)))
+
+
+def _log(generator: np.random.Generator, low: float, high: float) -> float:
+    return math.exp(generator.uniform(math.log(low), math.log(high)))
+
+
+def simpler(world: World) -> Iterator[tuple[str, World]]:
+    """The same world with one thing less that is not as usual, and which it is; the largest steps first."""
+
+    def changed(**fields: object) -> World:
+        return msgspec.structs.replace(world, **fields)
+
+    if world.scenario.faults:
+        yield "faults", changed(scenario=Scenario(world.scenario.name))
+    half = len(world.puts) // 2
+    if half > 1:
+        yield "second half of puts", changed(puts=world.puts[:half])
+        yield "first half of puts", changed(puts=world.puts[half:])
+    if len(world.puts) > 1:
+        for place, put in enumerate(world.puts):
+            yield f"put {put}", changed(puts=world.puts[:place] + world.puts[place + 1 :])
+    if len(world.parameters) > 1:
+        yield "parameters", changed(parameters={})
+    for name in world.parameters:
+        left = {key: value for key, value in world.parameters.items() if key != name}
+        yield f"parameter {name}", changed(parameters=left)
+    usual = World(seed=world.seed)
+    for name in ("slowness", "concurrency", "shards", "redrive"):
+        if getattr(world, name) != getattr(usual, name):
+            yield name, changed(**{name: getattr(usual, name)})
+    if world.arrival != "at once" or any(put.at for put in world.puts):
+        at_once = tuple(msgspec.structs.replace(put, at=0.0) for put in world.puts)
+        yield "times", changed(arrival="at once", puts=at_once)
+    for place, put in enumerate(world.puts):
+        if put.content:
+            own = msgspec.structs.replace(put, content="")
+            yield f"content of {put}", changed(puts=(*world.puts[:place], own, *world.puts[place + 1 :]))

@@ -1,0 +1,256 @@
+"""Every seed its own world: drawn from the seed alone, different in everything, replayed exactly, and shrunk
+to what matters.
+"""
+
+from collections import Counter
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from harness import config
+from harness.cloud import latency
+from harness.errors import UsageError
+from harness.exploration import worlds
+from harness.exploration.explorer import Case, Trial
+from harness.exploration.world_explorer import WorldExplorer
+from harness.exploration.worlds import Put, World
+from harness.faults import scenario
+from harness.faults.scenario import Fault, Scenario
+from harness.runs import application, inputs
+from harness.runs.invariants import Violation
+from harness.runs.rig import Options, quiet
+from tests import builders
+
+NAMES = ["one.tif", "three.tif", "sixty.tif", "empty.tif", "two words.tiff", "ümläut/文書 №7.Tiff", "a.tif"]
+EXPLORE = builders.CONFIG.explore
+DRAWN = [worlds.draw(seed, EXPLORE, NAMES) for seed in range(50)]
+LEFT_OUT = {"sixty.tif", "many pages unreadable.tif", "seven.tiff"}
+"""Of the pool, where a test wants to be quick."""
+
+
+def options(**chosen) -> Options:
+    return Options(
+        template=builders.PROJECT / "template.yaml",
+        parameters={},
+        seed=0,
+        compute="recorded",
+        latencies=latency.load(),
+        ledger=builders.LEDGER,
+        **chosen,
+    )
+
+
+@pytest.fixture(scope="module")
+def pool() -> list[inputs.InputFile]:
+    folder = application.pool(builders.CONFIG, quiet)
+    return inputs.collect([folder], builders.CONFIG.input_suffixes)
+
+
+@pytest.fixture(scope="module")
+def explorer(pool: list[inputs.InputFile]) -> WorldExplorer:
+    """What is read of a page is decided by PdfMode, of which two values stand for all here."""
+    chosen = msgspec.structs.replace(EXPLORE, parameters={**EXPLORE.parameters, "PdfMode": ("searchable",)})
+    made = WorldExplorer(
+        msgspec.structs.replace(builders.CONFIG, explore=chosen),
+        [file for file in pool if file.name not in LEFT_OUT],
+        options(),
+    )
+    made.prepare(quiet)
+    return made
+
+
+def wrong(trials: list[Trial]) -> list[str]:
+    return [f"seed {trial.case.seed}: {trial.violations or trial.error}" for trial in trials if trial.failed]
+
+
+def test_a_world_is_decided_by_its_seed() -> None:
+    assert [worlds.draw(seed, EXPLORE, NAMES) for seed in range(50)] == DRAWN
+    assert len({world.toml().partition("\n")[2] for world in DRAWN}) == 50
+
+
+def test_fifty_worlds_differ_in_everything_that_is_drawn() -> None:
+    for name in EXPLORE.parameters:
+        values = Counter(world.parameters.get(name, "") for world in DRAWN)
+        assert 10 <= values[""] <= 40, f"{name} is as usual in {values['']} of 50"
+        assert len(values) > 2, name
+    kinds = Counter(kind for world in DRAWN for kind in world.scenario.faults)
+    assert set(kinds) == set(scenario.load("hostile").faults)
+    assert max(kinds.values()) < 40
+    numbers = [len(world.scenario.faults) for world in DRAWN]
+    assert {0, 1} < set(numbers)
+    assert max(numbers) > 10
+    assert {world.arrival for world in DRAWN} == {"at once", "trickle", "bursts", "again", "overwritten"}
+    assert {world.redrive for world in DRAWN} == {"", "middle", "end"}
+    assert {world.shards for world in DRAWN} == {1, 2, 3, 4}
+    assert len({world.slowness for world in DRAWN}) > 10
+    assert len({world.concurrency for world in DRAWN}) > 5
+    assert {name for world in DRAWN for name in world.inputs()} == set(NAMES)
+    assert any(put.content for world in DRAWN for put in world.puts)
+    assert {len({put.input for put in world.puts}) for world in DRAWN} == {1, 2, 3, 4, 5}
+
+
+def test_rates_of_a_fault_differ_by_more_than_ten_times() -> None:
+    for kind in ("throttled", "duplicate_delivery"):
+        rates = [world.scenario.faults[kind].rate for world in DRAWN if kind in world.scenario.faults]
+        assert max(rates) / min(rates) > 10
+
+
+def test_what_somebody_has_chosen_is_not_drawn() -> None:
+    assert not any(
+        "BatchPages" in worlds.draw(seed, EXPLORE, NAMES, ["BatchPages"]).parameters for seed in range(50)
+    )
+
+
+def test_a_world_is_the_same_after_it_was_written_and_read(tmp_path: Path) -> None:
+    odd = World(seed=1, puts=(Put("a \"b\" 'c' \\ №\t.tif", 1.5, "percent%20.tif"),))
+    for number, world in enumerate([*DRAWN, odd]):
+        file = tmp_path / f"{number}.toml"
+        file.write_text(world.toml(), encoding="utf-8")
+        again = worlds.load(file)
+        assert msgspec.structs.replace(again, scenario=world.scenario) == world
+        assert again.scenario.faults == world.scenario.faults
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("seed = 1\nslowness = 0.0", "slowness must be above 0"),
+        ("seed = 1\nweather = 2", "unknown field `weather`"),
+        ("[parameters]", "missing required field `seed`"),
+        ("seed = 1\nredrive = 'often'", "Invalid enum value 'often'"),
+        ("seed = 1\n[faults.rain]\nrate = 1.0", "has a fault rain, which is none of"),
+        ("seed = 1\n[[put]]\ninput = 'a'\nat = -1.0", "at must be 0 at least"),
+    ],
+)
+def test_a_world_that_makes_no_sense_is_refused_in_one_line(text: str, said: str, tmp_path: Path) -> None:
+    file = tmp_path / "world.toml"
+    file.write_text(text)
+    with pytest.raises(UsageError, match=said) as refused:
+        worlds.load(file)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("most_inputs = 0", "most_inputs must be 1 at least"),
+        ("shards = [3, 1]", "shards must be two numbers above 0, the lower first"),
+        ("rain = 1", "unknown field `rain`"),
+        ('reads = ["PdfMode"]', "reads names PdfMode, which has no texts in parameters"),
+        ("parameters = { BatchPages = [1, 2, 3] }", "BatchPages must be two numbers"),
+    ],
+)
+def test_ranges_that_make_no_sense_are_refused_in_one_line(line: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(f"[tool.harness.explore]\n{line}\n")
+    with pytest.raises(UsageError, match=said) as refused:
+        config.load(tmp_path)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_range_that_the_template_does_not_allow_is_refused(pool: list[inputs.InputFile]) -> None:
+    wide = msgspec.structs.replace(EXPLORE, reads=(), parameters={"BatchPages": (1, 1_000)})
+    with pytest.raises(UsageError, match="BatchPages is 1000; it must lie between 1 and 100"):
+        WorldExplorer(msgspec.structs.replace(builders.CONFIG, explore=wide), pool, options())
+
+
+def test_worlds_break_no_invariant_and_much_happens_in_them(explorer: WorldExplorer) -> None:
+    trials = list(explorer.attempts(explorer.seeds(0, 12), jobs=2))
+    assert wrong(trials) == []
+    happened = Counter(name for trial in trials for name in trial.happened)
+    assert {"spilled", "made a PDF", "held a bad unit", "put again"} <= set(happened)
+
+
+def test_a_world_has_the_same_digest_when_it_is_played_again_from_its_file(
+    explorer: WorldExplorer, pool: list[inputs.InputFile], tmp_path: Path
+) -> None:
+    cases = list(explorer.seeds(3, 3))
+    parallel = {trial.case.seed: trial.digest for trial in explorer.attempts(iter(cases), jobs=2)}
+    for case in cases:
+        assert case.world is not None
+        (tmp_path / "world.toml").write_text(case.world.toml(), encoding="utf-8")
+        world = worlds.load(tmp_path / "world.toml")
+        alone = WorldExplorer(
+            builders.CONFIG, [file for file in pool if file.name in world.inputs()], options()
+        )
+        assert alone.attempt(Case.of(world)).digest == parallel[case.seed]
+
+
+def test_a_slow_world_hands_back_and_pages_cut_short_are_no_violation(explorer: WorldExplorer) -> None:
+    """A page takes longer than it may where the vCPU is slow; the calm run, in which it does not, is right
+    all the same."""
+    slow = World(
+        seed=0,
+        parameters={"WorkerTimeout": "120", "OcrPageTimeout": "40"},
+        slowness=200.0,
+        puts=(Put("sixteen.tif"),),
+    )
+    trial = explorer.attempt(Case.of(slow))
+    assert {"handed back", "cut short", "held a bad unit"} <= set(trial.happened)
+    assert wrong([trial]) == []
+
+
+def test_an_overwritten_file_has_the_result_of_each_content(explorer: WorldExplorer) -> None:
+    world = World(seed=0, puts=(Put("three.tif"), Put("three.tif", 0.5, "last page unreadable.tif")))
+    case = Case.of(world)
+    rig, expected = explorer.staged(case)
+    results = rig.results(rig.emulate(case.scenario, 0, quiet))
+    assert sorted(one.units for one in results["uploads/three.tif"]) == [3, 5]
+    assert sorted(one.units for one in expected["uploads/three.tif"]) == [3, 5]
+    assert wrong([explorer.attempt(case)]) == []
+
+
+def test_a_redrive_in_the_middle_gives_back_while_things_break(explorer: WorldExplorer) -> None:
+    """The only delivery of the batch is lost; what was parked comes back though the dice are not at rest."""
+    dies = Scenario("dies", {"poller_dies_before": Fault(only=(2,))})
+    world = World(
+        seed=0, scenario=dies, parameters={"MaxReceives": "1"}, redrive="middle", puts=(Put("one.tif"),)
+    )
+    rig, _ = explorer.staged(Case.of(world))
+    emulation = rig.emulate(dies, 0, quiet)
+    assert emulation.redriven > 0
+    assert emulation.given_up is None
+    assert [one.status for one in rig.results(emulation)["uploads/one.tif"]] == ["COMPLETED"]
+    assert wrong([explorer.attempt(Case.of(world))]) == []
+
+
+class Planted(WorldExplorer):
+    """Takes it for a bug when three pages are in batches of one and a message comes twice."""
+
+    def attempt(self, case: Case) -> Trial:
+        trial = super().attempt(case)
+        assert case.world is not None
+        met = (
+            case.world.parameters.get("BatchPages") == "1"
+            and "three.tif" in case.world.inputs()
+            and "duplicate_delivery" in trial.strokes
+        )
+        return msgspec.structs.replace(trial, violations=[Violation("planted", "it is met")] if met else [])
+
+
+def test_a_failure_is_shrunk_to_what_matters_of_its_world(pool: list[inputs.InputFile]) -> None:
+    small = [file for file in pool if file.name in ("one.tif", "three.tif", "two words.tiff")]
+    explorer = Planted(builders.CONFIG, small, options())
+    world = World(
+        seed=3,
+        scenario=Scenario("noisy", {"duplicate_delivery": Fault(rate=0.5), "late_event": Fault(rate=1.0)}),
+        parameters={"BatchPages": "1", "ItemBytes": "20"},
+        slowness=7.0,
+        shards=3,
+        puts=(
+            Put("three.tif", 3.0),
+            Put("one.tif", 9.0, "two words.tiff"),
+        ),
+    )
+    found = explorer.attempt(Case.of(world))
+    assert found.failed
+    small_trial = explorer.shrink(found)
+    assert {kind: len(points) for kind, points in small_trial.strokes.items()} == {"duplicate_delivery": 1}
+    left = small_trial.case.world
+    assert left is not None
+    assert msgspec.structs.replace(left, scenario=found.case.scenario) == World(
+        seed=3,
+        scenario=found.case.scenario,
+        parameters={"BatchPages": "1"},
+        puts=(Put("three.tif"),),
+    )
