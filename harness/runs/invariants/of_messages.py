@@ -5,7 +5,7 @@ in time.
 from collections import Counter
 from math import ceil, inf
 
-from harness.cloud.limits import IDLE_LANES, STREAM_BACKOFF_LIMIT_SECONDS
+from harness.cloud.limits import IDLE_LANES, INIT_SECONDS, STREAM_BACKOFF_LIMIT_SECONDS
 from harness.recorder import Call, Invocation, Message, Result, Stroke
 from harness.runs.invariants.evidence import HARMLESS, Evidence, Found, Invariants
 
@@ -93,11 +93,11 @@ def longest_seconds(evidence: Evidence) -> float:
     without a RedrivePolicy keeps a message until its retention ends.
 
     A message goes through every queue once: it is received as often as its RedrivePolicy allows, each time
-    hidden for the visibility timeout and invoked for no longer than the function's, after those before it;
-    out of a dead-letter queue it is taken at the first try that nothing breaks. A stream's batch is invoked
-    again after its longest pause, for each of its records alone if need be, and twice: to say that it was
-    given up is a change of the table too. A function that sends to its own queue goes round for each of its
-    units, at most.
+    hidden for the visibility timeout and invoked for no longer than an init and the function's timeout, after
+    those before it; out of a dead-letter queue it is taken at the first try that nothing breaks. A stream's
+    batch is invoked again after its longest pause, for each of its records alone if need be, and twice: to
+    say that it was given up is a change of the table too. A function that sends to its own queue goes round
+    for each of its units, at most.
     """
     system, total = evidence.emulation.system, 0.0
     came = Counter(event.queue for event in evidence.events(Message) if event.action in ("sent", "returned"))
@@ -113,14 +113,14 @@ def longest_seconds(evidence: Evidence) -> float:
         is_last = source.queue_arn in system.dead_letters
         if not redelivery.receives and not is_last:
             return inf
-        timeout = system.functions[source.function].timeout_seconds + source.window_seconds
+        timeout = INIT_SECONDS + system.functions[source.function].timeout_seconds + source.window_seconds
         lanes = min(IDLE_LANES, source.maximum_concurrency or IDLE_LANES)
         turns = ceil(came[names[source.queue_arn]] / (lanes * source.batch_size)) or 1
         rounds = 1 + min(units, sends[source.function, source.queue_arn.rpartition(":")[2]])
         receives = 1 if is_last else redelivery.receives
         total += rounds * receives * (redelivery.visibility_seconds + turns * timeout)
     for stream in system.stream_sources:
-        timeout = system.functions[stream.function].timeout_seconds + stream.window_seconds
+        timeout = INIT_SECONDS + system.functions[stream.function].timeout_seconds + stream.window_seconds
         records = len(evidence.emulation.changes)
         total += 2 * (records + 1) * timeout + STREAM_BACKOFF_LIMIT_SECONDS
     return total
