@@ -159,6 +159,33 @@ def _nothing_is_taken_back(evidence: Evidence) -> Found:
             yield f"{key}: {name} was {was} and became {became}", key
 
 
+def _units_are_shared_out(evidence: Evidence) -> Found:
+    """Each batch always says the same units, no unit is in two, and all batches together have those of the
+    result.
+    """
+    state, named = evidence.state, _named(evidence)
+    if state is None or named is None or not named.units:
+        return
+    for step in (way[-1] for way in evidence.ways):
+        key = _file(evidence, step)
+        said = {
+            number: {str(part.item.get(named.units, "")) for part in images}
+            for number, images in step.parts.items()
+        }
+        ranges = sorted(_range(one) for each in said.values() for one in each)
+        units = [unit for first, last in ranges for unit in range(first, last + 1)]
+        results = evidence.results.get(key, ())
+        whole = len(said) == int(step.after[state.total]) and len(results) == 1 and results[0].units
+        if (whole and units != list(range(1, whole + 1))) or len(set(units)) < len(units):
+            yield f"{key}: its batches have the units {said}", key
+
+
+def _range(units: str) -> tuple[int, int]:
+    """(first, last) of "1-10"; none for what is no range."""
+    first, _, last = units.partition("-")
+    return (int(first), int(last)) if first.isdigit() and last.isdigit() else (1, 0)
+
+
 def _named(evidence: Evidence) -> PartFields | None:
     return evidence.state.parts if evidence.state is not None else None
 
@@ -216,4 +243,5 @@ INVARIANTS: Invariants = {
     "marked units are those of the counted batches": _marked_are_those_of_the_counted,
     "a file is closed with all that is stored of it": _closed_with_all_that_is_stored,
     "nothing that was counted is taken back": _nothing_is_taken_back,
+    "batches share out the units of their file": _units_are_shared_out,
 }

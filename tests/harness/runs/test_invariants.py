@@ -12,7 +12,7 @@ from boto3.dynamodb.types import TypeSerializer
 from harness.cloud.system import Redelivery, SqsSource, StreamSource, System
 from harness.config import PartFields, ResultFields, StateFields
 from harness.engine.clock import EPOCH
-from harness.recorder import Call, Compute, Event, Invocation, Message, Recorder
+from harness.recorder import Call, Compute, Event, Invocation, Message, Recorder, Result
 from harness.runs import invariants
 from harness.runs.emulation import Emulation
 from harness.runs.invariants import of_messages
@@ -48,6 +48,7 @@ CLOSED = "a file is closed with all that is stored of it"
 TAKEN_BACK = "nothing that was counted is taken back"
 STORED_ONCE = "a stored batch is not computed again"
 IN_TIME = "when faults rest it ends in time"
+SHARED_OUT = "batches share out the units of their file"
 ALONE = "a unit that cannot be read costs nothing but itself"
 
 
@@ -141,7 +142,7 @@ def of_document(different: dict[str, Any]):
 
 def broken(found: invariants.Evidence) -> set[str]:
     """Names of the invariants of the way that are broken."""
-    names = {COUNTERS, STORED_FIRST, MARKED, CLOSED, TAKEN_BACK, STORED_ONCE, IN_TIME, ALONE}
+    names = {COUNTERS, STORED_FIRST, MARKED, CLOSED, TAKEN_BACK, STORED_ONCE, IN_TIME, ALONE, SHARED_OUT}
     return {violation.invariant for violation in invariants.check(found)[1]} & names
 
 
@@ -227,6 +228,26 @@ def test_without_names_of_the_parts_nothing_is_asked_of_the_way() -> None:
     found = evidence(NEW, file({1}, marked=(9, 9), done=2, left=0))
     silent = msgspec.structs.replace(STATE, parts=None)
     assert broken(invariants.Evidence(found.emulation, ["doc"], {}, FIELDS, silent)) == set()
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "names"),
+    [
+        (("1-2",), ("3-4",), set()),
+        (("1-3",), ("4-4", "4-4"), set()),
+        (("1-2",), ("4-4",), {SHARED_OUT}),  # the third is in none
+        (("1-3",), ("3-4",), {SHARED_OUT}),  # it is in both
+        (("1-2",), ("3-5",), {SHARED_OUT}),  # more than the result has
+        (("1-2",), ("3-4", "4-4"), {SHARED_OUT}),  # what was left of it is taken for all of it
+    ],
+)
+def test_batches_share_out_the_pages(
+    first: tuple[str, ...], second: tuple[str, ...], names: set[str]
+) -> None:
+    images = [batch(number) | {"pages": one} for number, said in ((1, first), (2, second)) for one in said]
+    stored = Result(t=9.0, key="results/doc", size_bytes=1)
+    found = evidence(NEW, *images, file({1, 2}), results={}, events=(stored,), system=queue_system(3))
+    assert broken(found) == names
 
 
 def invocation(request: str, start: float, end: float, function: str = "Worker") -> Invocation:
