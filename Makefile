@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: run test conformance-moto cost sweep accuracy guard compare guard-trial ways screen bench lint format lock sample clean
+.PHONY: run test conformance-moto cost sweep accuracy guard compare guard-trial mutants ways screen bench lint format lock sample clean
 
 run: $(READY)
 	$(BIN)/harness run --sample --out runs/latest
@@ -33,6 +33,10 @@ compare: $(READY)
 # Forty comparisons beside a busy process: of the same code, and of code slowed by a tenth. Up to an hour; goes on where it ended.
 guard-trial: $(READY)
 	$(BIN)/python -m benchmarks.guard_trial
+
+# How many small changes of the pipeline exploration finds; hours for all of them: make mutants COUNT=40 draws some. Goes on where it ended.
+mutants: $(READY)
+	$(BIN)/python -m tests.mutants.scoring $(if $(COUNT),--count $(COUNT)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(JOBS),--jobs $(JOBS)) --out runs/mutants
 
 test: $(READY) lint
 	$(BIN)/pytest -n auto --dist worksteal

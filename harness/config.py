@@ -102,12 +102,31 @@ _FORMER = {"pages": "units", "npi_pages": "marked", "page_errors": "errors", "er
 """Names of [tool.harness.result] before it was free of one application's words; they are still read."""
 
 
+class PartFields(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the state of a part of a file (a batch of its units) stands: in an item of its own, under the
+    partition key of the file's, and in sets of the file's item.
+
+    number, status: attributes of the part's item, the first of which no other item has; completed: the status
+    of one that is stored. units: its attribute with the units that it holds, like "1-10"; marked: the
+    attribute of both items with those that are marked; "" where there is none. counted: the set of the file's
+    item with the numbers of the parts that are counted; failed: that of those among them that failed.
+    """
+
+    number: str
+    status: str
+    completed: str
+    counted: str
+    failed: str
+    units: str = ""
+    marked: str = ""
+
+
 class StateFields(msgspec.Struct, frozen=True, kw_only=True):
     """Where the state of a file stands in its item of a table: attributes, and the status of one that is not
     done.
 
     counted: numbers of batches that are done, the successful ones first; with `remaining` they make up
-    `total`.
+    `total`. parts: where each of the batches stands; None where that is not to be looked at.
     """
 
     file: str
@@ -116,6 +135,7 @@ class StateFields(msgspec.Struct, frozen=True, kw_only=True):
     total: str
     counted: tuple[str, ...]
     remaining: str
+    parts: PartFields | None = None
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):

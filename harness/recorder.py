@@ -37,7 +37,7 @@ class Call(Event, frozen=True, kw_only=True, tag="call"):
     of each SQS message in it; read_units, write_units: of DynamoDB.
 
     caller: logical id of the function or of the event source mapping; request: id of the invocation that it
-    belongs to.
+    belongs to. item: the key of the one item of a table that it is about, its parts joined by "/".
     """
 
     caller: str
@@ -53,6 +53,7 @@ class Call(Event, frozen=True, kw_only=True, tag="call"):
     read_units: float = 0.0
     write_units: float = 0.0
     request: str = ""
+    item: str = ""
 
 
 class Invocation(Event, frozen=True, kw_only=True, tag="invocation"):

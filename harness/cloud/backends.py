@@ -62,6 +62,16 @@ def stored_item(table: str, key: dict[str, Any]) -> dict[str, Any] | None:
     return item.to_json()["Attributes"] if item else None
 
 
+def key_of(table: str, item: dict[str, Any]) -> str:
+    """The key of an item of a table (or the key alone), its parts joined by "/"; "" where it has none."""
+    tables = dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].tables
+    if table not in tables:
+        return ""
+    names = [name for name in (tables[table].hash_key_attr, tables[table].range_key_attr) if name]
+    values = [value for name in names for value in item.get(name, {}).values()]
+    return "/".join(map(str, values)) if len(values) == len(names) else ""
+
+
 def table_mode(table: str) -> Mode | None:
     """How the capacity of a table is set; None where there is no such table."""
     tables = dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].tables

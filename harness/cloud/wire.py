@@ -271,6 +271,7 @@ class Wire:
                 read_units=used.read,
                 write_units=used.write,
                 request=caller.request_id if caller is not None else "",
+                item=_item_of(service, request),
             )
         )
 
@@ -307,6 +308,15 @@ def _subject(service: str, request: AWSPreparedRequest, answer: bytes) -> tuple[
         tables = {str(payload["TableName"])} if "TableName" in payload else _tables(payload)
         return ",".join(sorted(tables)), ()
     return "", ()
+
+
+def _item_of(service: str, request: AWSPreparedRequest) -> str:
+    """The key of the item that a call of DynamoDB is about; "" where it is about none or several."""
+    if service != "dynamodb" or not request.body:
+        return ""
+    body: Any = request.body
+    payload = msgspec.json.decode(body)
+    return backends.key_of(payload.get("TableName", ""), payload.get("Key") or payload.get("Item") or {})
 
 
 def _message_bytes(message: dict[str, Any]) -> int:

@@ -28,7 +28,7 @@ from harness.engine.clock import virtual_time
 from harness.engine.randomness import Randomness, seeded_globally
 from harness.faults.dice import Dice
 from harness.faults.scenario import CALM, Scenario
-from harness.recorder import Depth, Recorder, Result
+from harness.recorder import Depth, Recorder, Result, Stroke
 from harness.runs.places import Place
 from harness.services import redrive
 from harness.services.environment import Host
@@ -60,6 +60,8 @@ class Emulation(msgspec.Struct, frozen=True):
 
     system, holdings: what was deployed, and what lay in it at the end. gone: messages that were never
     processed; changes: the records of the tables' streams; opportunities: of each fault of the scenario.
+    rested: virtual seconds by which the last cause from outside had come: uploads, a redrive, faults and what
+    they delayed.
     given_up: results as they were before the redrive, if there was one; redriven: messages that it moved.
     """
 
@@ -75,6 +77,7 @@ class Emulation(msgspec.Struct, frozen=True):
     ended: float
     finished: bool
     system: System
+    rested: float = 0.0
     holdings: tuple[Holding, ...] = ()
     interrupted: bool = False
 
@@ -198,7 +201,7 @@ class _World:
         self._results_queue = system.queues.get(setting.results.resource, "")
         self._clients_busy = len(setting.clients)
         self._results: set[str] = set()
-        self._last_work = 0.0
+        self._last_work = self._last_client = 0.0
         self._gauges: tuple[object, ...] = ()
         self._finished = False
         self._interrupted = False
@@ -240,9 +243,16 @@ class _World:
             ended=self._last_work,
             finished=self._finished,
             system=self._cloud.system,
+            rested=self._rested(),
             holdings=tuple(self._cloud.holdings()),
             interrupted=self._interrupted,
         )
+
+    def _rested(self) -> float:
+        """A fault is over when its longest delay is."""
+        faults = self._setting.faults.faults
+        strokes = (event for event in self._recorder.events if isinstance(event, Stroke))
+        return max([self._last_client, *(stroke.t + faults[stroke.fault].seconds[1] for stroke in strokes)])
 
     def _wake_streams(self) -> None:
         for mapping in self._mappings:
@@ -263,6 +273,7 @@ class _World:
     def _serve(self, client: Client) -> None:
         client(self._stage)
         self._clients_busy -= 1
+        self._last_client = self._kernel.now
 
     def _on_object(self, exchange: Exchange) -> None:
         if exchange.operation not in ("PutObject", "CompleteMultipartUpload"):

@@ -1,0 +1,181 @@
+"""What the invariants look at, and what they find."""
+
+import datetime
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+from urllib.parse import quote_plus
+
+import msgspec
+from boto3.dynamodb.types import TypeDeserializer
+
+from harness.config import ResultFields, StateFields
+from harness.engine.clock import EPOCH
+from harness.recorder import Call, Compute, Stroke
+from harness.runs.emulation import Emulation
+from harness.runs.results import Outcome, Results
+
+Item = dict[str, Any]
+_plain = TypeDeserializer().deserialize
+
+
+class Violation(msgspec.Struct, frozen=True):
+    """`about`: the upload that it concerns, "" for the whole run."""
+
+    invariant: str
+    detail: str
+    about: str = ""
+
+
+class Part(msgspec.Struct, frozen=True):
+    """An image of a part's item: `t`: virtual seconds when it was written; `key`: as `Call.item` has it."""
+
+    t: float
+    key: str
+    item: Item
+
+
+class Step(msgspec.Struct, frozen=True):
+    """A change of a file's item: as it was (None where there was none), as it became, and the images that its
+    parts' items have had by then, by the parts' numbers.
+    """
+
+    before: Item | None
+    after: Item
+    parts: Mapping[int, tuple[Part, ...]]
+
+
+class Evidence(msgspec.Struct, frozen=True, dict=True):
+    """What the invariants look at. `results`: the decoded results by input key, with how many there are for
+    each.
+
+    expected: the results of a calm run by input key, None where there was none to compare with. given_back:
+    what was given up was given back; healed: when nothing broke any more.
+    """
+
+    emulation: Emulation
+    uploads: Sequence[str]
+    results: Results
+    fields: ResultFields
+    state: StateFields | None = None
+    expected: Results | None = None
+    healed: bool = False
+    given_back: bool = False
+    has_results: bool = True
+
+    def events(self, kind: type) -> Iterator[Any]:
+        return (event for event in self.emulation.recorder.events if isinstance(event, kind))
+
+    def is_gone(self, key: str, action: str) -> bool:
+        """Whether a message about an upload left a queue in this way ("redriven", "expired") instead of being
+        processed.
+        """
+        named = (key, quote_plus(key, safe="/"))
+        return any(
+            one.action == action and any(name in one.body for name in named) for one in self.emulation.gone
+        )
+
+    def is_destroyed(self, key: str) -> bool:
+        """Whether a fault took the input, or a message about it, out of the world."""
+        return key in self.removed or self.is_gone(key, "expired")
+
+    @cached_property
+    def versions(self) -> Counter[str]:
+        """How often each object was put, by key."""
+        puts = ("PutObject", "CompleteMultipartUpload", "CopyObject")
+        return Counter(
+            call.target.partition("/")[2]
+            for call in self.events(Call)
+            if call.operation in puts and call.status < 300
+        )
+
+    @cached_property
+    def cut_short(self) -> Counter[str]:
+        """How many recorded calls took as long as they allow themselves, by key of the upload that they were
+        about.
+        """
+        requests = Counter(call.request for call in self.events(Compute) if call.cut_short)
+        read = {
+            (call.request, call.target.partition("/")[2])
+            for call in self.events(Call)
+            if call.operation == "GetObject" and call.request in requests
+        }
+        found: Counter[str] = Counter()
+        for request, key in read:
+            found[key] += requests[request]
+        return found
+
+    @cached_property
+    def removed(self) -> frozenset[str]:
+        """Keys of the uploads that a fault removed."""
+        return frozenset(stroke.where for stroke in self.events(Stroke) if stroke.fault == "removed")
+
+    @cached_property
+    def ways(self) -> Sequence[Sequence[Step]]:
+        """The changes of each file's item, in order; a new item under the keys of a removed one goes a way of
+        its own.
+        """
+        return _ways(self.emulation.changes, self.state) if self.state is not None else ()
+
+    @property
+    def part_images(self) -> Iterator[Part]:
+        """All images of the items of files' parts."""
+        return (part for way in self.ways for images in way[-1].parts.values() for part in images)
+
+    @cached_property
+    def histories(self) -> Mapping[str, Sequence[Item]]:
+        """The successive images of each file's item, by its keys."""
+        if self.state is None:
+            return {}
+        found: dict[str, list[Item]] = defaultdict(list)
+        for record in self.emulation.changes:
+            image = record["dynamodb"].get("NewImage", {})
+            if self.state.total in image:
+                found[str(record["dynamodb"]["Keys"])].append(
+                    {name: _plain(value) for name, value in image.items()}
+                )
+        return found
+
+
+Found = Iterator[tuple[str, ...]]
+"""Violations: what is wrong, and the upload that it is about, if any."""
+
+Invariants = dict[str, Callable[[Evidence], Found]]
+
+HARMLESS = frozenset(
+    {"late_event", "duplicate_event", "late_delivery", "overwritten", "slow_environment", "environment_lost"}
+)
+"""Faults that no invocation or delivery fails for."""
+
+
+def each_result(evidence: Evidence) -> Iterator[tuple[str, Outcome]]:
+    return ((key, result) for key, results in evidence.results.items() for result in results)
+
+
+def _seconds(moment: datetime.datetime) -> float:
+    """Virtual seconds since the run began."""
+    return (moment.replace(tzinfo=moment.tzinfo or datetime.UTC) - EPOCH).total_seconds()
+
+
+def _ways(changes: Sequence[Mapping[str, Any]], state: StateFields) -> list[list[Step]]:
+    ways: dict[str, list[Step]] = {}
+    ended: list[list[Step]] = []
+    parts: dict[str, dict[int, tuple[Part, ...]]] = defaultdict(dict)
+    for record in changes:
+        told = record["dynamodb"]
+        keys = [str(next(iter(value.values()))) for value in told["Keys"].values()]
+        partition, image = keys[0], told.get("NewImage")
+        if image is None:
+            if state.total in told.get("OldImage", {}) and partition in ways:
+                ended.append(ways.pop(partition))
+            continue
+        item = {name: _plain(value) for name, value in image.items()}
+        if state.total in item:
+            way = ways.setdefault(partition, [])
+            way.append(Step(way[-1].after if way else None, item, dict(parts[partition])))
+        elif state.parts is not None and state.parts.number in item:
+            number = int(item[state.parts.number])
+            written = Part(_seconds(told["ApproximateCreationDateTime"]), "/".join(keys), item)
+            parts[partition][number] = (*parts[partition].get(number, ()), written)
+    return [*ended, *ways.values()]

@@ -1,0 +1,384 @@
+"""Invariants of the way, each shown evidence that breaks it and evidence that does not: a file "doc" of two
+batches of two pages, whose changes in the table are written by hand.
+"""
+
+import datetime
+from typing import Any
+
+import msgspec
+import pytest
+from boto3.dynamodb.types import TypeSerializer
+
+from harness.cloud.system import Redelivery, SqsSource, StreamSource, System
+from harness.config import PartFields, ResultFields, StateFields
+from harness.engine.clock import EPOCH
+from harness.recorder import Call, Compute, Event, Invocation, Message, Recorder, Result
+from harness.runs import invariants
+from harness.runs.emulation import Emulation
+from harness.runs.invariants import of_messages
+from harness.runs.results import by_upload
+
+FIELDS = ResultFields(
+    key="doc", status="status", units="pages", marked="marked", errors="errors", error_unit="page"
+)
+PARTS = PartFields(
+    number="batch",
+    status="status",
+    completed="COMPLETED",
+    units="pages",
+    marked="marked",
+    counted="counted",
+    failed="failedOnes",
+)
+STATE = StateFields(
+    file="doc",
+    status="status",
+    processing="PROCESSING",
+    total="total",
+    counted=("done", "failed"),
+    remaining="left",
+    parts=PARTS,
+)
+_dump = TypeSerializer().serialize
+
+COUNTERS = "counters are those of the batches in the sets"
+STORED_FIRST = "a batch is stored before it is counted"
+MARKED = "marked units are those of the counted batches"
+CLOSED = "a file is closed with all that is stored of it"
+TAKEN_BACK = "nothing that was counted is taken back"
+STORED_ONCE = "a stored batch is not computed again"
+IN_TIME = "when faults rest it ends in time"
+SHARED_OUT = "batches share out the units of their file"
+ALONE = "a unit that cannot be read costs nothing but itself"
+
+
+def file(
+    complete: set[int],
+    given_up: set[int] = frozenset(),
+    /,
+    marked: tuple = (),
+    status: str = "PROCESSING",
+    **other: Any,
+) -> dict[str, Any]:
+    """An image of the file's item; `other` contradicts what the sets say."""
+    counted = complete | given_up
+    return {
+        "PK": "doc",
+        "SK": "FILE",
+        "doc": "doc",
+        "status": status,
+        "total": 2,
+        "done": len(complete),
+        "failed": len(given_up),
+        "left": 2 - len(counted),
+        "marked": list(marked),
+        **({"counted": counted} if counted else {}),
+        **({"failedOnes": given_up} if given_up else {}),
+    } | other
+
+
+def batch(number: int, marked: tuple = (), status: str = "COMPLETED") -> dict[str, Any]:
+    pages = f"{2 * number - 1}-{2 * number}"
+    return {
+        "PK": "doc",
+        "SK": f"B{number}",
+        "batch": number,
+        "pages": pages,
+        "marked": list(marked),
+        "status": status,
+    }
+
+
+def evidence(
+    *images: dict[str, Any],
+    events: tuple[Event, ...] = (),
+    results: dict[str, Any] | None = None,
+    expected: dict[str, Any] | None = None,
+    system: System | None = None,
+    **more: Any,
+) -> invariants.Evidence:
+    """One image a second; `results`: what differs from a clean result of four pages."""
+    recorder = Recorder()
+    recorder.events.extend(events)
+    changes = []
+    for second, image in enumerate(images):
+        item = {name: _dump(value) for name, value in image.items()}
+        at = EPOCH + datetime.timedelta(seconds=second)
+        keys = {name: item[name] for name in ("PK", "SK")}
+        changes.append({"dynamodb": {"Keys": keys, "NewImage": item, "ApproximateCreationDateTime": at}})
+    nothing = System(
+        functions={},
+        sqs_sources=(),
+        stream_sources=(),
+        notifications=(),
+        buckets={},
+        queues={},
+        tables={},
+        expiring={},
+    )
+    emulation = Emulation(
+        recorder=recorder,
+        results={},
+        items={},
+        leftovers={},
+        gone=[],
+        changes=changes,
+        opportunities={},
+        given_up=None,
+        redriven=0,
+        ended=0.0,
+        finished=True,
+        system=system or nothing,
+        **more,
+    )
+    found, wanted = (of_document(one) if one is not None else {} for one in (results, expected))
+    return invariants.Evidence(emulation, ["doc"], found, FIELDS, STATE, wanted)
+
+
+def of_document(different: dict[str, Any]):
+    clean = {"doc": "doc", "status": "COMPLETED", "pages": 4, "marked": [], "errors": [], "findings": []}
+    return by_upload({"results/doc": msgspec.json.encode(clean | different)}, FIELDS)
+
+
+def broken(found: invariants.Evidence) -> set[str]:
+    """Names of the invariants of the way that are broken."""
+    names = {COUNTERS, STORED_FIRST, MARKED, CLOSED, TAKEN_BACK, STORED_ONCE, IN_TIME, ALONE, SHARED_OUT}
+    return {violation.invariant for violation in invariants.check(found)[1]} & names
+
+
+NEW, ONE = file(set()), file({1}, marked=(2,))
+BOTH = file({1, 2}, marked=(2, 3))
+WHOLE = (
+    NEW,
+    batch(1, (2,)),
+    ONE,
+    batch(2, (3,)),
+    BOTH,
+    file({1, 2}, marked=(2, 3), status="COMPLETED"),
+)
+GIVEN_UP = (NEW, batch(1, (2,)), ONE, batch(2, status="FAILED"), file({1}, {2}, marked=(2,)))
+PARTIAL = file({1}, {2}, marked=(2,), status="PARTIAL")
+HEALED = file({1, 2}, marked=(2, 3))
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        WHOLE,
+        (*GIVEN_UP, PARTIAL),
+        (*GIVEN_UP, PARTIAL, batch(2, (3,)), HEALED),  # given back after it was closed
+        (*GIVEN_UP, batch(2, (3,)), HEALED),  # a worker stored it after all
+        (NEW, file(set(), {1}), file(set(), {1, 2})),  # batches that never left an item
+        (NEW, batch(1, (1, 2)), batch(1, (2,)), ONE),  # two workers stored it, and either is counted
+        (NEW, batch(1, (2,)), batch(1, (1, 2)), ONE),
+        (file(set(), total=0, left=0), NEW, batch(1, (2,)), ONE),  # one that was buried gives way
+    ],
+)
+def test_sound_ways_break_nothing(images: tuple[dict[str, Any], ...]) -> None:
+    assert broken(evidence(*images)) == set()
+
+
+@pytest.mark.parametrize(
+    ("images", "names"),
+    [
+        ((NEW, batch(1, (2,)), file({1}, marked=(2,), done=2, left=0)), {COUNTERS}),  # twice into the counter
+        ((NEW, batch(1, (2,)), file({1}, marked=(2,), counted={1, 2})), {COUNTERS, STORED_FIRST}),
+        ((NEW, batch(1), file({1}, failedOnes={2}, failed=1, done=0)), {COUNTERS}),
+        ((NEW, batch(7), file({7})), {COUNTERS}),  # of a batch that the file does not have
+        ((NEW, file({1}, marked=(2,)), batch(1, (2,))), {STORED_FIRST}),
+        ((NEW, batch(1, status="FAILED"), file({1})), {STORED_FIRST}),
+        ((NEW, batch(1, (2,)), file({1})), {MARKED}),  # left out
+        ((NEW, batch(1, (2,)), file({1}, marked=(2, 2))), {MARKED}),  # twice
+        ((NEW, batch(1, (2,)), file({1}, marked=(1,))), {MARKED}),
+        ((NEW, batch(1, (2,)), ONE, file({1}, marked=())), {MARKED}),  # lost while nothing is counted
+        ((*WHOLE[:5], file({1, 2}, marked=(2,), status="COMPLETED")), {CLOSED}),
+        ((*WHOLE[:5], file({1, 2}, marked=(1, 2, 3), status="COMPLETED")), {CLOSED}),
+        ((NEW, batch(1, (2,)), ONE, batch(2), file({1}, {2}, marked=(2,)), PARTIAL), {CLOSED}),
+        ((NEW, batch(1, (2,)), ONE, NEW), {MARKED, TAKEN_BACK}),
+        ((*WHOLE[:5], file({1}, {2}, marked=(2, 3))), {TAKEN_BACK}),  # done, and then failed
+        ((NEW, batch(1, (2,)), ONE, batch(1, status="FAILED"), ONE), {TAKEN_BACK}),
+        ((NEW, batch(1, (2,)), ONE, file({1}, marked=(2,), total=3, left=2)), {TAKEN_BACK}),
+    ],
+)
+def test_ways_that_break_an_invariant(images: tuple[dict[str, Any], ...], names: set[str]) -> None:
+    assert broken(evidence(*images)) == names
+
+
+def test_a_file_that_is_closed_for_good_need_not_show_what_its_batches_found() -> None:
+    """Its result could not be put together, whatever the batches hold."""
+    assert broken(evidence(*WHOLE[:5], file({1, 2}, status="FAILED"))) == set()
+
+
+def test_an_item_after_one_that_was_removed_begins_anew() -> None:
+    found = evidence(*WHOLE, NEW)
+    removed = {
+        "dynamodb": {
+            "Keys": found.emulation.changes[0]["dynamodb"]["Keys"],
+            "OldImage": {"total": {"N": "2"}},
+        }
+    }
+    assert broken(found) == {MARKED, TAKEN_BACK}
+    found.emulation.changes.insert(-1, removed)
+    assert broken(evidence(*WHOLE, NEW, events=())) == {MARKED, TAKEN_BACK}
+    assert broken(invariants.Evidence(found.emulation, ["doc"], {}, FIELDS, STATE)) == set()
+
+
+def test_without_names_of_the_parts_nothing_is_asked_of_the_way() -> None:
+
+    found = evidence(NEW, file({1}, marked=(9, 9), done=2, left=0))
+    silent = msgspec.structs.replace(STATE, parts=None)
+    assert broken(invariants.Evidence(found.emulation, ["doc"], {}, FIELDS, silent)) == set()
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "names"),
+    [
+        (("1-2",), ("3-4",), set()),
+        (("1-3",), ("4-4", "4-4"), set()),
+        (("1-2",), ("4-4",), {SHARED_OUT}),  # the third is in none
+        (("1-3",), ("3-4",), {SHARED_OUT}),  # it is in both
+        (("1-2",), ("3-5",), {SHARED_OUT}),  # more than the result has
+        (("1-2",), ("3-4", "4-4"), {SHARED_OUT}),  # what was left of it is taken for all of it
+    ],
+)
+def test_batches_share_out_the_pages(
+    first: tuple[str, ...], second: tuple[str, ...], names: set[str]
+) -> None:
+    images = [batch(number) | {"pages": one} for number, said in ((1, first), (2, second)) for one in said]
+    stored = Result(t=9.0, key="results/doc", size_bytes=1)
+    found = evidence(NEW, *images, file({1, 2}), results={}, events=(stored,), system=queue_system(3))
+    assert broken(found) == names
+
+
+def invocation(request: str, start: float, end: float, function: str = "Worker") -> Invocation:
+    return Invocation(
+        t=end,
+        function=function,
+        request=request,
+        environment="e",
+        start=start,
+        init_seconds=0.0,
+        duration_seconds=end - start,
+        billed_ms=1,
+        memory_mb=128,
+        cold=False,
+        outcome="success",
+    )
+
+
+def reading(request: str, start: float, item: str = "doc/B1", computes: bool = True) -> tuple[Event, ...]:
+    """An invocation that looks at a batch's item and computes, or not."""
+    call = Call(t=start, caller="Worker", service="dynamodb", operation="GetItem", request=request, item=item)
+    done = Compute(t=start + 1, function="read", cpu_seconds=1.0, request=request)
+    return (call, *((done,) if computes else ()), invocation(request, start, start + 2))
+
+
+@pytest.mark.parametrize(
+    ("events", "names"),
+    [
+        (reading("a", 0.5), set()),
+        ((*reading("a", 0.5), *reading("b", 0.9)), set()),  # both had it before it was stored
+        ((*reading("a", 0.5), *reading("b", 1.5, computes=False)), set()),  # a late one finds that it is done
+        ((*reading("a", 0.5), *reading("b", 1.5, item="doc/B2")), set()),
+        ((*reading("a", 0.5), *reading("b", 1.5)), {STORED_ONCE}),
+    ],
+)
+def test_a_batch_is_not_computed_by_who_comes_after_it_was_stored(events: Any, names: set[str]) -> None:
+    found = evidence(NEW, batch(1, (2,)), ONE, events=events, system=queue_system(3))
+    assert broken(found) == names
+
+
+def queue_system(receives: int, maximum: int | None = None, timeout: int = 10) -> System:
+    """A function that consumes a queue, whose dead letters another consumes, and one of a table's stream."""
+    source = SqsSource(
+        logical_id="Work",
+        function="Worker",
+        queue_arn="arn:work",
+        batch_size=1,
+        window_seconds=0,
+        maximum_concurrency=maximum,
+        provisioned_pollers=None,
+        report_item_failures=True,
+        filters=(),
+    )
+    stream = StreamSource(
+        logical_id="Changes",
+        function="Worker",
+        stream_arn="arn:x:table/t",
+        batch_size=1,
+        window_seconds=0,
+        lanes=1,
+        maximum_retries=3,
+        maximum_record_age_seconds=-1,
+        bisect=False,
+        report_item_failures=False,
+        on_failure="",
+        filters=(),
+    )
+
+    dead = msgspec.structs.replace(source, logical_id="Dead", queue_arn="arn:dead")
+    worker = type("Worker", (), {"timeout_seconds": timeout})()
+    return System(
+        functions={"Worker": worker},  # type: ignore[dict-item]
+        sqs_sources=(source, dead),
+        stream_sources=(stream,),
+        notifications=(),
+        buckets={},
+        queues={"WorkQueue": "arn:work", "DeadQueue": "arn:dead"},
+        tables={},
+        expiring={},
+        dead_letters=frozenset({"arn:dead"}),
+        redelivery={"arn:work": Redelivery(60, receives), "arn:dead": Redelivery(30, 1000)},
+    )
+
+
+def test_the_bound_is_what_timeouts_receives_and_retries_add_up_to() -> None:
+    sent = tuple(Message(t=0.0, queue="WorkQueue", action="sent", message=str(number)) for number in range(4))
+    found = evidence(NEW, system=queue_system(3), events=sent)
+    work = 3 * (60 + 2 * (10 + 10))  # received three times; four messages on two lanes
+    dead = 30 + (10 + 10)  # taken at the first try
+    stream = 2 * (1 + 1) * (10 + 10) + 60  # one record, alone and in a batch, twice; the longest pause
+    assert of_messages.longest_seconds(found) == work + dead + stream
+
+
+@pytest.mark.parametrize(("end", "names"), [(1279.0, set()), (1281.0, {IN_TIME})])
+def test_work_ends_within_the_bound_after_the_last_cause(end: float, names: set[str]) -> None:
+    system = queue_system(1)  # (60 + 20) + (30 + 20) + 2 * 20 + 60 = 230
+    late = (invocation("a", end - 1, end),)
+    assert broken(evidence(events=late, system=system, rested=1050.0)) == names
+
+
+def test_a_queue_that_redelivers_for_ever_has_no_bound() -> None:
+    late = (invocation("a", 9e5, 1e6),)
+    assert broken(evidence(events=late, system=queue_system(0))) == set()
+
+
+BAD = {"page": 4, "reason": "unreadable"}
+FOUND = {"page": 2, "type": "SSN"}
+CALM = {"status": "PARTIAL", "marked": [2], "errors": [BAD], "findings": [FOUND]}
+DEAD = [{"page": 3, "reason": "given up"}, {"page": 4, "reason": "given up"}]
+
+
+@pytest.mark.parametrize(
+    ("result", "names"),
+    [
+        (CALM, set()),
+        (CALM | {"errors": DEAD}, set()),  # its batch was given up
+        (CALM | {"errors": [{"page": 1, "reason": "given up"}, BAD]}, {ALONE}),  # of a batch that is done
+        (CALM | {"findings": []}, {ALONE}),
+        (CALM | {"marked": []}, {ALONE}),
+        (CALM | {"errors": DEAD, "findings": [FOUND | {"type": "ITIN"}]}, {ALONE}),
+    ],
+)
+def test_beside_what_was_given_up_every_page_is_that_of_the_calm_run(
+    result: dict[str, Any], names: set[str]
+) -> None:
+    assert broken(evidence(*GIVEN_UP, PARTIAL, results=result, expected=CALM)) == names
+
+
+def test_a_page_that_was_too_slow_may_be_in_error() -> None:
+    slow = CALM | {"errors": [{"page": 1, "reason": "took too long"}, BAD]}
+    read = Call(t=1, caller="Worker", service="s3", operation="GetObject", target="bucket/doc", request="a")
+    late = Compute(t=2, function="read", cpu_seconds=9.0, request="a", error="TooSlow")
+    told = evidence(*GIVEN_UP, PARTIAL, results=slow, expected=CALM, events=(read, late))
+    assert ALONE not in broken(told)
