@@ -233,14 +233,18 @@ def main(words: Sequence[str]) -> None:
     by_number = {change.number: change for change in hunted}
     found: dict[str, Verdict] = {}
     kept = chosen.out / f"verdicts-{fingerprint(chosen.seeds)}.jsonl"
-    for verdict in verdicts(hunted, chosen.seeds, chosen.jobs, kept):
-        found[verdict.number] = verdict
-        change = by_number[verdict.number]
-        told = f"found, seeds {verdict.seeds}: {'; '.join(verdict.broken)}" if verdict.found else "got away"
-        place = f"{change.file}:{change.line} {change.operator}"
-        print(f"{len(found)}/{len(hunted)} {place}: {told}", flush=True)
-    lines = report(changes, found, arguments)
-    (chosen.out / "report.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    try:
+        for verdict in verdicts(hunted, chosen.seeds, chosen.jobs, kept):
+            found[verdict.number] = verdict
+            change = by_number[verdict.number]
+            told = (
+                f"found, seeds {verdict.seeds}: {'; '.join(verdict.broken)}" if verdict.found else "got away"
+            )
+            place = f"{change.file}:{change.line} {change.operator}"
+            print(f"{len(found)}/{len(hunted)} {place}: {told}", flush=True)
+    finally:  # also of what was scored before somebody ended it
+        lines = report(changes, found, arguments)
+        (chosen.out / "report.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     print("\n".join(["", *lines]))
 
 
