@@ -1,9 +1,9 @@
 """What a person sees of a command: progress, and, a table of what came of a run."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic  # the real one, also where an emulation has put its own in the module
 from typing import Any
 
 from rich.console import Console
@@ -54,11 +54,11 @@ class Screen:
 
     def _lines(self, title: str, total: int) -> Callable[[int], None]:
         """Says how far it is when the last line is some time ago."""
-        began = said = time.monotonic()
+        began = said = monotonic()
 
         def tell(done: int) -> None:
             nonlocal said
-            now = time.monotonic()
+            now = monotonic()
             if now - said >= SECONDS_BETWEEN_LINES:
                 said = now
                 of = f" of {total}" if total else ""
