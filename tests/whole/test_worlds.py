@@ -190,6 +190,15 @@ def test_a_slow_world_hands_back_and_pages_cut_short_are_no_violation(explorer: 
     assert wrong([trial]) == []
 
 
+def test_an_unreadable_page_may_run_out_of_time_before_that_is_known(explorer: WorldExplorer) -> None:
+    """It fails for another reason than in the calm run, where nothing was slow."""
+    noisy = Scenario("noisy", {"slow_environment": Fault(rate=1.0, factor=(20.0, 20.0))})
+    world = World(seed=0, scenario=noisy, slowness=300.0, puts=(Put("only page unreadable.tif"),))
+    trial = explorer.attempt(Case.of(world))
+    assert "cut short" in trial.happened
+    assert wrong([trial]) == []
+
+
 def test_an_overwritten_file_has_the_result_of_each_content(explorer: WorldExplorer) -> None:
     world = World(seed=0, puts=(Put("three.tif"), Put("three.tif", 0.5, "last page unreadable.tif")))
     case = Case.of(world)
