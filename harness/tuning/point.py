@@ -128,6 +128,8 @@ def of_run(task: Emulated, finished: Run, began: float) -> Outcome:
         error = "not done after 14 days: something goes round in a circle"
     elif put["failed"] == put["total"]:
         error = f"every {words.input[0]} failed; harness run says why"
+    elif task.config.results and not finished.emulation.results:
+        error = f"no {words.input[0]} has a result; harness run says why"
     return Outcome(
         parameters=dict(task.tried),
         seed=task.options.seed,

@@ -19,7 +19,7 @@ class Mutant(msgspec.Struct, frozen=True, kw_only=True):
     changes: Mapping[str, tuple[tuple[str, str], ...]]
     faults: str = "hostile"
     parameters: Mapping[str, str] = {}
-    cpu_factor: float = 1.0
+    work_factor: float = 1.0
     aftermath: float = 0.0
     redrive: bool = False
 
@@ -50,6 +50,7 @@ MUTANTS = (
     ),
     Mutant(
         name="batch item after the counter",
+        faults="calm",  # a counted batch that is not stored yet is seen in any weather
         changes={
             "pipeline/reading.py": (
                 (
@@ -192,14 +193,14 @@ MUTANTS = (
         changes={"pipeline/reading.py": (("if index and remaining_seconds() <", "if index and 999 <"),)},
         faults="calm",
         parameters=SHORT_OF_TIME,
-        cpu_factor=90.0,  # a page may then take 1.1 CPU seconds, and five or six of them outlast the worker
+        work_factor=150.0,  # a page may then take half a minute and more, and some of them outlast the worker
     ),
     Mutant(
         name="finished pages dropped at the deadline",
         changes={"pipeline/reading.py": (("pages=left, done=carried)", "pages=left)"),)},
         faults="calm",
         parameters=SHORT_OF_TIME,
-        cpu_factor=90.0,  # a page may then take 1.1 CPU seconds, and five or six of them outlast the worker
+        work_factor=150.0,  # a page may then take half a minute and more, and some of them outlast the worker
     ),
     Mutant(
         name="refused entries of a batch forgotten",

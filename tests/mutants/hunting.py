@@ -78,7 +78,7 @@ def _rig(root: Path, mutant: Mutant, files: list[inputs.InputFile], calm: bool) 
         compute="recorded",
         latencies=latency.load(),
         ledger=builders.LEDGER,
-        cpu_factor=1.0 if calm else mutant.cpu_factor,
+        work_factor=1.0 if calm else mutant.work_factor,
         aftermath=0.0 if calm else mutant.aftermath,
         redrive=mutant.redrive and not calm,
     )

@@ -159,11 +159,11 @@ def test_a_failure_is_shrunk_to_the_fault_that_causes_it() -> None:
 
 
 def test_pages_that_alone_exceed_the_limit_are_page_errors_and_no_batch_goes_round_for_ever() -> None:
-    """When reading takes 300 times longer a full page takes two minutes, OCR may take one, and the worker runs for
+    """When reading takes 700 times longer a full page takes two minutes, OCR may take one, and the worker runs for
     two.
     """
     slow = rig(
-        sample_files(2), parameters={"OcrPageTimeout": "60", "WorkerTimeout": "120"}, work_factor=300.0
+        sample_files(2), parameters={"OcrPageTimeout": "60", "WorkerTimeout": "120"}, work_factor=700.0
     )
     emulation = slow.emulate(scenario.CALM, 0, quiet)
     results, _, _ = slow.check(emulation, None)

@@ -143,9 +143,9 @@ def test_a_cluster_of_dask_gives_the_same_table(swept: Path, files: Path, tmp_pa
 
 
 def test_what_breaks_at_an_edge_is_a_row(files: Path, tmp_path: Path) -> None:
-    """With one delivery and two minutes, 9 pages a batch of 50 seconds each are handed back; 1.5 pages are no batch."""
+    """With one delivery and two minutes, 9 pages a batch of 20 seconds each are handed back; 1.5 pages are no batch."""
     done = harness(
-        "sweep", files, "--parameter", "BatchPages=1.5,2,9", "--seeds", 1, "--compute", "modelled", "--cpu-factor", 60,
+        "sweep", files, "--parameter", "BatchPages=1.5,2,9", "--seeds", 1, "--compute", "modelled", "--cpu-factor", 30,
         "--parameter", "WorkerTimeout=120", "--out", tmp_path / "out",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -193,7 +193,7 @@ def test_a_slow_world_hands_back_and_pages_cut_short_are_no_violation(explorer: 
 def test_an_unreadable_page_may_run_out_of_time_before_that_is_known(explorer: WorldExplorer) -> None:
     """It fails for another reason than in the calm run, where nothing was slow."""
     noisy = Scenario("noisy", {"slow_environment": Fault(rate=1.0, factor=(20.0, 20.0))})
-    world = World(seed=0, scenario=noisy, slowness=300.0, puts=(Put("only page unreadable.tif"),))
+    world = World(seed=0, scenario=noisy, slowness=2000.0, puts=(Put("only page unreadable.tif"),))
     trial = explorer.attempt(Case.of(world))
     assert "cut short" in trial.happened
     assert wrong([trial]) == []
