@@ -143,10 +143,10 @@ def test_a_cluster_of_dask_gives_the_same_table(swept: Path, files: Path, tmp_pa
 
 
 def test_what_breaks_at_an_edge_is_a_row(files: Path, tmp_path: Path) -> None:
-    """With one delivery and two minutes, 9 pages a batch of 20 seconds each are handed back; 1.5 pages are no batch."""
+    """With one delivery and two minutes, 9 pages a batch of 8 seconds each, when a page is allowed 100, are handed back; 1.5 pages are no batch."""
     done = harness(
-        "sweep", files, "--parameter", "BatchPages=1.5,2,9", "--seeds", 1, "--compute", "modelled", "--cpu-factor", 30,
-        "--parameter", "WorkerTimeout=120", "--out", tmp_path / "out",
+        "sweep", files, "--parameter", "BatchPages=1.5,2,9", "--seeds", 1, "--compute", "modelled", "--cpu-factor", 12,
+        "--parameter", "WorkerTimeout=120", "--parameter", "OcrPageTimeout=100", "--out", tmp_path / "out",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     wrong, _, large = json.loads((tmp_path / "out" / "summary.json").read_text())["points"]
