@@ -5,6 +5,7 @@ Whatever sends them out, each is tried in a child process of the worker that it 
 
 import logging
 import os
+import warnings
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -64,6 +65,8 @@ def outcomes(
     if not tasks:
         return
     with ExitStack() as stack, children.ended_on_error():
+        # joblib's word for the user when a caller has had enough, as of what is not recorded yet
+        warnings.filterwarnings("ignore", ".*tasks which were still being processed", UserWarning)
         options = _entered(backend, stack)
         calls = (
             joblib.delayed(_answer)(place, children.packed(_told, (function, task)))
