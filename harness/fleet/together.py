@@ -14,7 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.cloud.limits import STREAM_BACKOFF_LIMIT_SECONDS, STREAM_BACKOFF_SECONDS
+from harness.cloud.limits import (
+    PEAK_SECONDS,
+    PEAK_SPAN_SECONDS,
+    STREAM_BACKOFF_LIMIT_SECONDS,
+    STREAM_BACKOFF_SECONDS,
+)
 from harness.fleet.heaps import inlined, jit, pop_pair, push_pair, uniform
 from harness.fleet.lanes import SHORTEST_SECONDS
 
@@ -26,7 +31,6 @@ GONE, RESTS, POLLS, GATHERS, BEGINS, ENDS = range(6)
 """What a lane's next event is, if it has one."""
 GOOD, FAILED, TIMED_OUT, HANDED_BACK = range(4)
 """How an invocation ends."""
-MINUTE, HALF_HOUR = 60.0, 1_800.0
 RECEIVE, INVOKE, AFTER, COLD, LEFT = range(5)
 """What seconds are drawn for: see `lanes.queue_stage`."""
 DRAWS = 5
@@ -220,7 +224,7 @@ def world(
     stages["first_lane"] = np.concatenate([[0], np.cumsum(stages["most"])[:-1]])
     stages["ring_base"], stages["ring_size"] = (0, files, 0), (max(1, files), max(1, len(file_of)), 1)
     stages["first"] = np.inf
-    shared["bin"], shared["grows"] = FIRST_BIN_SECONDS, HALF_HOUR
+    shared["bin"], shared["grows"] = FIRST_BIN_SECONDS, PEAK_SPAN_SECONDS
     of_files = np.zeros(files, dtype=FILE)
     of_files["pages"], of_files["source"], of_files["lane"] = pages, source, stream_lane
     of_files["done"], of_files["next"] = np.inf, -1
@@ -608,13 +612,13 @@ def _writes(w: World, stage: int, t: float, units: float) -> float:
     busiest minute so far, anew every half hour (DynamoDB developer guide, "On-demand capacity mode").
     """
     shared = w.shared[0]
-    while t >= shared.minute + MINUTE:
-        shared.peak_units = max(shared.peak_units, min(shared.capacity, shared.units / MINUTE))
+    while t >= shared.minute + PEAK_SECONDS:
+        shared.peak_units = max(shared.peak_units, min(shared.capacity, shared.units / PEAK_SECONDS))
         shared.units = 0.0
-        shared.minute += MINUTE
+        shared.minute += PEAK_SECONDS
         if shared.minute >= shared.grows:
             shared.capacity = min(shared.most_capacity, max(shared.capacity, 2 * shared.peak_units))
-            shared.grows += HALF_HOUR
+            shared.grows += PEAK_SPAN_SECONDS
     shared.units += units
     held_up = max(0.0, shared.free - t)
     shared.free = max(shared.free, t - 1.0) + units / shared.capacity
