@@ -89,6 +89,7 @@ def run(
     parameters: dict[str, str] | None = None,
     ledger: Path = LEDGER,
     cpu_factor: float = 1.0,
+    work_factor: float = 1.0,
     faults: Scenario = CALM,
     account_concurrency: int = ACCOUNT_CONCURRENCY,
     template: Path = PROJECT / "template.yaml",
@@ -103,6 +104,7 @@ def run(
         latencies=latency.load(),
         ledger=ledger,
         cpu_factor=cpu_factor,
+        work_factor=work_factor,
         faults=faults,
         account_concurrency=account_concurrency,
     )

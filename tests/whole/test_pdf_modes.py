@@ -13,6 +13,7 @@ from PIL import Image
 
 from harness.cloud import backends
 from harness.faults import scenario
+from harness.recorder import Compute
 from harness.runs import run as runs
 from pipeline import ocr
 from pipeline.ocr_options import OcrOptions
@@ -21,7 +22,8 @@ from tests.pipeline.pdf_reading import everything_in, image_of
 
 NAMES = ("file00001.tiff", "file00003.tiff")
 LATE = {"BatchPages": "10", "WorkerTimeout": "120", "OcrPageTimeout": "100"}
-"""With a slow vCPU, workers hand pages back."""
+"""Where the slowest page takes `LONGEST` seconds, workers hand pages back."""
+LONGEST = 80
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +163,9 @@ def test_pdfs_are_the_same_when_much_goes_wrong(folder: Path, calm, mode: str) -
 
 @pytest.mark.parametrize("mode", ["searchable", "redacted"])
 def test_pdfs_are_the_same_when_workers_hand_pages_back(folder: Path, calm, mode: str) -> None:
-    made = builders.run(folder, cpu_factor=60.0, parameters={"PdfMode": mode, **LATE})
+    pages = [event for event in calm[mode][0].emulation.recorder.events if isinstance(event, Compute)]
+    slower = LONGEST / max(page.cpu_seconds for page in pages)
+    made = builders.run(folder, work_factor=slower, parameters={"PdfMode": mode, **LATE})
     parts = [
         item["textParts"] for items in made.emulation.items.values() for item in items if "textParts" in item
     ]

@@ -214,10 +214,13 @@ class Model:
         message.received, message.since = now, now + visibility
 
     def _looked_at(self, message: Message, whole: bool, now: float) -> None:
-        """Somebody asked the queue of a message that was received too often; `whole`: for more than there was."""
+        """Somebody asked the queue of a message that was received too often; `whole`: for more than there was.
+
+        A message in doubt may have been hidden meanwhile, and lie there still.
+        """
         if message.since > now + SLACK:
             return
-        if whole and message.since < now - SLACK:
+        if whole and not message.in_doubt and message.since < now - SLACK:
             message.queue, message.since = "dead", max(message.since, now)
             message.may_have_moved = False
         else:
