@@ -210,7 +210,9 @@ class Explore(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     slowness, shards: ranges of the account's concurrency, of how many times longer the recorded functions
     take, and of a stream's shards. most_inputs: of a world.
     happenings: what an exploration counts the worlds of, by name, each a pattern of the calls that tell of
-    it: "<function> <service>.<operation> <target>", with * and ? as in file names.
+    it: "<function> <service>.<operation> <target>", with * and ? as in file names. sometimes: those that must
+    have come up, or the exploration says little. beyond: why some branches of the handlers' code are not to
+    be reached by emulations, by patterns of "<file>:<line> <way> in <function>".
     """
 
     pool: Sample = Sample()
@@ -221,6 +223,8 @@ class Explore(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     shards: tuple[int, int] = (1, 1)
     most_inputs: int = 4
     happenings: dict[str, str] = {}
+    sometimes: tuple[str, ...] = ()
+    beyond: dict[str, str] = {}
 
     def __post_init__(self) -> None:
         ranges = {"concurrency": self.concurrency, "slowness": self.slowness, "shards": self.shards}

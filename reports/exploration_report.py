@@ -14,7 +14,13 @@ def contents(directory: Path, summary: Mapping[str, Any]) -> dict[str, Any]:
         key=lambda path: int(path.parent.name.partition("-")[0]),
     )
     by_strokes = {int(strokes): trials for strokes, trials in summary["emulationsByStrokes"].items()}
+    covered = summary.get("coverage", {})
+    beyond = sum(map(len, covered.get("beyond", {}).values()))
     return {
+        "to_reach": covered.get("branches", 0) - beyond,
+        "growth": plots.branches_reached(covered["growth"], summary["trials"], covered["branches"] - beyond)
+        if covered.get("growth")
+        else "",
         "struck": sum(summary["strokes"].values()),
         "places": plots.strokes_by_place(summary["places"]) if any(summary["places"].values()) else "",
         "per_emulation": plots.strokes_per_emulation(by_strokes),

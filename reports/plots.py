@@ -149,6 +149,21 @@ def strokes_per_emulation(trials: Mapping[int, int]) -> Markup:
     return svg(figure)
 
 
+def branches_reached(growth: Sequence[Sequence[int]], trials: int, most: int) -> Markup:
+    """Branches reached by the number of emulations, and how many there are to reach."""
+    figure = Figure(figsize=(9, 2.4), layout="constrained")
+    axes = figure.subplots()
+    emulations, reached = zip(*growth, strict=True)
+    axes.step([*emulations, trials], [*reached, reached[-1]], where="post", color=COLORS[0], linewidth=1.4)
+    axes.axhline(most, color="#999999", linewidth=0.8, linestyle="--")
+    axes.annotate(f"{most} to reach", (trials, most), ha="right", va="top", color="#666666", fontsize=8)
+    axes.set_xlabel("emulations")
+    axes.set_ylabel("branches reached")
+    axes.set_ylim(bottom=0)
+    tidy(axes)
+    return svg(figure)
+
+
 def _steps(axes: Axes, series: Steps) -> None:
     for color, (name, steps) in zip(COLORS, sorted(series.items()), strict=False):
         times, values = zip(*steps, strict=True)

@@ -172,6 +172,13 @@ class Screen:
                 for name, count in numbers["happened"].items()
             )
             table.add_row("[bold]of them[/bold]", ", ".join(shares))
+        covered = numbers["coverage"]
+        beyond = sum(map(len, covered["beyond"].values()))
+        within = covered["branches"] - beyond
+        table.add_row(
+            "[bold]branches[/bold]",
+            f"{covered['reached']} of {within} reached; {beyond} are beyond what emulations reach",
+        )
         strokes = ", ".join(f"{count} {kind}" for kind, count in numbers["strokes"].items())
         table.add_row("[bold]faults[/bold]", f"{sum(numbers['strokes'].values())}: {strokes}")
         table.add_row(
@@ -182,6 +189,10 @@ class Screen:
             "[bold]invariants[/bold]", f"broken in {numbers['failed']} of {numbers['trials']} emulations"
         )
         self._out.print(table)
+        for name in numbers["never"]:
+            self.say(
+                f"NEVER: {name!r} came up in none of {numbers['trials']} worlds, though it must at times"
+            )
         for failure in failures:
             self.say("")
             for violation in failure.small.violations:

@@ -10,9 +10,12 @@ from harness.commands import choices
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from harness.commands.console import Screen
     from harness.config import Config
     from harness.exploration.explorer import Explorer
+    from harness.exploration.search import Search
     from harness.faults.scenario import Scenario
     from harness.runs.inputs import InputFile
     from harness.runs.rig import Options
@@ -48,6 +51,13 @@ def explore(
     stop_at_first: Annotated[
         bool, typer.Option("--stop-at-first", help="Stop when an invariant is broken.")
     ] = False,
+    sometimes: Annotated[
+        bool,
+        typer.Option(
+            help="Fail, with exit code 1, when something never came up that [tool.harness.explore] sometimes "
+            "names; without, it is only said."
+        ),
+    ] = True,
     jobs: Annotated[int | None, typer.Option(help="Processes; all cores by default.", min=1)] = None,
     batch_pages: choices.BatchPages = None,
     parameter: choices.Parameter = None,
@@ -89,7 +99,9 @@ def explore(
     from harness.engine.interrupt import Interrupted
     from harness.exploration import explorer as explorers
     from harness.exploration import findings, happenings
+    from harness.exploration.explorer import Case
 
+    happenings.check(config)
     with out_folder.held(out, findings.KIND):
         began = time.monotonic()
         explorer = _explorer(config, chosen, options, weather, screen, in_worlds)
@@ -100,16 +112,21 @@ def explore(
             *choices.spelled(options.parameters, template),
         ]
         found = findings.Findings(out, command)
-        cases = (
-            explorer.crash_points(crash_points == "pairs")
-            if crash_points
-            else explorer.seeds(first_seed, seeds)
-        )
+        search = _search(explorer, first_seed, seeds) if in_worlds else None
+        cases: Iterator[Case | None]
+        if search is not None:
+            cases = (Case.of(world) if world is not None else None for world in search.worlds())
+        elif crash_points:
+            cases = explorer.crash_points(crash_points == "pairs")
+        else:
+            cases = explorer.seeds(first_seed, seeds)
         interrupted = False
         try:
             with screen.progress("Exploring", 0 if crash_points else seeds) as tell:
                 for trial in explorer.attempts(cases, jobs):
                     found.add(trial)
+                    if search is not None:
+                        search.shown(trial.case.seed, trial.taken | trial.struck_in)
                     tell(found.trials)
                     if trial.failed and stop_at_first:
                         break
@@ -125,15 +142,27 @@ def explore(
             name,
             explorers.KILLS if crash_points else weather.faults,
             happenings.names(config.explore.happenings),
+            config.explore.sometimes if in_worlds else (),
+            explorer.coverage,
             time.monotonic() - began,
         )
+        if search is not None:
+            numbers["varied"] = search.varied
         (out / "summary.json").write_bytes(msgspec.json.format(msgspec.json.encode(numbers), indent=2))
         write_report(out)
     screen.exploration(numbers, found.failures, out)
     if interrupted:
         raise Interrupted(f"{found.trials} emulations were done before that, and what they found is in {out}")
-    if found.failed:
+    if found.failed or (numbers["never"] and sometimes):
         raise typer.Exit(1)
+
+
+def _search(explorer: "Explorer", first_seed: int, seeds: int) -> "Search":
+    from harness.exploration.search import Search
+    from harness.exploration.world_explorer import WorldExplorer
+
+    assert isinstance(explorer, WorldExplorer)
+    return Search(first_seed, seeds, explorer.draw, explorer.vary)
 
 
 def _inputs(

@@ -7,7 +7,6 @@ beside the project, readable by its owner
 only: what it holds of a user's documents is as private as they are.
 """
 
-import ast
 import hashlib
 import importlib.metadata
 import math
@@ -19,6 +18,7 @@ from pathlib import Path
 
 import msgspec
 
+from harness.compute import modules
 from harness.compute.sandbox import CodeBase
 
 BUSY_SECONDS = 120.0
@@ -137,42 +137,11 @@ def fingerprint(module: str, code: CodeBase, versions: tuple[str, ...] = ()) -> 
 @cache
 def _fingerprint(module: str, code: CodeBase, folders: tuple[str, ...], versions: tuple[str, ...]) -> str:
     hasher = hashlib.blake2b(digest_size=12)
-    for name, source in sorted(_sources(module, code).items()):
-        hasher.update(f"{name}\0".encode() + source)
+    for name, path in sorted(modules.reached([module], code).items()):
+        hasher.update(f"{name}\0".encode() + path.read_bytes())
     for distribution in versions:
         hasher.update(f"{distribution}={_version(distribution)}\0".encode())
     return hasher.hexdigest()
-
-
-def _sources(module: str, code: CodeBase) -> dict[str, bytes]:
-    found: dict[str, bytes] = {}
-    waiting = [module]
-    while waiting:
-        name = waiting.pop()
-        if name in found or not code.owns(name) or (path := _file_of(name, code)) is None:
-            continue
-        found[name] = path.read_bytes()
-        parent = name.rpartition(".")[0]
-        if parent:
-            waiting.append(parent)
-        for node in ast.walk(ast.parse(found[name])):
-            if isinstance(node, ast.Import):
-                waiting += [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                waiting += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return found
-
-
-def _file_of(name: str, code: CodeBase) -> Path | None:
-    path: list[str] | None = None
-    spec = None
-    parts = name.split(".")
-    for count in range(1, len(parts) + 1):
-        spec = code.find_spec(".".join(parts[:count]), path)
-        if spec is None:
-            return None
-        path = list(spec.submodule_search_locations or [])
-    return Path(spec.origin) if spec is not None and spec.origin else None
 
 
 def _version(distribution: str) -> str:

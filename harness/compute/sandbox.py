@@ -21,6 +21,8 @@ from typing import Any, ClassVar
 
 import boto3
 
+from harness.compute.branches import NOTE, Branches
+
 BLOCK_BYTES = 512
 """What stat(2) counts a file's blocks in."""
 
@@ -30,7 +32,18 @@ class _CachedLoader(importlib.machinery.SourceFileLoader):
 
     compiled: ClassVar[dict[str, CodeType | None]] = {}
 
+    def __init__(self, fullname: str, path: str, watching: Branches | None) -> None:
+        super().__init__(fullname, path)
+        self._watching = watching
+
+    def exec_module(self, module: ModuleType) -> None:
+        if self._watching is not None:
+            vars(module)[NOTE] = self._watching.note
+        super().exec_module(module)
+
     def get_code(self, fullname: str) -> CodeType | None:
+        if self._watching is not None and (noting := self._watching.code(self.path)) is not None:
+            return noting
         if self.path not in self.compiled:
             self.compiled[self.path] = super().get_code(fullname)
         return self.compiled[self.path]
@@ -50,7 +63,17 @@ class CodeBase(importlib.abc.MetaPathFinder):
             }
             names |= {name for name in found if name not in sys.modules}
         self.names = frozenset(names)
+        self._watching: Branches | None = None
         _CachedLoader.compiled.clear()
+
+    @contextmanager
+    def watched(self, branches: Branches) -> Iterator[None]:
+        """Modules that are imported meanwhile note which of their branches are taken."""
+        self._watching = branches
+        try:
+            yield
+        finally:
+            self._watching = None
 
     @contextmanager
     def within(self, folders: Sequence[Path]) -> Iterator[None]:
@@ -76,7 +99,7 @@ class CodeBase(importlib.abc.MetaPathFinder):
             return None
         spec = importlib.machinery.PathFinder.find_spec(fullname, path or list(self.folders), target)
         if spec is not None and type(spec.loader) is importlib.machinery.SourceFileLoader:
-            spec.loader = _CachedLoader(spec.loader.name, spec.loader.path)
+            spec.loader = _CachedLoader(spec.loader.name, spec.loader.path, self._watching)
         return spec
 
     @contextmanager

@@ -26,6 +26,11 @@ EPOCH = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 """When every run begins; a fixed date, so that a run's timestamps are the same whenever it is made."""
 
 
+def seconds_of(moment: datetime.datetime) -> float:
+    """Virtual seconds since the run began; a moment without a zone is in UTC."""
+    return (moment.replace(tzinfo=moment.tzinfo or datetime.UTC) - EPOCH).total_seconds()
+
+
 @contextmanager
 def virtual_time() -> Iterator[Kernel]:
     """A kernel whose clock is the wall clock of this Python process for as long as the context lasts."""

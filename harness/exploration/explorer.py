@@ -11,13 +11,15 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from itertools import islice
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from functools import cached_property
 
 import msgspec
 
 from harness.engine import interrupt
 from harness.exploration import happenings
+from harness.exploration.coverage import Coverage
+from harness.exploration.states import States
 from harness.exploration.timeline import timeline
 from harness.exploration.worlds import World
 from harness.faults.scenario import Fault, Scenario
@@ -61,7 +63,8 @@ class Case(msgspec.Struct, frozen=True):
 class Trial(msgspec.Struct, frozen=True):
     """What came of a case. `places`: how often each fault struck what; `opportunities`: how many each fault
     of the scenario had; `seconds`: virtual and real; `digest`: names the run, see `Recorder.digest`;
-    `happened`: see `happenings`.
+    `happened`: see `happenings`; `taken`: branches of the handlers, by number; `struck_in`: faults with the
+    states that they struck in.
     """
 
     case: Case
@@ -74,6 +77,8 @@ class Trial(msgspec.Struct, frozen=True):
     digest: str = ""
     error: str = ""
     happened: tuple[str, ...] = ()
+    taken: frozenset[int] = frozenset()
+    struck_in: frozenset[str] = frozenset()
 
     @property
     def failed(self) -> bool:
@@ -136,12 +141,24 @@ class Explorer:
         """The case in circumstances with one thing less that is unusual, and which it is."""
         yield from ()
 
+    @property
+    def rig(self) -> Rig:
+        """What says which code is explored."""
+        return self._rig
+
+    @cached_property
+    def coverage(self) -> Coverage:
+        """Of the handlers' code."""
+        rig = self.rig
+        return Coverage(rig.code, rig.handlers, rig.config.record, rig.config.explore.beyond)
+
     def attempt(self, case: Case) -> Trial:
         """One trial, here and now."""
         began = time.perf_counter()
         try:
             rig, expected = self.staged(case)
-            emulation = rig.emulate(case.scenario, case.seed, quiet)
+            with self.coverage.watching():
+                emulation = rig.emulate(case.scenario, case.seed, quiet)
             results, _, violations = rig.check(emulation, expected)
             if emulation.interrupted:
                 raise KeyboardInterrupt
@@ -162,6 +179,7 @@ class Explorer:
         invocations = sum(isinstance(event, Invocation) for event in events)
         seconds = (emulation.ended, time.perf_counter() - began)
         digest = emulation.recorder.digest()
+        states = States(emulation, rig.config.state)
         return Trial(
             case,
             strokes,
@@ -171,26 +189,32 @@ class Explorer:
             invocations,
             seconds,
             digest,
-            happened=happenings.of(emulation, results, rig.config.explore.happenings),
+            happened=happenings.of(emulation, results, rig.config, states),
+            taken=self.coverage.taken,
+            struck_in=states.struck(),
         )
 
-    def attempts(self, cases: Iterator[Case], jobs: int | None = None) -> Iterator[Trial]:
+    def attempts(self, cases: Iterator[Case | None], jobs: int | None = None) -> Iterator[Trial]:
         """The trials of all cases, on `jobs` processes (all cores by default), in the order in which they are
-        done.
+        done. A case may depend on trials that were had before: None stands for one that is to wait for more.
         """
         jobs = jobs or os.cpu_count() or 1
+        assert self.coverage  # built once, for all processes
         if jobs == 1:
-            yield from map(self.attempt, cases)
+            yield from (self.attempt(case) for case in cases if case is not None)
             return
         global _here  # forked processes have the explorer as it stands
         _here = self
         gc.freeze()  # what the processes inherit is never looked through for garbage, and so stays shared
         with ProcessPoolExecutor(jobs, multiprocessing.get_context("fork"), interrupt.ignore) as pool:
             try:
-                running = {pool.submit(_attempt, case) for case in islice(cases, jobs * _QUEUED_PER_PROCESS)}
-                while running:
+                running: set[Future[Trial]] = set()
+                while True:
+                    while len(running) < jobs * _QUEUED_PER_PROCESS and (case := next(cases, None)):
+                        running.add(pool.submit(_attempt, case))
+                    if not running:
+                        break
                     done, running = wait(running, return_when=FIRST_COMPLETED)
-                    running |= {pool.submit(_attempt, case) for case in islice(cases, len(done))}
                     yield from (future.result() for future in done)
             finally:
                 pool.shutdown(cancel_futures=True)

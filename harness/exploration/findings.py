@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from harness.exploration.coverage import Coverage
 from harness.exploration.explorer import Explorer, Trial
 from harness.runs.out_folder import Kind
 
@@ -41,6 +42,9 @@ class Findings:
         self.faults_struck: Counter[int] = Counter()
         self.violated: Counter[str] = Counter()
         self.happened: Counter[str] = Counter()
+        self.reached: set[int] = set()
+        self.struck_in: set[str] = set()
+        self._first_seen: list[tuple[int, int]] = []
         self.failed: list[Trial] = []
         self.failures: list[Failure] = []
 
@@ -50,6 +54,10 @@ class Findings:
         self.virtual_seconds += trial.seconds[0]
         self.cpu_seconds += trial.seconds[1]
         self.happened.update(trial.happened)
+        if not trial.taken <= self.reached:
+            self.reached |= trial.taken
+            self._first_seen.append((self.trials, len(self.reached)))
+        self.struck_in |= trial.struck_in
         struck = {kind: len(numbers) for kind, numbers in trial.strokes.items()}
         self.strokes.update(struck)
         self.faults_struck[sum(struck.values())] += 1
@@ -74,11 +82,21 @@ class Findings:
         self.failures.append(failure)
         return failure
 
+    def never(self, sometimes: Iterable[str]) -> list[str]:
+        """Of what must happen at times, what did not."""
+        return [name for name in sometimes if not self.happened[name]]
+
     def numbers(
-        self, scenario: str, kinds: Iterable[str], happenings: Iterable[str], real_seconds: float
+        self,
+        scenario: str,
+        kinds: Iterable[str],
+        happenings: Iterable[str],
+        sometimes: Iterable[str],
+        coverage: Coverage,
+        real_seconds: float,
     ) -> dict[str, Any]:
         """What goes into summary.json. `kinds`: of faults that could strike, `happenings`: what could happen,
-        also where none did.
+        also where none did; `sometimes`: of that what must.
         """
         return {
             "kind": "explore",
@@ -92,6 +110,10 @@ class Findings:
                 for kind in sorted({*kinds, *self.places})
             },
             "happened": {name: self.happened[name] for name in happenings},
+            "never": self.never(sometimes),
+            "statesStruck": sorted(self.struck_in),
+            "coverage": coverage.numbers(self.reached)
+            | {"growth": [list(seen) for seen in self._first_seen]},
             "emulationsByStrokes": {
                 str(count): trials for count, trials in sorted(self.faults_struck.items())
             },

@@ -66,12 +66,21 @@ class WorldExplorer(Explorer):
         """Records what this one world needs."""
         self._prepare(self._reads(world.parameters), progress)
 
+    @property
+    def rig(self) -> Rig:
+        return self._base
+
     def seeds(self, first: int, count: int) -> Iterator[Case]:
-        names, given = sorted(self._pool), tuple(self._options.parameters)
-        return (
-            Case.of(worlds.draw(seed, self._config.explore, names, given))
-            for seed in range(first, first + count)
-        )
+        return (Case.of(self.draw(seed)) for seed in range(first, first + count))
+
+    def draw(self, seed: int) -> World:
+        """The world of a seed."""
+        return worlds.draw(seed, self._config.explore, sorted(self._pool), tuple(self._options.parameters))
+
+    def vary(self, world: World, seed: int) -> World:
+        """The world of a seed that is much like another one."""
+        given = tuple(self._options.parameters)
+        return worlds.vary(world, seed, self._config.explore, sorted(self._pool), given)
 
     def staged(self, case: Case) -> tuple[Rig, Results]:
         """Raises `UsageError` for a world that takes inputs that are not there, or parameters that the

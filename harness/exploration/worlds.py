@@ -34,6 +34,8 @@ OTHERWISE = 0.5
 """Of all worlds, those in which a parameter, the shards or the arrivals are not as usual; slowness and
 concurrency are in fewer, since all else is then hard to reach."""
 SLOW, SCARCE = 0.4, 0.25
+ALIKE = 0.8
+"""Of what makes a world, what its variation shares with it."""
 TRICKLE_SECONDS, BURST_SECONDS, IN_WORK_SECONDS = (1.0, 200.0), (20.0, 1000.0), (0.3, 60.0)
 """Between uploads, between bursts of them, and from an upload to the next one under its key."""
 
@@ -153,6 +155,38 @@ def draw(seed: int, ranges: Explore, names: Sequence[str], given: Sequence[str] 
         redrive=("", "", "middle", "end")[int(generator.integers(4))],
         arrival=arrival,
         puts=_puts(generator, arrival, names, ranges.most_inputs),
+    )
+
+
+def vary(world: World, seed: int, ranges: Explore, names: Sequence[str], given: Sequence[str] = ()) -> World:
+    """The world of a seed that is like another one in most: each thing is that world's, or as drawn; its dice
+    are its own.
+    """
+    drawn = draw(seed, ranges, names, given)
+    generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0x76617279,)))
+
+    def kept() -> bool:
+        return bool(generator.random() < ALIKE)
+
+    parameters = {
+        name: source.parameters[name]
+        for name in ranges.parameters
+        for source in [world if kept() else drawn]
+        if name in source.parameters
+    }
+    fields = {
+        name: getattr(world if kept() else drawn, name)
+        for name in ("slowness", "concurrency", "shards", "redrive")
+    }
+    faults = world if kept() else drawn
+    inputs = world if kept() else drawn
+    return World(
+        seed=seed,
+        scenario=Scenario(f"world {seed}", faults.scenario.faults),
+        parameters=parameters,
+        arrival=inputs.arrival,
+        puts=inputs.puts,
+        **fields,
     )
 
 

@@ -133,10 +133,10 @@ class Rig:
             work_factor=options.work_factor,
             account_concurrency=options.account_concurrency,
         )
-        self._handlers = [resource["Properties"]["Handler"] for resource in self.template.functions()]
+        self.handlers = [resource["Properties"]["Handler"] for resource in self.template.functions()]
         self._folders = [*self.template.code.values(), *itertools.chain(*self.template.layers.values())]
-        alike = like is not None and (like._handlers, like._folders) == (self._handlers, self._folders)
-        self._code: CodeBase = like._code if like and alike else CodeBase(self._folders, self._handlers)
+        alike = like is not None and (like.handlers, like._folders) == (self.handlers, self._folders)
+        self.code: CodeBase = like.code if like and alike else CodeBase(self._folders, self.handlers)
 
     def emulate(self, faults: Scenario, seed: int, progress: Progress) -> Emulation:
         """Runs the system on the inputs."""
@@ -164,7 +164,7 @@ class Rig:
             return self.emulate(faults, seed, quiet)
         ledger = Ledger(self.options.ledger)
         try:
-            policy = Recorded(ledger, self._code)
+            policy = Recorded(ledger, self.code)
             setting = msgspec.structs.replace(self._setting, faults=faults, seed=seed)
             emulation = self._once(setting, policy, quiet)
             return None if policy.incomplete else emulation
@@ -182,8 +182,8 @@ class Rig:
 
     def fingerprints(self) -> list[str]:
         """Name the code of each function."""
-        modules = [handler.replace("/", ".").rpartition(".")[0] for handler in self._handlers]
-        return [fingerprint(module, self._code) for module in modules]
+        modules = [handler.replace("/", ".").rpartition(".")[0] for handler in self.handlers]
+        return [fingerprint(module, self.code) for module in modules]
 
     def calm(self, progress: Progress) -> Results:
         """The results of a run in which nothing breaks. Raises `Interrupted`."""
@@ -218,7 +218,7 @@ class Rig:
 
     def _recorded(self, setting: Setting, ledger: Ledger, progress: Progress) -> Emulation:
         for _ in range(MOST_REHEARSALS):
-            policy = Recorded(ledger, self._code)
+            policy = Recorded(ledger, self.code)
             emulation = self._once(setting, policy, progress, lambda policy=policy: policy.full)  # type: ignore[misc]
             if emulation.interrupted and policy.incomplete:  # its results are stand-ins
                 raise Interrupted("this was a rehearsal; what is recorded so far is kept")
@@ -250,4 +250,4 @@ class Rig:
     ) -> Emulation:
         alike = nullcontext() if isinstance(policy, Measured) else automata.shared()
         with alike, progress("Emulating", len(setting.clients)) as tell:
-            return emulate(setting, self._code, policy, tell, should_stop)
+            return emulate(setting, self.code, policy, tell, should_stop)

@@ -1,6 +1,5 @@
 """What the invariants look at, and what they find."""
 
-import datetime
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -11,7 +10,7 @@ import msgspec
 from boto3.dynamodb.types import TypeDeserializer
 
 from harness.config import ResultFields, StateFields
-from harness.engine.clock import EPOCH
+from harness.engine.clock import seconds_of
 from harness.recorder import Call, Compute, Stroke
 from harness.runs.emulation import Emulation
 from harness.runs.results import Outcome, Results
@@ -153,11 +152,6 @@ def each_result(evidence: Evidence) -> Iterator[tuple[str, Outcome]]:
     return ((key, result) for key, results in evidence.results.items() for result in results)
 
 
-def _seconds(moment: datetime.datetime) -> float:
-    """Virtual seconds since the run began."""
-    return (moment.replace(tzinfo=moment.tzinfo or datetime.UTC) - EPOCH).total_seconds()
-
-
 def _ways(changes: Sequence[Mapping[str, Any]], state: StateFields) -> list[list[Step]]:
     ways: dict[str, list[Step]] = {}
     ended: list[list[Step]] = []
@@ -176,6 +170,6 @@ def _ways(changes: Sequence[Mapping[str, Any]], state: StateFields) -> list[list
             way.append(Step(way[-1].after if way else None, item, dict(parts[partition])))
         elif state.parts is not None and state.parts.number in item:
             number = int(item[state.parts.number])
-            written = Part(_seconds(told["ApproximateCreationDateTime"]), "/".join(keys), item)
+            written = Part(seconds_of(told["ApproximateCreationDateTime"]), "/".join(keys), item)
             parts[partition][number] = (*parts[partition].get(number, ()), written)
     return [*ended, *ways.values()]

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from tests import builders
-from tests.builders import PROJECT
+from tests.builders import CONFIG, PROJECT
 from tests.mutants.catalogue import MUTANTS
 from tests.mutants.hunting import mutated
 
@@ -148,7 +148,17 @@ def test_a_damaged_run_has_no_report_and_one_line_says_so(tmp_path: Path) -> Non
 
 
 def test_an_exploration_tells_what_it_tried(tmp_path: Path) -> None:
-    done = harness("explore", blank_file(tmp_path), "--seeds", 4, "--jobs", 1, "--out", tmp_path / "out")
+    done = harness(
+        "explore",
+        blank_file(tmp_path),
+        "--seeds",
+        4,
+        "--jobs",
+        1,
+        "--no-sometimes",
+        "--out",
+        tmp_path / "out",
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     numbers = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert (numbers["kind"], numbers["trials"], numbers["failed"], numbers["failures"]) == (
@@ -166,6 +176,23 @@ def test_an_exploration_tells_what_it_tried(tmp_path: Path) -> None:
     assert "4 emulations, and no invariant broken" in page
     assert "poller dies before" in page
     assert "broken in 0 of 4 emulations" in done.stdout
+    covered = numbers["coverage"]
+    beyond = [name for names in covered["beyond"].values() for name in names]
+    assert covered["reached"] + len(covered["notReached"]) + len(beyond) == covered["branches"]
+    assert any(name.startswith("pipeline/reading.py:") for name in covered["notReached"])
+    assert not any("() in handler" in name for name in covered["notReached"] if "worker" in name)
+    assert "Branches that none reached" in page
+
+
+def test_an_exploration_in_which_something_never_came_up_says_so_and_fails(tmp_path: Path) -> None:
+    done = harness("explore", blank_file(tmp_path), "--seeds", 2, "--jobs", 1, "--out", tmp_path / "out")
+    assert done.returncode == 1, done.stdout + done.stderr
+    never = json.loads((tmp_path / "out" / "summary.json").read_text())["never"]
+    assert "healed" in never
+    assert set(never) < set(CONFIG.explore.sometimes)
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith(f"NEVER: {never[0]!r}")]
+    assert "came up in none of 2 worlds" in line
+    assert f"must at times: {never[0]}" in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_a_failure_is_written_with_its_story_and_a_command_that_shows_it_again(tmp_path: Path) -> None:

@@ -1,0 +1,41 @@
+"""Modules of the application, by what imports what in their source."""
+
+import ast
+from collections.abc import Collection
+from pathlib import Path
+
+from harness.compute.sandbox import CodeBase
+
+
+def reached(names: Collection[str], code: CodeBase, short_of: Collection[str] = ()) -> dict[str, Path]:
+    """The modules with these names and all of the application's that they import, directly or not, with their
+    files; `short_of`: modules that are not entered.
+    """
+    found: dict[str, Path] = {}
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name in found or name in short_of or not code.owns(name) or (path := _file_of(name, code)) is None:
+            continue
+        found[name] = path
+        parent = name.rpartition(".")[0]
+        if parent:
+            waiting.append(parent)
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.Import):
+                waiting += [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                waiting += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return found
+
+
+def _file_of(name: str, code: CodeBase) -> Path | None:
+    path: list[str] | None = None
+    spec = None
+    parts = name.split(".")
+    for count in range(1, len(parts) + 1):
+        spec = code.find_spec(".".join(parts[:count]), path)
+        if spec is None:
+            return None
+        path = list(spec.submodule_search_locations or [])
+    return Path(spec.origin) if spec is not None and spec.origin else None
