@@ -8,9 +8,10 @@ just that.
 
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 
 import msgspec
 
@@ -35,21 +36,23 @@ def record(
     """
     _waiting[:] = pending
     left = dict.fromkeys(range(len(pending)))
-    for index, entry in _all(list(left), variables):
-        ledger.keep_call(pending[index].key, entry)
-        del left[index]
-        tell(len(pending) - len(left))
+    # Closed here and now, whatever ends it: a traceback that somebody keeps would keep the processes too.
+    with closing(_all(list(left), variables)) as entries:
+        for index, entry in entries:
+            ledger.keep_call(pending[index].key, entry)
+            del left[index]
+            tell(len(pending) - len(left))
     for index in list(
         left
     ):  # one of them crashed and took the others' processes along: each gets one of its own
-        entries = dict(_all([index], variables))
-        ledger.keep_call(pending[index].key, entries.get(index, CRASHED))
+        alone = dict(_all([index], variables))
+        ledger.keep_call(pending[index].key, alone.get(index, CRASHED))
         del left[index]
         tell(len(pending) - len(left))
     _waiting.clear()
 
 
-def _all(indices: list[int], variables: Mapping[str, str]) -> Iterator[tuple[int, Entry]]:
+def _all(indices: list[int], variables: Mapping[str, str]) -> Generator[tuple[int, Entry], None, None]:
     """The entries of these calls as they are done, until one crashes."""
     context = multiprocessing.get_context("fork")
     workers = min(len(indices), os.cpu_count() or 1)
