@@ -8,7 +8,7 @@ interpreter; and the lines of the code stay where they are.
 """
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import CodeType
 
@@ -20,13 +20,14 @@ NOTE = "__branch_taken__"
 
 class Branch(msgspec.Struct, frozen=True, order=True):
     """A way on from a line of a file (its path in the code folder): "else" from an `if` that does not
-    hold, "f()" for a function that is entered at all.
+    hold, "()" for a function that is entered at all. lines: from and to, of what runs only if it is taken.
     """
 
     file: str
     line: int
     way: str
     where: str = ""
+    lines: tuple[int, int] = (0, 0)
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line} {self.way}{f' in {self.where}' if self.where else ''}"
@@ -59,6 +60,15 @@ class Branches:
             ast.fix_missing_locations(noted), str(file), "exec", dont_inherit=True
         )
 
+    def around(self, file: str, line: int) -> int | None:
+        """Number of the innermost branch that must be taken for a line to run; None for none."""
+        holding = [
+            (branch.lines[1] - branch.lines[0], number)
+            for number, branch in enumerate(self.all)
+            if branch.file == file and branch.lines[0] <= line <= branch.lines[1]
+        ]
+        return min(holding)[1] if holding else None
+
     @property
     def note(self) -> Callable[[int], None]:
         """What a watched module calls with the number of a branch."""
@@ -74,7 +84,7 @@ class _Noting(ast.NodeTransformer):
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         self._where.append(node.name)
-        number = self._number(node, "()")
+        number = self._number(node, "()", [node])
         self._visit_parts(node)
         self._where.pop()
         place = 1 if ast.get_docstring(node, clean=False) is not None else 0
@@ -89,15 +99,15 @@ class _Noting(ast.NodeTransformer):
 
     def visit_If(self, node: ast.If) -> ast.AST:
         if not _is_for_types(node.test):
-            node.test = self._decided(node.test, "then", "else")
+            node.test = self._decided(node.test, "then", "else", node.body, node.orelse)
         self._visit_parts(node)
         return node
 
     def visit_While(self, node: ast.While) -> ast.AST:
         if isinstance(node.test, ast.Constant):
-            node.body.insert(0, self._statement(self._number(node, "loop"), node))
+            node.body.insert(0, self._statement(self._number(node, "loop", node.body), node))
         else:
-            node.test = self._decided(node.test, "loop", "done")
+            node.test = self._decided(node.test, "loop", "done", node.body, node.orelse)
         self._visit_parts(node)
         return node
 
@@ -112,19 +122,19 @@ class _Noting(ast.NodeTransformer):
         return node
 
     def visit_For(self, node: ast.For) -> ast.AST:
-        node.body.insert(0, self._statement(self._number(node, "loop"), node))
+        node.body.insert(0, self._statement(self._number(node, "loop", node.body), node))
         self._visit_parts(node)
         return node
 
     def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.AST:
         kind = f" {ast.unparse(node.type)}" if node.type else ""
-        node.body.insert(0, self._statement(self._number(node, f"except{kind}"), node))
+        node.body.insert(0, self._statement(self._number(node, f"except{kind}", node.body), node))
         self._visit_parts(node)
         return node
 
     def visit_match_case(self, node: ast.match_case) -> ast.AST:
         way = f"case {ast.unparse(node.pattern)}"
-        node.body.insert(0, self._statement(self._number(node.body[0], way), node.body[0]))
+        node.body.insert(0, self._statement(self._number(node.body[0], way, node.body), node.body[0]))
         self._visit_parts(node)
         return node
 
@@ -137,13 +147,22 @@ class _Noting(ast.NodeTransformer):
         self._visit_parts(node)
         return node
 
-    def _number(self, node: ast.AST, way: str) -> int:
-        self._known.append(Branch(self._file, node.lineno, way, ".".join(self._where)))  # type: ignore[attr-defined]
+    def _number(self, node: ast.AST, way: str, held: Sequence[ast.stmt] = ()) -> int:
+        lines = (held[0].lineno, held[-1].end_lineno or 0) if held else (0, 0)
+        where = ".".join(self._where)
+        self._known.append(Branch(self._file, node.lineno, way, where, lines))  # type: ignore[attr-defined]
         return len(self._known) - 1
 
-    def _decided(self, test: ast.expr, holds: str, fails: str) -> ast.expr:
+    def _decided(
+        self,
+        test: ast.expr,
+        holds: str,
+        fails: str,
+        then: Sequence[ast.stmt] = (),
+        otherwise: Sequence[ast.stmt] = (),
+    ) -> ast.expr:
         """(test and not note(holds)) or note(fails): as true as the test is, since a note is None."""
-        taken, passed = self._number(test, holds), self._number(test, fails)
+        taken, passed = self._number(test, holds, then), self._number(test, fails, otherwise)
         noted = ast.BoolOp(
             ast.Or(),
             [

@@ -43,6 +43,10 @@ class Coverage:
         """Numbers of the branches that were taken since somebody last watched."""
         return frozenset(self._branches.taken)
 
+    def around(self, file: str, line: int) -> int | None:
+        """Number of the branch without which a line does not run; None where it always does."""
+        return self._branches.around(file, line)
+
     def numbers(self, reached: Collection[int]) -> dict[str, Any]:
         """What summary.json says: how many branches there are, how many were reached of those that can be,
         those that were not, and how many others lie beyond what emulations reach, by the reason.

@@ -1,31 +1,36 @@
 """How many small changes of the pipeline exploration finds: `python -m tests.mutants.scoring`, or `make mutants`.
 
-Each change is explored in a copy of the pipeline, in a process of its own, seed by seed until an invariant
-breaks. What is scored is kept, so that a run that was ended goes on where it was; a change of the pipeline, of
-the harness or of the number of seeds begins anew.
+The pipeline as it is is explored first, world by world as `harness explore` would; what that records, and which
+branches each world reached, serves all changes. Each change is then explored in a copy of the pipeline, in a
+process of its own, until an invariant breaks: in the worlds, in their order, that reach the changed line. The
+others would go exactly as they went. What is scored is kept, so that a run that was ended goes on where it was;
+a change of the pipeline, of the harness or of the number of worlds begins anew.
 """
 
 import argparse
 import faulthandler
 import hashlib
-import itertools
+import multiprocessing
 import os
-import subprocess
 import sys
 import tempfile
+import traceback
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 import msgspec
 
 from harness import config
 from harness.cloud import latency
-from harness.exploration.explorer import Case, Explorer
-from harness.faults import scenario
-from harness.runs import inputs
-from harness.runs.rig import Options, Rig, quiet
+from harness.commands.console import Screen
+from harness.exploration.explorer import Case
+from harness.exploration.search import Search
+from harness.exploration.world_explorer import WorldExplorer
+from harness.exploration.worlds import World
+from harness.runs import application, inputs
+from harness.runs.rig import Options, Progress, quiet
 from tests import builders
 from tests.mutants import equivalents, hunting, operators
 from tests.mutants.catalogue import Mutant
@@ -34,98 +39,104 @@ from tests.mutants.operators import Change
 FILES = tuple(
     f"pipeline/{name}.py" for name in ("state", "opening", "reading", "closing", "burying", "messages")
 )
-SEEDS = 60
-HUNG_SECONDS = 180.0
+SEEDS = 300
+HUNG_SECONDS = 300.0
 """A trial takes a second or two; one that takes so long never ends."""
 
 
-class World(msgspec.Struct, frozen=True, kw_only=True):
-    """What a change is explored in: parameters of the template, and whether what was given up is given back."""
+class Tried(msgspec.Struct, frozen=True):
+    """A world of the pipeline as it is, and the branches that it reached."""
 
-    name: str
-    parameters: Mapping[str, str] = {}
-    redrive: bool = False
-
-
-WORLDS = (
-    World(name="as it comes"),
-    World(name="a page a batch", parameters={"BatchPages": "1"}),
-    World(name="one receive, redriven", parameters={"MaxReceives": "1"}, redrive=True),
-    World(name="two receives", parameters={"MaxReceives": "2", "BatchPages": "2"}),
-    World(name="one retry, redriven", parameters={"AggregatorRetries": "1"}, redrive=True),
-)
-"""Seed n goes to world n modulo their number. These are what tests/whole explores."""
+    world: World
+    taken: tuple[int, ...]
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a change: found after so many `seeds` (0 in calm weather), in which world and by what; not
-    `found` when it got away.
+    """What became of a change: found in the world of a `seed`, after so many worlds that reach it (`tried`), and by
+    what; not `found` when it got away.
     """
 
     number: str
     found: bool
-    seeds: int
-    world: str = ""
+    tried: int
+    seed: int = -1
     broken: tuple[str, ...] = ()
 
 
-def hunt(change: Change | None, folder: Path, seeds: int) -> Verdict:
-    """Explores a copy with the change (None: as it is), until an invariant breaks or the seeds are out."""
-    number = change.number if change else ""
+class Sound:
+    """The pipeline as it is, explored: what is right in each world, and what each one reaches."""
+
+    def __init__(self, seeds: int, jobs: int, kept: Path, progress: Progress = quiet) -> None:
+        """kept: file of the worlds; raises `RuntimeError` when the pipeline as it is breaks an invariant."""
+        folder = application.pool(builders.CONFIG, progress)
+        self.pool = inputs.collect([folder], builders.CONFIG.input_suffixes)
+        self.explorer = WorldExplorer(builders.CONFIG, self.pool, _options(builders.PROJECT))
+        self.explorer.prepare(progress)
+        if not kept.is_file():
+            kept.write_bytes(msgspec.json.encode(self._explored(seeds, jobs, progress)))
+        self.tried = msgspec.json.decode(kept.read_bytes(), type=list[Tried])
+
+    def reaching(self, change: Change) -> list[Tried]:
+        """The worlds in which a change can show."""
+        needed = self.explorer.coverage.around(change.file, change.line)
+        return [one for one in self.tried if needed is None or needed in one.taken]
+
+    def _explored(self, seeds: int, jobs: int, progress: Progress) -> list[Tried]:
+        search = Search(0, seeds, self.explorer.draw, self.explorer.vary)
+        cases = (Case.of(world) if world else None for world in search.worlds())
+        found: list[Tried] = []
+        with progress("Exploring the pipeline as it is", seeds) as tell:
+            for trial in self.explorer.attempts(cases, jobs):
+                if trial.failed:
+                    raise RuntimeError(f"seed {trial.case.seed}: {trial.violations or trial.error}")
+                assert trial.case.world is not None
+                search.shown(trial.case.seed, trial.taken | trial.struck_in)
+                found.append(Tried(trial.case.world, tuple(sorted(trial.taken))))
+                tell(len(found))
+        return sorted(found, key=lambda one: one.world.seed)
+
+
+def hunt(change: Change, folder: Path, sound: Sound) -> Verdict:
+    """Explores a copy with the change until an invariant breaks or the worlds are out."""
+    worlds = sound.reaching(change)
     project = _copy(change, folder)
-    files = inputs.collect([builders.sample()], builders.CONFIG.input_suffixes)[: hunting.FILES]
-    weather = scenario.load("hostile")
-    explorers: dict[str, Explorer] = {}
-    for seed in range(seeds):
-        world = WORLDS[seed % len(WORLDS)]
+    faulthandler.dump_traceback_later(HUNG_SECONDS, exit=True)
+    try:
+        explorer = WorldExplorer(config.load(project), sound.pool, _options(project), sound.explorer)
+    except Exception as error:  # a change may break whatever it likes
+        return Verdict(number=change.number, found=True, tried=0, broken=(type(error).__name__,))
+    for number, one in enumerate(worlds, 1):
         faulthandler.dump_traceback_later(HUNG_SECONDS, exit=True)
-        if world.name not in explorers:
-            expected = _rig(builders.PROJECT, world, files).calm(quiet)
-            try:
-                explorers[world.name] = Explorer(_rig(project, world, files), weather, quiet, expected)
-            except Exception as error:  # a change may break whatever it likes
-                return Verdict(
-                    number=number,
-                    found=True,
-                    seeds=seed,
-                    world=world.name,
-                    broken=(f"{type(error).__name__}",),
-                )
-        if not seed:
-            calm = explorers[world.name].attempt(Case(0, scenario.CALM))
-            if calm.failed:
-                return _found(number, calm, 0, world)
-        trial = explorers[world.name].attempt(Case(seed, weather))
+        trial = explorer.attempt(Case.of(one.world))
         if trial.failed:
-            return _found(number, trial, seed + 1, world)
+            names = {violation.invariant for violation in trial.violations} or {trial.error.partition(":")[0]}
+            return Verdict(
+                number=change.number,
+                found=True,
+                tried=number,
+                seed=one.world.seed,
+                broken=tuple(sorted(names)),
+            )
     faulthandler.cancel_dump_traceback_later()
-    return Verdict(number=number, found=False, seeds=seeds)
+    return Verdict(number=change.number, found=False, tried=len(worlds))
 
 
-def _found(number: str, trial, seeds: int, world: World) -> Verdict:
-    names = {violation.invariant for violation in trial.violations} or {trial.error.partition(":")[0]}
-    return Verdict(number=number, found=True, seeds=seeds, world=world.name, broken=tuple(sorted(names)))
-
-
-def _copy(change: Change | None, folder: Path) -> Path:
-    project = hunting.mutated(Mutant(name=change.number if change else "none", changes={}), folder)
-    if change:
-        file = project / change.file
-        file.write_text(change.applied(file.read_text(encoding="utf-8")), encoding="utf-8")
+def _copy(change: Change, folder: Path) -> Path:
+    project = hunting.mutated(Mutant(name=change.number, changes={}), folder)
+    file = project / change.file
+    file.write_text(change.applied(file.read_text(encoding="utf-8")), encoding="utf-8")
     return project
 
 
-def _rig(root: Path, world: World, files: list[inputs.InputFile]) -> Rig:
-    options = Options(
+def _options(root: Path) -> Options:
+    return Options(
         template=root / "template.yaml",
-        parameters=dict(world.parameters),
+        parameters={},
         seed=0,
         compute="recorded",
         latencies=latency.load(),
         ledger=builders.LEDGER,
-        redrive=world.redrive,
     )
-    return Rig(config.load(root), files, options)
 
 
 def all_changes() -> list[Change]:
@@ -146,12 +157,13 @@ def fingerprint(seeds: int) -> str:
     hasher = hashlib.blake2b(f"{seeds}".encode(), digest_size=6)
     folders = ("pipeline", "harness")
     files = (file for folder in folders for file in sorted((builders.PROJECT / folder).rglob("*.py")))
-    for file in (*files, builders.PROJECT / "template.yaml", Path(__file__)):
+    others = [builders.PROJECT / name for name in ("template.yaml", "pyproject.toml", "fixtures/pool.py")]
+    for file in (*files, *others, Path(__file__)):
         hasher.update(file.read_bytes())
     return hasher.hexdigest()
 
 
-def verdicts(changes: Sequence[Change], seeds: int, jobs: int, kept: Path) -> Iterator[Verdict]:
+def verdicts(changes: Sequence[Change], sound: Sound, jobs: int, kept: Path) -> Iterator[Verdict]:
     """Of each change, as it comes; those in the file `kept` are not hunted again, the others are added."""
     known = {
         verdict.number: verdict
@@ -159,23 +171,44 @@ def verdicts(changes: Sequence[Change], seeds: int, jobs: int, kept: Path) -> It
         for verdict in [msgspec.json.decode(line, type=Verdict)]
     }
     yield from (known[change.number] for change in changes if change.number in known)
-    left = [change for change in changes if change.number not in known]
-    with ThreadPoolExecutor(jobs) as pool, kept.open("ab") as file:
-        for verdict in pool.map(_hunted, left, itertools.repeat(seeds)):
+    left = iter([change for change in changes if change.number not in known])
+    with kept.open("ab") as file:
+        for verdict in _hunted(left, sound, jobs):
             file.write(msgspec.json.encode(verdict) + b"\n")
             file.flush()
             yield verdict
 
 
-def _hunted(change: Change, seeds: int) -> Verdict:
-    """In a process of its own, which may hang. Raises `RuntimeError` when it fails by itself."""
-    command = [sys.executable, "-m", "tests.mutants.scoring", "--one", change.number, "--seeds", str(seeds)]
-    done = subprocess.run(command, cwd=builders.PROJECT, capture_output=True, check=False)
-    if done.returncode == 0:
-        return msgspec.json.decode(done.stdout.splitlines()[-1], type=Verdict)
-    if done.stderr.startswith(b"Timeout"):
-        return Verdict(number=change.number, found=True, seeds=0, broken=("it hangs",))
-    raise RuntimeError(f"{change.file}:{change.line}: {done.stderr.decode()[-2000:]}")
+def _hunted(changes: Iterator[Change], sound: Sound, jobs: int) -> Iterator[Verdict]:
+    """Each in a process of its own, which has what is right and may hang."""
+    context = multiprocessing.get_context("fork")
+    running: dict[Connection, Change] = {}
+    while True:
+        while len(running) < jobs and (change := next(changes, None)) is not None:
+            answer, ours = context.Pipe(duplex=False)
+            context.Process(target=_hunt_and_tell, args=(change, sound, ours), daemon=True).start()
+            ours.close()
+            running[answer] = change
+        if not running:
+            return
+        for answer in wait(list(running)):
+            assert isinstance(answer, Connection)
+            change = running.pop(answer)
+            try:
+                told = answer.recv()
+            except EOFError:  # the watch over it has ended the process
+                told = Verdict(number=change.number, found=True, tried=0, broken=("it hangs",))
+            if isinstance(told, str):
+                raise RuntimeError(f"{change.file}:{change.line}: {told}")
+            yield told
+
+
+def _hunt_and_tell(change: Change, sound: Sound, answer: Connection) -> None:
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            answer.send(hunt(change, Path(folder), sound))
+    except Exception:
+        answer.send(traceback.format_exc())
 
 
 def report(
@@ -189,15 +222,15 @@ def report(
         killed = sum(found[change.number].found for change in own)
         share = f"{killed / len(own):6.0%}" if own else "     -"
         lines.append(f"{killed:5} {len(own):4} {share}  {file}")
-    first = sum(found[change.number].world == WORLDS[0].name for change in judged)
     broken = Counter(name for change in judged for name in found[change.number].broken)
-    lines += ["", f"{first} were found in the world {WORLDS[0].name!r}; what broke first:"]
+    lines += ["", "what broke first:"]
     lines += [f"{count:5}  {name}" for name, count in broken.most_common()]
     lines += ["", "got away:"]
     for change in sorted(judged, key=lambda one: (one.file, one.line)):
         if not found[change.number].found:
             lines += [
-                f"{change.file}:{change.line}, {change.where or 'module'}, {change.operator}",
+                f"{change.file}:{change.line}, {change.where or 'module'}, {change.operator}, "
+                f"reached in {found[change.number].tried} worlds",
                 f"    {change.was}",
                 f"    {change.becomes}",
             ]
@@ -211,34 +244,32 @@ def report(
 def main(words: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description="Scores exploration by small changes of the pipeline.")
     parser.add_argument("--count", type=int, help="changes to score, drawn by lot; all by default")
-    parser.add_argument("--seeds", type=int, default=SEEDS, help="emulations of each change, at most")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="worlds")
     parser.add_argument(
         "--jobs", type=int, default=os.cpu_count() or 1, help="processes; all cores by default"
     )
     parser.add_argument(
         "--out", type=Path, default=Path("runs/mutants"), help="folder for verdicts and report"
     )
-    parser.add_argument("--one", help=argparse.SUPPRESS)
+    parser.add_argument("--only", default="", help="changes of a file whose name has this in it")
     chosen = parser.parse_args(words)
     changes = all_changes()
-    if chosen.one:
-        change = next((change for change in changes if change.number == chosen.one), None)
-        with tempfile.TemporaryDirectory() as folder:
-            verdict = hunt(change, Path(folder), chosen.seeds)
-        print(msgspec.json.encode(verdict).decode())
-        return
     chosen.out.mkdir(parents=True, exist_ok=True)
     arguments = equivalents.of(changes, equivalents.load())
-    hunted = sample([change for change in changes if change.number not in arguments], chosen.count)
+    left = [change for change in changes if change.number not in arguments and chosen.only in change.file]
+    hunted = sample(left, chosen.count)
     by_number = {change.number: change for change in hunted}
     found: dict[str, Verdict] = {}
-    kept = chosen.out / f"verdicts-{fingerprint(chosen.seeds)}.jsonl"
+    name = fingerprint(chosen.seeds)
+    sound = Sound(chosen.seeds, chosen.jobs, chosen.out / f"worlds-{name}.json", Screen().progress)
     try:
-        for verdict in verdicts(hunted, chosen.seeds, chosen.jobs, kept):
+        for verdict in verdicts(hunted, sound, chosen.jobs, chosen.out / f"verdicts-{name}.jsonl"):
             found[verdict.number] = verdict
             change = by_number[verdict.number]
             told = (
-                f"found, seeds {verdict.seeds}: {'; '.join(verdict.broken)}" if verdict.found else "got away"
+                f"found, world {verdict.seed}, tried {verdict.tried}: {'; '.join(verdict.broken)}"
+                if verdict.found
+                else f"got away in {verdict.tried}"
             )
             place = f"{change.file}:{change.line} {change.operator}"
             print(f"{len(found)}/{len(hunted)} {place}: {told}", flush=True)

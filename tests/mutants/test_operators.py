@@ -1,6 +1,7 @@
 """The operators of `make mutants`, each on a few lines; and what they make of the pipeline."""
 
 import textwrap
+from typing import Any
 
 import pytest
 
@@ -89,11 +90,12 @@ def test_what_is_called_equivalent_is_made_and_argued() -> None:
 def test_the_report_scores_by_file_and_lists_what_got_away() -> None:
     first, second, third = scoring.all_changes()[:3]
     found = {
-        one.number: scoring.Verdict(number=one.number, found=one is first, seeds=1) for one in (first, second)
+        one.number: scoring.Verdict(number=one.number, found=one is first, tried=7) for one in (first, second)
     }
     lines = scoring.report([first, second, third], found, {third.number: "because it is"})
     assert "    1    2    50%  pipeline/state.py" in lines
-    assert [line for line in lines if line.startswith(f"{second.file}:{second.line}, ")]
+    (told,) = [line for line in lines if line.startswith(f"{second.file}:{second.line}, ")]
+    assert told.endswith("reached in 7 worlds")
     assert f"    {second.becomes}" in lines
     assert "called equivalent: 1" in lines
     assert "    because it is" in lines
@@ -102,13 +104,15 @@ def test_the_report_scores_by_file_and_lists_what_got_away() -> None:
 def test_verdicts_that_are_kept_are_not_hunted_again(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     hunted = []
 
-    def hunt(change, seeds: int) -> scoring.Verdict:
-        hunted.append(change.number)
-        return scoring.Verdict(number=change.number, found=True, seeds=seeds)
+    def hunt(changes, sound, jobs: int):
+        for change in changes:
+            hunted.append(change.number)
+            yield scoring.Verdict(number=change.number, found=True, tried=3)
 
     monkeypatch.setattr(scoring, "_hunted", hunt)
     every, kept = scoring.all_changes(), tmp_path / "verdicts.jsonl"
-    first = list(scoring.verdicts(every[:2], 5, 1, kept))
-    again = list(scoring.verdicts(every[:3], 5, 1, kept))
+    sound: Any = None
+    first = list(scoring.verdicts(every[:2], sound, 1, kept))
+    again = list(scoring.verdicts(every[:3], sound, 1, kept))
     assert again[:2] == first
     assert hunted == [change.number for change in every[:3]]

@@ -70,7 +70,8 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
         """Whether a message about an upload left a queue in this way ("redriven", "expired") instead of being
         processed.
         """
-        named = (key, quote_plus(key, safe="/"))
+        within_json = msgspec.json.encode(key).decode()[1:-1]
+        named = (key, within_json, quote_plus(key, safe="/"))
         return any(
             one.action == action and any(name in one.body for name in named) for one in self.emulation.gone
         )

@@ -144,6 +144,22 @@ def test_lines_stay_where_they_are(watched: Watched) -> None:
     assert str(branch) == f"it.py:{branch.line} except ZeroDivisionError in tried"
 
 
+def test_a_line_belongs_to_the_innermost_branch_that_leads_to_it(watched: Watched) -> None:
+    def around(text: str) -> str:
+        line = CODE.splitlines().index(text) + 1
+        number = watched.branches.around("it.py", line)
+        return str(watched.branches.all[number]).partition(" ")[2] if number is not None else ""
+
+    assert around('        return "-"') == "then in sign"
+    assert around('        return ""') == "then in sign"
+    assert around("    elif number == 0:") == "else in sign"
+    assert around('    return "+" if number else "never"') == "() in sign"
+    assert around("        found -= 100") == "loop in total"
+    assert around("            found += number") == "then in total"
+    assert around('        return "no"') == "except ZeroDivisionError in tried"
+    assert around("import sys") == ""
+
+
 def test_the_branches_of_a_line_are_those_that_an_independent_tracer_sees(tmp_path: Path) -> None:
     """sys.settrace tells which lines run: the line after each `then` and `else` is among them or not."""
     path = tmp_path / "it.py"

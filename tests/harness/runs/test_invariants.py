@@ -3,7 +3,9 @@ batches of two pages, whose changes in the table are written by hand.
 """
 
 import datetime
+from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote_plus
 
 import msgspec
 import pytest
@@ -17,6 +19,7 @@ from harness.runs import invariants
 from harness.runs.emulation import Emulation
 from harness.runs.invariants import of_messages
 from harness.runs.results import by_upload
+from harness.services.queues import Gone
 
 FIELDS = ResultFields(
     key="doc", status="status", units="pages", marked="marked", errors="errors", error_unit="page"
@@ -382,3 +385,18 @@ def test_a_page_that_was_too_slow_may_be_in_error() -> None:
     late = Compute(t=2, function="read", cpu_seconds=9.0, request="a", error="TooSlow")
     told = evidence(*GIVEN_UP, PARTIAL, results=slow, expected=CALM, events=(read, late))
     assert ALONE not in broken(told)
+
+
+@pytest.mark.parametrize(
+    "key", ["uploads/a.tif", "uploads/quote'\"<tag>.tif", "uploads/back\\slash.tif", "uploads/ü №7.tif"]
+)
+@pytest.mark.parametrize("names_it", [lambda key: msgspec.json.encode({"key": key}).decode(), quote_plus])
+def test_a_message_is_about_a_key_however_it_writes_it(key: str, names_it: Callable[[str], str]) -> None:
+    body = names_it(key).replace("%2F", "/")
+    told = msgspec.structs.replace(
+        evidence(NEW),
+        emulation=msgspec.structs.replace(evidence(NEW).emulation, gone=[Gone("Queue", "redriven", body)]),
+    )
+    assert told.is_gone(key, "redriven")
+    assert not told.is_gone(key, "expired")
+    assert not told.is_gone(key + "f", "redriven")
