@@ -59,7 +59,7 @@ class Call(Event, frozen=True, kw_only=True, tag="call"):
 class Invocation(Event, frozen=True, kw_only=True, tag="invocation"):
     """An invocation that ended at `t`. Seconds; memory in MB; `outcome`: success, error, timeout or killed;
     init_failed: the handler could not be imported. max_memory_mb: the most that its environment has used by
-    then, 0 where that is not known.
+    then, 0 where that is not known. messages: ids of those of a queue that it was for.
     """
 
     function: str
@@ -79,6 +79,7 @@ class Invocation(Event, frozen=True, kw_only=True, tag="invocation"):
     compute_seconds: float = 0.0
     init_failed: bool = False
     max_memory_mb: int = 0
+    messages: tuple[str, ...] = ()
 
 
 class Throttle(Event, frozen=True, kw_only=True, tag="throttle"):
@@ -126,8 +127,8 @@ class Depth(Event, frozen=True, kw_only=True, tag="depth"):
 
 
 class Compute(Event, frozen=True, kw_only=True, tag="compute"):
-    """A recorded function's call: CPU seconds at one vCPU, and for whom; cut_short: it took as long as it
-    allows itself.
+    """A recorded function's call that ended at `t`: CPU seconds at one vCPU, the virtual seconds that it
+    took, and for whom; cut_short: it took as long as it allows itself.
     """
 
     function: str
@@ -135,6 +136,7 @@ class Compute(Event, frozen=True, kw_only=True, tag="compute"):
     request: str
     error: str = ""
     cut_short: bool = False
+    seconds: float = 0.0
 
 
 class Upload(Event, frozen=True, kw_only=True, tag="upload"):

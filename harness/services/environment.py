@@ -224,6 +224,7 @@ class Environment:
                     request=self.request_id,
                     error=type(error).__name__ if error else "",
                     cut_short=seconds > limit,
+                    seconds=min(seconds, limit),
                 )
             )
             self._need(outcome.memory_bytes)

@@ -102,7 +102,8 @@ class LambdaService:
             answer = msgspec.structs.replace(self._await(process, environment, phases), request=request)
         finally:
             self.running[function.logical_id] -= 1
-        self._report(environment, request, started, phases, cold, answer, records)
+        messages = tuple(one["messageId"] for one in event.get("Records", ()) if "messageId" in one)
+        self._report(environment, request, started, phases, cold, answer, records, messages)
         if answer.error and (phases.timed_out or process.killed or phases.crashed):
             environment.sandbox.discard()
         else:
@@ -220,6 +221,7 @@ class LambdaService:
         cold: bool,
         answer: Answer,
         records: int,
+        messages: tuple[str, ...],
     ) -> None:
         duration = self._kernel.now - phases.begun if phases.begun is not None else 0.0
         killed = phases.process is not None and phases.process.killed
@@ -252,6 +254,7 @@ class LambdaService:
                 logged_bytes=environment.logged_bytes,
                 compute_seconds=environment.compute_seconds,
                 init_failed=phases.crashed,
+                messages=messages,
             )
         )
 

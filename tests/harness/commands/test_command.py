@@ -127,7 +127,7 @@ def test_a_run_leaves_summary_results_trace_and_report(tmp_path: Path) -> None:
     assert harness("report", out).returncode == 0
     assert harness("trace", out, "--perfetto").returncode == 0
     timeline = json.loads((out / "trace.perfetto.json").read_text())
-    assert any(entry["name"] == "success" for entry in timeline["traceEvents"])
+    assert any(entry["name"] == "WorkerFunction" for entry in timeline["traceEvents"])
 
 
 def blank_file(folder: Path) -> Path:
