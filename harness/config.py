@@ -246,7 +246,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     that of a queue.
 
     root: the project's folder; source: the file that says all this, None when there is none. stream_shards:
-    shards of a table's stream; DynamoDB has one for each partition of the table, and so has 0.
+    shards of a table's stream; DynamoDB has one for each partition of the table, and so has 0. about:
+    "module:function" that tells `harness doctor` {subject: text}, or raises what is wrong.
     """
 
     root: Path = Path()
@@ -269,6 +270,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     guard: Guard | None = None
     explore: Explore = Explore()
     record: tuple[RecordedFunction, ...] = ()
+    about: str = ""
 
 
 def load(directory: Path) -> Config:

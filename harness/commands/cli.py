@@ -10,13 +10,18 @@ import gc
 import os
 import sqlite3
 import sys
+from importlib import metadata
+from typing import Annotated, cast
 
 import typer
+import typer.core
 from typer.exceptions import TyperException
 
 from harness.commands import (
     accuracy,
     compare,
+    console_style,
+    doctor,
     explore,
     fixtures,
     guard,
@@ -34,11 +39,13 @@ from harness.errors import UsageError
 
 INTERRUPTED = 130
 
+FIRST = ("run", "project", "sweep", "explore", "doctor")
+"""What a newcomer needs."""
+
 app = typer.Typer(
-    add_completion=False,
     pretty_exceptions_enable=False,
-    no_args_is_help=True,
     help="A local wind tunnel for serverless document pipelines.",
+    epilog="--json, --quiet and --no-color may also stand after any command.",
 )
 for command in (
     run.run,
@@ -54,14 +61,47 @@ for command in (
     compare.compare,
     report.report,
     trace.trace,
+    doctor.doctor,
 ):
     app.command()(command)
+
+
+@app.callback(invoke_without_command=True)
+def harness(
+    context: typer.Context,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the summary as JSON, and nothing else.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+    no_color: Annotated[
+        bool, typer.Option("--no-color", help="No colours; the variable NO_COLOR does the same.")
+    ] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False,
+) -> None:
+    """A local wind tunnel for serverless document pipelines."""
+    if version:
+        print(f"harness {metadata.version('npi-wind-tunnel')}")
+        raise typer.Exit
+    console_style.STYLE = console_style.Style(only_json=json, quiet=quiet, color=not no_color)
+    if context.invoked_subcommand is None:
+        _first_steps(context)
+
+
+def _first_steps(context: typer.Context) -> None:
+    """The commands that come first, with what each does."""
+    print("A local wind tunnel for serverless document pipelines. To begin with:\n")
+    group = cast(typer.core.TyperGroup, context.command)
+    for name in FIRST:
+        does = (group.commands[name].help or "").replace("\n", " ").partition(". ")[0].rstrip(".")
+        print(f"  harness {name:8}  {does}.")
+    print("\n`harness run --sample` runs the system on a small sample. All commands: harness --help")
 
 
 def main() -> None:
     """Entry point: every error that a user can act on is one line."""
     interrupt.install()
     _say_all_names()
+    sys.argv[1:] = console_style.first(sys.argv[1:])
     try:
         with memory.thrifty():  # a fifth of a short command would go into collecting what imports leave
             code = app(standalone_mode=False)

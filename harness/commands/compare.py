@@ -84,10 +84,7 @@ def compare(
     screen.show(compare_table.table(numbers))
     for line in compare_table.verdict(numbers):
         screen.say(line)
-    screen.say(
-        f"Report: {out / 'report.html'}   For a comment: {out / 'comparison.md'}   "
-        f"Numbers: {out / 'summary.json'}"
-    )
+    screen.left(out, For_a_comment="comparison.md")
     if ended:
         raise interrupt.Interrupted(f"{len(compared.seeds)} of {seeds} seeds came before that")
     if numbers["failed"]:

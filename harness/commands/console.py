@@ -1,5 +1,7 @@
 """What a person sees of a command: progress, and, a table of what came of a run."""
 
+import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from harness.commands import sweep_tables
+from harness.commands import console_style, sweep_tables
 from harness.config import Words
 from harness.exploration.findings import Failure
 from harness.runs.run import FileLine
@@ -23,12 +25,22 @@ STATUSES = ("completed", "partial", "failed")
 SECONDS_BETWEEN_LINES = 10.0
 
 
+LARGEST_LINES = 3
+UNBOUNDED = 1_000
+"""Columns of what goes into a file or a pipe, where no line needs to be broken."""
+
+
 class _Console(Console):
+    """Of a terminal as wide as that is; else nothing is broken, unless COLUMNS says where."""
+
+    def __init__(self, *, stderr: bool = False, silent: bool = False) -> None:
+        stream = sys.stderr if stderr else sys.stdout
+        width = None if stream.isatty() or os.environ.get("COLUMNS", "").isdigit() else UNBOUNDED
+        no_color = None if console_style.STYLE.color else True  # None: as NO_COLOR says
+        super().__init__(stderr=stderr, quiet=silent, highlight=False, width=width, no_color=no_color)
+
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError
-
-
-LARGEST_LINES = 3
 
 
 class Screen:
@@ -37,8 +49,9 @@ class Screen:
     """
 
     def __init__(self) -> None:
-        self._out = _Console(highlight=False)
-        self._err = _Console(stderr=True, highlight=False)
+        silent = console_style.STYLE.quiet or console_style.STYLE.only_json
+        self._out = _Console(silent=silent)
+        self._err = _Console(stderr=True, silent=silent)
 
     @contextmanager
     def progress(self, title: str, total: int) -> Iterator[Callable[[int], None]]:
@@ -74,6 +87,16 @@ class Screen:
     def show(self, table: Table) -> None:
         self._out.print(table)
 
+    def left(self, out: Path, **others: str) -> None:
+        """The last line of a command: the page and the numbers that it left in a folder, and what others it
+        did (title=name of the file); or the numbers themselves.
+        """
+        if console_style.STYLE.only_json:
+            sys.stdout.write((out / "summary.json").read_text(encoding="utf-8").rstrip() + "\n")
+            return
+        named = {"Report": "report.html", **others, "Numbers": "summary.json"}
+        self.say("   ".join(f"{title.replace('_', ' ')}: {out / name}" for title, name in named.items()))
+
     def run(self, numbers: Mapping[str, Any], files: Sequence[FileLine], out: Path) -> None:
         """The inputs with what was found in them, then the headline numbers."""
         words = Words(**numbers["words"])
@@ -86,9 +109,7 @@ class Screen:
             self.say(f"Note: {note}")
         for violation in numbers["invariants"]["violations"]:
             self.say(f"VIOLATED: {violation['invariant']}: {violation['detail']}")
-        self.say(
-            f"Results: {out / 'results'}   Report: {out / 'report.html'}   Numbers: {out / 'summary.json'}"
-        )
+        self.left(out, Results="results")
 
     def healing(self, numbers: Mapping[str, Any]) -> None:
         """What a redrive mended."""
@@ -128,7 +149,7 @@ class Screen:
         for name, value in rows.items():
             table.add_row(f"[bold]{name}[/bold]", value)
         self._out.print(table)
-        self.say(f"Report: {out / 'report.html'}   Numbers: {out / 'summary.json'}")
+        self.left(out)
 
     def accuracy(self, numbers: Mapping[str, Any], out: Path) -> None:
         """Recall and precision of each set, of all, and of each type."""
@@ -146,7 +167,7 @@ class Screen:
         self._out.print(table)
         wrong = len(numbers["examples"]) + numbers["examplesLeftOut"]
         self.say(f"{wrong} types were missed or found in error: {out / 'report.html'} shows them, masked")
-        self.say(f"Numbers: {out / 'summary.json'}")
+        self.left(out)
 
     def sweep(self, numbers: Mapping[str, Any], out: Path) -> None:
         """The grid, the recommended setting, how flat the optimum is, and why the others differ."""
@@ -155,9 +176,7 @@ class Screen:
             self.say(line)
         for note in numbers["notes"]:
             self.say(f"Note: {note}")
-        self.say(
-            f"Report: {out / 'report.html'}   Points: {out / 'table.csv'}   Numbers: {out / 'summary.json'}"
-        )
+        self.left(out, Points="table.csv")
 
     def exploration(self, numbers: Mapping[str, Any], failures: Sequence[Failure], out: Path) -> None:
         """What was tried, which faults struck, and how to see each failure again."""
@@ -204,7 +223,7 @@ class Screen:
             if failure.small.case.world is not None:
                 self.say(f"  in a world of {'; '.join(failure.small.case.world.unusual())}")
             self.say(f"  see {failure.folder / 'timeline.txt'}; again: {failure.command}")
-        self.say(f"Report: {out / 'report.html'}")
+        self.left(out)
 
 
 def _files(files: Sequence[FileLine], words: Words) -> Table:

@@ -51,7 +51,7 @@ def guard(
         screen.show(table)
     for line in guard_table.lines(numbers):
         screen.say(line)
-    screen.say(f"Report: {out / 'report.html'}   Numbers: {out / 'summary.json'}")
+    screen.left(out)
     if guarded.measured.interrupted:
         raise Interrupted(f"{len(guarded.measured.pairs)} pairs came before that and are in {out}")
     if guarded.verdict == guards.SLOWER:
