@@ -137,6 +137,15 @@ class Compute(Event, frozen=True, kw_only=True, tag="compute"):
     cut_short: bool = False
 
 
+class SideWork(Event, frozen=True, kw_only=True, tag="side_work"):
+    """A call of a recorded function that is no work on a unit of an input (`RecordedFunction.counted`)."""
+
+    function: str
+    cpu_seconds: float
+    request: str
+    error: str = ""
+
+
 class Upload(Event, frozen=True, kw_only=True, tag="upload"):
     """An input file, complete in S3."""
 
@@ -175,6 +184,7 @@ AnyEvent = (
     | IteratorAge
     | Depth
     | Compute
+    | SideWork
     | Upload
     | Result
     | Log

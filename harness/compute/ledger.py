@@ -23,6 +23,8 @@ from harness.compute.sandbox import CodeBase
 
 BUSY_SECONDS = 120.0
 """How long one run waits for another one that writes into the same ledger."""
+CACHED_BYTES = 2**17
+"""Of a value that is kept in memory, too: larger ones (images) are read again each time."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -77,7 +79,10 @@ class Ledger:
             ).fetchone()
             if row is None:
                 return None
-            self._calls[key] = Entry(*row)
+            entry = Entry(*row)
+            if len(entry.value) > CACHED_BYTES:
+                return entry
+            self._calls[key] = entry
         return self._calls[key]
 
     def keep_call(self, key: bytes, entry: Entry) -> None:
@@ -144,7 +149,19 @@ def _fingerprint(module: str, code: CodeBase, folders: tuple[str, ...], versions
     return hasher.hexdigest()
 
 
-def _sources(module: str, code: CodeBase) -> dict[str, bytes]:
+def brought_by(module: str, code: CodeBase) -> frozenset[str]:
+    """The application's modules that are imported when this one is, as the statements at the top of each say:
+    not those that a function of theirs imports when it runs.
+    """
+    return _brought_by(module, code, code.folders)
+
+
+@cache
+def _brought_by(module: str, code: CodeBase, folders: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(_sources(module, code, only_top=True))
+
+
+def _sources(module: str, code: CodeBase, only_top: bool = False) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     waiting = [module]
     while waiting:
@@ -155,7 +172,8 @@ def _sources(module: str, code: CodeBase) -> dict[str, bytes]:
         parent = name.rpartition(".")[0]
         if parent:
             waiting.append(parent)
-        for node in ast.walk(ast.parse(found[name])):
+        tree = ast.parse(found[name])
+        for node in tree.body if only_top else ast.walk(tree):
             if isinstance(node, ast.Import):
                 waiting += [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
