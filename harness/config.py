@@ -10,19 +10,21 @@ from harness.errors import UsageError
 
 class ModelledCompute(msgspec.Struct, frozen=True, kw_only=True):
     """`--compute modelled`: CPU seconds are log-normal; `value` is what the function then returns, as plain
-    data.
+    data, and while its calls are being recorded. runs: it is run all the same, and only its time is drawn.
     """
 
     median_seconds: float
     sigma: float
-    value: object
+    value: object = None
+    runs: bool = False
 
 
 class RecordedFunction(msgspec.Struct, frozen=True, kw_only=True):
     """A function ("module:name") whose compute is measured once and replayed.
 
     key: its arguments, or attributes of them, that decide its result. unit: what a call of it processes, for
-    messages.
+    messages. counted: its calls are the work on the units of inputs, one each, of which tables, invariants
+    and the fleet speak; others are charged to whoever calls them, as all of a handler's own compute is.
     versions: distributions that, in another version, would give other results. limit: the argument, or
     attribute of one, with the seconds that the function allows itself; a call that takes longer in virtual
     time, on a slow vCPU, ends then with `limit_error`.
@@ -30,6 +32,7 @@ class RecordedFunction(msgspec.Struct, frozen=True, kw_only=True):
 
     function: str
     unit: str = "call"
+    counted: bool = True
     key: tuple[str, ...]
     versions: tuple[str, ...] = ()
     limit: str = ""

@@ -139,6 +139,16 @@ class Compute(Event, frozen=True, kw_only=True, tag="compute"):
     seconds: float = 0.0
 
 
+class SideWork(Event, frozen=True, kw_only=True, tag="side_work"):
+    """A call of a recorded function that is no work on a unit of an input (`RecordedFunction.counted`)."""
+
+    function: str
+    cpu_seconds: float
+    request: str
+    error: str = ""
+    seconds: float = 0.0
+
+
 class Upload(Event, frozen=True, kw_only=True, tag="upload"):
     """An input file, complete in S3."""
 
@@ -177,6 +187,7 @@ AnyEvent = (
     | IteratorAge
     | Depth
     | Compute
+    | SideWork
     | Upload
     | Result
     | Log

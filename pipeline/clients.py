@@ -12,7 +12,12 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
-_CONFIG = Config(retries={"mode": "standard", "max_attempts": 4})
+_CONFIG = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "max_attempts": 4})
+"""A call that hears nothing for `read_timeout` is tried again. botocore's own 60 seconds are all that a
+controller has, and six times what a worker keeps to store its batch before its time is up. It is the pause
+between two bytes, so large objects may take longer; while S3 takes minutes to complete one it sends spaces
+(API reference, CompleteMultipartUpload).
+"""
 
 
 @cache

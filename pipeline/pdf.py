@@ -107,9 +107,7 @@ class Document:
         """The page's image; None where something is to be black, and it is not known where that lies."""
         if self._mode == REDACTED:
             return _redacted(page, tags, text, black, self._memory) if text is not None else None
-        return pdf_image.passed_through(page, tags) or pdf_image.encoded(
-            pdf_image.decoded(page, self._memory)
-        )
+        return pdf_image.passed_through(page, tags) or _repacked(page, self._memory)
 
     def _show(self, picture: Picture, tags: page_pixels.Tags, text: PageText | None) -> None:
         width, height = page_pixels.upright_size(tags)
@@ -186,12 +184,16 @@ def _redacted(
         passed = pdf_image.passed_through(page, tags, with_profile=False)
         if passed is not None:
             return passed
-    image = pdf_image.decoded(page, memory_bytes)
-    if image.size != page_frame.scan_size(text):
-        return None
     more = pdf_image.JPEG_BLOCK if was_jpeg else 0
-    places = [page_frame.corners(text, page_frame.widened(text, box, more)) for box in black]
-    return pdf_image.encoded(pdf_image.redacted(image, places), was_jpeg)
+    places = (page_frame.corners(text, page_frame.widened(text, box, more)) for box in black)
+    return _repacked(page, memory_bytes, tuple(places))
+
+
+def _repacked(
+    page: PageFile, memory_bytes: int, black: tuple[page_frame.Corners, ...] | None = None
+) -> Picture | None:
+    pdf_image.check_memory(page, memory_bytes)
+    return pdf_image.repacked(page, black)
 
 
 def _points(tags: page_pixels.Tags) -> tuple[float, float]:

@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw, ImageOps
 from pipeline import page_pixels
 from pipeline.documents import PageFile
 from pipeline.failures import PageUnreadable
-from pipeline.page_frame import Point
+from pipeline.page_frame import Corners, Point
 from pipeline.page_pixels import (
     BITS,
     BLACK_IS_ZERO,
@@ -191,10 +191,8 @@ def _scans(part: bytes, at: int) -> bytes | None:
     return None
 
 
-def decoded(page: PageFile, memory_bytes: int) -> Image.Image:
-    """The page upright, in its own colours; memory_bytes: what that, and to encode it, may take. Raises
-    `PageUnreadable`.
-    """
+def check_memory(page: PageFile, memory_bytes: int) -> None:
+    """Raises `PageUnreadable` where `repacked` may take more than so much memory."""
     tags = page.tags()
     width, length = int(tags[WIDTH][0]), int(tags[LENGTH][0])
     is_grey = tags.get(SAMPLES, (1,))[0] == 1 and max(tags.get(BITS, (1,))) <= 8
@@ -202,7 +200,27 @@ def decoded(page: PageFile, memory_bytes: int) -> Image.Image:
     most = left // ENCODED_COPIES // (1 if is_grey else 4)  # as Pillow holds them
     if width * length > most:
         raise PageUnreadable(f"its {width} x {length} pixels need more memory than the aggregator has")
-    return page_pixels.shown(page, most)
+
+
+def repacked(page: PageFile, black: tuple[Corners, ...] | None = None) -> Picture | None:
+    """The pixels of the page, upright, decoded and encoded anew; with `black`, which may be empty, for a
+    redacted PDF: these places of it are black, and its profile is gone. None where places are to be black and
+    the image has another size than its page says. Raises `PageUnreadable`.
+
+    A pure function of the page's content and the places, and most of the work of a PDF.
+    """
+    try:
+        tags = page.tags()
+        image = page_pixels.shown(page, int(tags[WIDTH][0]) * int(tags[LENGTH][0]))
+        if black is None:
+            return encoded(image)
+        if image.size != page_pixels.upright_size(tags):
+            return None
+        return encoded(redacted(image, black), is_jpeg(tags))
+    except PageUnreadable:
+        raise
+    except Exception as error:  # decoders and encoders raise nearly every class for damaged data
+        raise PageUnreadable(type(error).__name__) from error
 
 
 def encoded(image: Image.Image, was_jpeg: bool = False) -> Picture:

@@ -22,7 +22,7 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.botocore_stubber import MockRawResponse
 from moto.core.models import botocore_stubber
 
-from harness.cloud import backends, capacity, denials, message_rules, throughput
+from harness.cloud import backends, capacity, denials, message_rules, throughput, timeouts
 from harness.cloud.addresses import bucket_and_key
 from harness.cloud.identity import Identity
 from harness.cloud.latency import Latencies
@@ -76,9 +76,9 @@ class Exchange(msgspec.Struct, frozen=True):
 
 
 Observer = Callable[[Exchange], None]
-Holder = Callable[[Any, Callable[[], refusals.Answer]], refusals.Answer]
-"""Given a request's body and what asks the service, it answers: in its own time, and by as many questions as
-it needs.
+Holder = Callable[[Any, Callable[[], refusals.Answer], float], refusals.Answer | None]
+"""Given a request's body, what asks the service, and for how many seconds the caller waits, it answers: in
+its own time, and by as many questions as it needs. None: the caller has hung up before.
 """
 
 
@@ -119,9 +119,10 @@ class Wire:
         caller: Any = process.scope
         used = capacity.Units()
         sent = _payload_bytes(request)
-        seconds = self._latencies.draw(service, operation) + self._latencies.transfer(
-            service, operation, sent
-        )
+        latency, patience = self._latencies.draw(service, operation), timeouts.patience_seconds(request)
+        late = latency > patience
+        seconds = min(latency, patience) + self._latencies.transfer(service, operation, sent)
+        patience = max(0.0, patience - latency)
         self._kernel.sleep(seconds + (caller.settle(operation) if caller is not None else 0.0))
         name = caller.name if caller is not None else process.name
         where = f"{name} {service}.{operation}"
@@ -133,11 +134,16 @@ class Wire:
 
         def ask() -> refusals.Answer:
             holder = self._holders.get((service, operation))
-            return holder(request.body, once) if holder else once()
+            answered = holder(request.body, once, patience) if holder else once()
+            if answered is None:
+                if caller is not None:
+                    caller.resumed()
+                raise timeouts.timed_out(request)
+            return answered
 
         asked = self._kernel.now
         if caller is not None:
-            refused = self._refusal(caller, where, service, operation, request)
+            refused = self._refusal(caller, where, service, operation, request, patience)
             answered = refused or denials.permitted(
                 caller.identity,
                 service,
@@ -167,6 +173,7 @@ class Wire:
         if (
             not killed
             and not lost
+            and not late
             and (transfer := self._latencies.transfer(service, operation, len(answer)))
         ):
             seconds += transfer
@@ -176,6 +183,8 @@ class Wire:
             self._kernel.die()
         if caller is not None:
             caller.resumed()
+        if late:
+            raise timeouts.timed_out(request)
         if lost:
             raise ConnectionClosedError(endpoint_url=request.url)
         return response
@@ -212,21 +221,29 @@ class Wire:
         return (status, headers, content), used
 
     def _refusal(
-        self, caller: Any, where: str, service: str, operation: str, request: AWSPreparedRequest
+        self,
+        caller: Any,
+        where: str,
+        service: str,
+        operation: str,
+        request: AWSPreparedRequest,
+        patience: float,
     ) -> refusals.Answer | None:
         """How the service refuses an environment's call, if it does; the environment may also end here, or
-        wait for ever.
+        wait in vain for as long as its client does.
         """
         if self._dice.strike("killed_before_call", where):
             self._kernel.die()
         if self._dice.strike("out_of_memory", where):
             caller.ended_by = OUT_OF_MEMORY
             self._kernel.die()
-        if self._dice.strike("hangs", where):
-            self._kernel.sleep(_FOR_EVER_SECONDS)
         try:
             if refused := self._refusals.next(caller.id, where, service, operation, request):
                 return refused
+        except refusals.Unanswered:
+            self._kernel.sleep(min(patience, _FOR_EVER_SECONDS))
+            caller.resumed()
+            raise timeouts.timed_out(request) from None
         except ConnectionClosedError:
             caller.resumed()
             raise

@@ -23,6 +23,8 @@ from harness.compute.sandbox import CodeBase
 
 BUSY_SECONDS = 120.0
 """How long one run waits for another one that writes into the same ledger."""
+CACHED_BYTES = 2**17
+"""Of a value that is kept in memory, too: larger ones (images) are read again each time."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -77,7 +79,10 @@ class Ledger:
             ).fetchone()
             if row is None:
                 return None
-            self._calls[key] = Entry(*row)
+            entry = Entry(*row)
+            if len(entry.value) > CACHED_BYTES:
+                return entry
+            self._calls[key] = entry
         return self._calls[key]
 
     def keep_call(self, key: bytes, entry: Entry) -> None:
@@ -142,6 +147,18 @@ def _fingerprint(module: str, code: CodeBase, folders: tuple[str, ...], versions
     for distribution in versions:
         hasher.update(f"{distribution}={_version(distribution)}\0".encode())
     return hasher.hexdigest()
+
+
+def brought_by(module: str, code: CodeBase) -> frozenset[str]:
+    """The application's modules that are imported when this one is, as the statements at the top of each say:
+    not those that a function of theirs imports when it runs.
+    """
+    return _brought_by(module, code, code.folders)
+
+
+@cache
+def _brought_by(module: str, code: CodeBase, folders: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(modules.reached([module], code, only_top=True))
 
 
 def _version(distribution: str) -> str:

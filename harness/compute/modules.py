@@ -7,21 +7,22 @@ from pathlib import Path
 from harness.compute.sandbox import CodeBase
 
 
-def reached(names: Collection[str], code: CodeBase, short_of: Collection[str] = ()) -> dict[str, Path]:
+def reached(names: Collection[str], code: CodeBase, only_top: bool = False) -> dict[str, Path]:
     """The modules with these names and all of the application's that they import, directly or not, with their
-    files; `short_of`: modules that are not entered.
+    files; `only_top`: by statements at the top of a module, which run when it is imported.
     """
     found: dict[str, Path] = {}
     waiting = list(names)
     while waiting:
         name = waiting.pop()
-        if name in found or name in short_of or not code.owns(name) or (path := _file_of(name, code)) is None:
+        if name in found or not code.owns(name) or (path := _file_of(name, code)) is None:
             continue
         found[name] = path
         parent = name.rpartition(".")[0]
         if parent:
             waiting.append(parent)
-        for node in ast.walk(ast.parse(path.read_bytes())):
+        tree = ast.parse(path.read_bytes())
+        for node in tree.body if only_top else ast.walk(tree):
             if isinstance(node, ast.Import):
                 waiting += [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

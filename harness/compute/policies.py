@@ -23,7 +23,7 @@ import numpy as np
 from harness.cloud.deployment import CREDENTIALS
 from harness.cloud.system import Function
 from harness.compute import footprint
-from harness.compute.ledger import MEASURED, Entry, Ledger, fingerprint
+from harness.compute.ledger import MEASURED, Entry, Ledger, brought_by, fingerprint
 from harness.compute.sandbox import CodeBase
 from harness.config import RecordedFunction
 from harness.errors import UsageError
@@ -34,6 +34,8 @@ MODELLED_INIT_SECONDS = 0.55
 everywhere.
 """
 
+_IMPORT = "import "
+"""Begins the ledger's label of a module that is imported late."""
 PENDING_BYTES = 2**30
 """Arguments of calls to be recorded that are held at once, at most; then they are recorded before the
 rehearsal goes on.
@@ -67,12 +69,20 @@ class Init(msgspec.Struct, frozen=True):
     memory_bytes: int | None = None
 
 
+NOTHING = Init(0.0, 0)
+
+
 class Policy(Protocol):
     """Decides what compute costs. Seconds are at one vCPU."""
 
     def segment(self, function: Function, label: str, measured: float) -> float: ...
 
     def init(self, function: Function) -> Init: ...
+
+    def late_import(self, function: Function, module: str) -> Init:
+        """What it takes a process of the function to import a module of the application that its handler does
+        not bring: seconds, and memory beyond the base. Nothing for one that it brings.
+        """
 
     def call(
         self, spec: RecordedFunction, original: Callable[..., Any], args: Any, kwargs: Any
@@ -95,12 +105,15 @@ class Measured:
             self._init[function.logical_id] = measure_init(function)
         return self._init[function.logical_id]
 
+    def late_import(self, function: Function, module: str) -> Init:
+        return NOTHING  # it happens in this process, at its time
+
     def call(self, spec: RecordedFunction, original: Callable[..., Any], args: Any, kwargs: Any) -> Outcome:
         return measure(original, args, kwargs)
 
 
 class Modelled:
-    """Distributions of [tool.harness]; no function that it names is run at all."""
+    """Distributions of [tool.harness]; no function that it names is run at all, unless it says so."""
 
     def __init__(self, generator: np.random.Generator) -> None:
         self._generator = generator
@@ -112,22 +125,32 @@ class Modelled:
     def init(self, function: Function) -> Init:
         return Init(MODELLED_INIT_SECONDS)
 
+    def late_import(self, function: Function, module: str) -> Init:
+        return NOTHING
+
     def call(self, spec: RecordedFunction, original: Callable[..., Any], args: Any, kwargs: Any) -> Outcome:
         model = spec.modelled
         cpu = model.median_seconds * float(np.exp(model.sigma * self._generator.standard_normal()))
+        if model.runs:
+            done = measure(original, args, kwargs)
+            return Outcome(cpu, done.value, done.error)
         if original not in self._values:
             self._values[original] = _stand_in(spec, original)
         return Outcome(cpu, self._values[original])
 
 
 class Pending(msgspec.Struct, frozen=True):
-    """A call that must be recorded: run in a process of its own it needs no simulator."""
+    """A call that must be recorded: run in a process of its own it needs no simulator. variables: the
+    environment of the function that made it; unit: what it processes.
+    """
 
     key: bytes
     original: Callable[..., Any]
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     limit_seconds: float = math.inf
+    variables: Mapping[str, str] = {}
+    unit: str = "call"
 
 
 class Recorded:
@@ -144,8 +167,7 @@ class Recorded:
         self.pending: dict[bytes, Pending] = {}
         self._pending_bytes = 0
         self.incomplete = False
-        self.variables: dict[str, str] = {}
-        """Environment variables under which the pending calls are to be run."""
+        self._variables: dict[str, dict[str, str]] = {}
 
     @property
     def full(self) -> bool:
@@ -177,6 +199,20 @@ class Recorded:
             self._inits[code] = Init(self._segments[code]["init"], memory)
         return self._inits[code]
 
+    def late_import(self, function: Function, module: str) -> Init:
+        handler = _module_of(function)
+        with self._code.within(function.folders):
+            if module in brought_by(handler, self._code):
+                return NOTHING
+        code, label = self._code_of(function), f"{_IMPORT}{module}"
+        if label not in self._segments[code] or self._ledger.base_bytes(f"{code}+{module}") is None:
+            measured = measure_init(function, module)
+            self._ledger.keep_segments(code, {label: measured.cpu_seconds})
+            self._segments[code] |= self._ledger.segments(code)
+            if measured.memory_bytes is not None:
+                self._ledger.keep_base(f"{code}+{module}", measured.memory_bytes)
+        return Init(self._segments[code][label], self._ledger.base_bytes(f"{code}+{module}"))
+
     def call(self, spec: RecordedFunction, original: Callable[..., Any], args: Any, kwargs: Any) -> Outcome:
         key = self._key(spec, original, args, kwargs)
         limit = float(argument(spec.limit, original, args, kwargs)) if spec.limit else math.inf
@@ -184,10 +220,15 @@ class Recorded:
             return outcome
         self.incomplete = True
         if key not in self.pending:
-            self.pending[key] = Pending(key, original, args, kwargs, limit)
+            self.pending[key] = Pending(
+                key, original, args, kwargs, limit, self._variables_of_caller(), spec.unit
+            )
             self._pending_bytes += weight(args)
-        self.variables = self.variables or dict(os.environ)
         return Outcome(spec.modelled.median_seconds, _stand_in(spec, original))
+
+    def _variables_of_caller(self) -> Mapping[str, str]:
+        """The environment of the function that is running, as its first call found it."""
+        return self._variables.setdefault(os.environ.get("AWS_LAMBDA_FUNCTION_NAME", ""), dict(os.environ))
 
     def replay(self, spec: RecordedFunction, original: Callable[..., Any], args: Any, kwargs: Any) -> Outcome:
         """What the ledger holds of a call, else the call itself."""
@@ -219,13 +260,17 @@ class Recorded:
 
     def _code_of(self, function: Function) -> str:
         if function.logical_id not in self._fingerprints:
-            module = function.handler.replace("/", ".").rpartition(".")[0]
+            module = _module_of(function)
             with self._code.within(function.folders):
                 code = self._fingerprints[function.logical_id] = (
                     f"{function.handler}@{fingerprint(module, self._code)}"
                 )
             self._segments[code] = self._ledger.segments(code)
-            between = [cpu for label, cpu in self._segments[code].items() if label != "init"]
+            between = [
+                cpu
+                for label, cpu in self._segments[code].items()
+                if label != "init" and not label.startswith(_IMPORT)
+            ]
             if between:
                 self._typical[code] = statistics.median(between)
         return self._fingerprints[function.logical_id]
@@ -292,11 +337,18 @@ def to_entry(outcome: Outcome, limit: float = math.inf) -> Entry:
     return Entry(outcome.cpu_seconds, value, error, reached, outcome.memory_bytes)
 
 
-def measure_init(function: Function, runs: int = 3) -> Init:
-    """What importing a handler takes in a fresh interpreter: the median of `runs`."""
-    module = function.handler.replace("/", ".").rpartition(".")[0]
+def _module_of(function: Function) -> str:
+    return function.handler.replace("/", ".").rpartition(".")[0]
+
+
+def measure_init(function: Function, late: str = "", runs: int = 3) -> Init:
+    """What importing a handler takes in a fresh interpreter: the median of `runs`. late: a module that is
+    imported afterwards, and what that takes is told, the memory beyond the handler's.
+    """
+    before = f"importlib.import_module({_module_of(function)!r})\n{footprint.TELL}" if late else "print(0)\n"
     script = (
-        f"import importlib, time; began = time.process_time(); importlib.import_module({module!r}); "
+        f"import importlib, time\n{before}"
+        f"began = time.process_time(); importlib.import_module({late or _module_of(function)!r}); "
         f"print(time.process_time() - began)\n{footprint.TELL}"
     )
     taken, needed = [], []
@@ -317,9 +369,9 @@ def measure_init(function: Function, runs: int = 3) -> Init:
                 f"the handler {function.handler} of {function.logical_id} cannot be imported on its own: "
                 f"{told}"
             )
-        *_, seconds, memory = done.stdout.split()
+        *_, before_bytes, seconds, memory = done.stdout.split()
         taken.append(float(seconds))
-        needed.append(int(memory))
+        needed.append(int(memory) - int(before_bytes))
     return Init(statistics.median(taken), statistics.median_low(needed))
 
 

@@ -28,28 +28,39 @@ _gauges: list[Gauge] = []
 """That of this process, when it is one that records."""
 
 
-def record(
-    ledger: Ledger, pending: Sequence[Pending], variables: Mapping[str, str], tell: Callable[[int], None]
-) -> None:
-    """Runs the calls and keeps what they gave; `tell` is given the number done so far. `variables`: the
-    functions' environment.
+def record(ledger: Ledger, pending: Sequence[Pending], tell: Callable[[int], None]) -> None:
+    """Runs the calls, those of each function under its own environment variables, and keeps what they gave;
+    `tell` is given the number done so far.
     """
     _waiting[:] = pending
     left = dict.fromkeys(range(len(pending)))
-    # Closed here and now, whatever ends it: a traceback that somebody keeps would keep the processes too.
-    with closing(_all(list(left), variables)) as entries:
-        for index, entry in entries:
-            ledger.keep_call(pending[index].key, entry)
-            del left[index]
-            tell(len(pending) - len(left))
-    for index in list(
-        left
-    ):  # one of them crashed and took the others' processes along: each gets one of its own
-        alone = dict(_all([index], variables))
-        ledger.keep_call(pending[index].key, alone.get(index, CRASHED))
+
+    def keep(index: int, entry: Entry) -> None:
+        ledger.keep_call(pending[index].key, entry)
         del left[index]
         tell(len(pending) - len(left))
+
+    for variables, indices in _by_variables(pending):
+        # Closed here and now, whatever ends it: a traceback that somebody keeps would keep the processes too.
+        with closing(_all(indices, variables)) as entries:
+            for index, entry in entries:
+                keep(index, entry)
+    # one of them crashed and took the others' processes along: each gets one of its own
+    for index in list(left):
+        alone = dict(_all([index], pending[index].variables))
+        keep(index, alone.get(index, CRASHED))
     _waiting.clear()
+
+
+def _by_variables(pending: Sequence[Pending]) -> list[tuple[Mapping[str, str], list[int]]]:
+    groups: list[tuple[Mapping[str, str], list[int]]] = []
+    for index, call in enumerate(pending):
+        found = next((indices for variables, indices in groups if variables == call.variables), None)
+        if found is None:
+            groups.append((call.variables, [index]))
+        else:
+            found.append(index)
+    return groups
 
 
 def _all(indices: list[int], variables: Mapping[str, str]) -> Generator[tuple[int, Entry], None, None]:

@@ -11,6 +11,11 @@ from botocore.exceptions import ConnectionClosedError
 
 from harness.faults.dice import Dice
 
+
+class Unanswered(Exception):
+    """This call gets no answer at all."""
+
+
 Answer = tuple[int, dict[str, str], bytes]
 
 _ERRORS = {
@@ -33,7 +38,7 @@ class Refusals:
         self, environment: str, where: str, service: str, operation: str, request: AWSPreparedRequest
     ) -> Answer | None:
         """The refusal of this call, if any. Raises `ConnectionClosedError` when the connection ends
-        instead.
+        instead, `Unanswered` when nothing ever comes.
         """
         key = (environment, operation)
         kind, left = self._going_on.pop(key, ("", 0))
@@ -43,13 +48,15 @@ class Refusals:
             return None
         if left > 1:
             self._going_on[key] = kind, left - 1
+        if kind == "hangs":
+            raise Unanswered
         if kind == "connection_reset":
             raise ConnectionClosedError(endpoint_url=request.url)
         status, code = _ERRORS[kind].get(service, _OTHER_ERRORS[kind])
         return answer(service, status, code, f"{kind.replace('_', ' ')}, as the scenario has it")
 
     def _struck(self, where: str) -> tuple[str, int]:
-        for kind in ("throttled", "internal_error", "connection_reset"):
+        for kind in ("hangs", "throttled", "internal_error", "connection_reset"):
             if strike := self._dice.strike(kind, where):
                 return kind, strike.repeats
         return "", 0

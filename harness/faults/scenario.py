@@ -16,7 +16,7 @@ KINDS = {
     # an invocation
     "killed_before_call": "an invocation ends just before one of its AWS calls",
     "killed_after_call": "an invocation ends when its AWS call is done but before it hears of it",
-    "hangs": "a call of an invocation never comes back, until the function's timeout ends it",
+    "hangs": "a call of an invocation is never answered: the SDK gives it up after its read timeout",
     "out_of_memory": "Lambda ends an invocation for its memory, at one of its AWS calls",
     "environment_lost": "an idle execution environment is gone when it is wanted",
     "slow_environment": "everything that an environment computes takes longer, for a noisy neighbour",

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from harness.recorder import AnyEvent, Call, Compute, Depth, Invocation, Message, Stroke, Throttle
+from harness.recorder import AnyEvent, Call, Compute, Depth, Invocation, Message, SideWork, Stroke, Throttle
 
 MICROSECONDS = 1e6
 Entry = dict[str, Any]
@@ -48,7 +48,7 @@ class _Timeline:
             match event:
                 case Invocation():
                     self._invocation(event)
-                case Compute() if event.request in self._environments:
+                case Compute() | SideWork() if event.request in self._environments:
                     self._within(
                         event.request, event.function.partition(":")[2], event.t, event.seconds, event
                     )
@@ -102,13 +102,13 @@ class _Timeline:
         name: str,
         ends: float,
         seconds: float,
-        event: Call | Compute,
+        event: Call | Compute | SideWork,
         detail: dict[str, Any] | None = None,
     ) -> Slice:
         """Something that an invocation did."""
         environment = self._environments[request]
         process, track = self._track(environment.partition("/")[0], environment)
-        detail = detail or {"cpuSeconds": event.cpu_seconds if isinstance(event, Compute) else 0.0}
+        detail = detail or {"cpuSeconds": event.cpu_seconds if isinstance(event, Compute | SideWork) else 0.0}
         if event.error:
             detail["error"] = event.error
         return self._slice(name, process, track, ends - seconds, ends, detail)

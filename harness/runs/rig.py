@@ -225,14 +225,14 @@ class Rig:
             if not policy.incomplete:
                 return emulation
             if policy.pending:
-                unit = setting.recorded[0].unit if setting.recorded else "call"
                 pending = list(policy.pending.values())
+                units = " and ".join(f"{unit}s" for unit in dict.fromkeys(one.unit for one in pending))
                 try:
-                    with progress(f"Recording {unit}s", len(pending)) as tell:
-                        recording.record(ledger, pending, policy.variables, tell)
+                    with progress(f"Recording {units}", len(pending)) as tell:
+                        recording.record(ledger, pending, tell)
                 except KeyboardInterrupt:
                     raise Interrupted(
-                        f"the {unit}s recorded so far are kept, the next run goes on from there"
+                        f"the {units} recorded so far are kept, the next run goes on from there"
                     ) from None
             else:
                 policy.learn()

@@ -17,6 +17,7 @@ from harness.recorder import (
     LoopStopped,
     Message,
     Result,
+    SideWork,
     Stroke,
     Throttle,
     Upload,
@@ -105,6 +106,7 @@ def summarize(
         },
         f"{one_input}Latency": _quantiles(list(input_latencies(emulation, results).values())),
         work_key(words): _work(events, one_unit, all_units),
+        **_side_work(events),
         "bill": msgspec.to_builtins(bill),
         "invocations": _invocations(events),
         "queues": _queues(events),
@@ -167,6 +169,19 @@ def _work(events: Sequence[AnyEvent], one_unit: str, all_units: str) -> Numbers:
         "cpuSeconds": round(total, 6),
         f"cpuSecondsPer{one_unit.capitalize()}": round(total / len(seconds), 6) if seconds else 0,
     }
+
+
+def _side_work(events: Sequence[AnyEvent]) -> Numbers:
+    """What else is recorded, by function, where a run has any."""
+    taken: dict[str, list[float]] = defaultdict(list)
+    for event in events:
+        if isinstance(event, SideWork):
+            taken[event.function].append(event.cpu_seconds)
+    made = {
+        function: {"calls": len(seconds), "cpuSeconds": round(sum(seconds), 6)}
+        for function, seconds in taken.items()
+    }
+    return {"sideWork": made} if made else {}
 
 
 def _invocations(events: Sequence[AnyEvent]) -> Numbers:

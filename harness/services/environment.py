@@ -23,7 +23,7 @@ from harness.cloud.wire import OUT_OF_MEMORY
 from harness.compute.policies import Policy, argument, cpu_clock
 from harness.compute.sandbox import CodeBase, Sandbox
 from harness.config import RecordedFunction
-from harness.recorder import Compute, Log, Recorder
+from harness.recorder import Compute, Log, Recorder, SideWork
 from harness.region import REGION
 from harness.services.lineage import NONE, Chain
 from harness.services.stage import Stage
@@ -101,6 +101,7 @@ class Environment:
         self.deadline = 0.0
         self.ended_by = ""
         self._base_bytes: int | None = None
+        self._modules: set[str] = set()
         self._most_bytes = 0
         self._is_known = True
         slow = host.stage.dice.strike("slow_environment", self.id)
@@ -208,25 +209,16 @@ class Environment:
 
         def charged(*args: Any, **kwargs: Any) -> Any:
             kernel = self._kernel
-            due = self.settle(spec.name)
+            due = self.settle(spec.name) + self._imported(spec.module)
             outcome = self._host.policy.call(spec, original, args, kwargs)
-            cpu_seconds = outcome.cpu_seconds * self._host.work_factor
+            cpu_seconds = outcome.cpu_seconds * (self._host.work_factor if spec.counted else 1.0)
             seconds = cpu_seconds / self._speed
             limit = float(argument(spec.limit, original, args, kwargs)) if spec.limit else inf
             error = self._limit_error(spec, limit) if seconds > limit else outcome.error
             self.compute_seconds += min(cpu_seconds, limit * self._speed)
             kernel.sleep(due + min(seconds, limit))
-            self._recorder.record(
-                Compute(
-                    t=kernel.now,
-                    function=spec.function,
-                    cpu_seconds=cpu_seconds,
-                    request=self.request_id,
-                    error=type(error).__name__ if error else "",
-                    cut_short=seconds > limit,
-                    seconds=min(seconds, limit),
-                )
-            )
+            took = min(seconds, limit)
+            self._record(spec, cpu_seconds, took, type(error).__name__ if error else "", seconds > limit)
             self._need(outcome.memory_bytes)
             self.resumed()
             self.check_storage()
@@ -235,6 +227,44 @@ class Environment:
             return outcome.value
 
         return charged
+
+    def _record(
+        self, spec: RecordedFunction, cpu_seconds: float, seconds: float, error: str, cut_short: bool
+    ) -> None:
+        now, name, request = self._kernel.now, spec.function, self.request_id
+        if spec.counted:
+            event: Compute | SideWork = Compute(
+                t=now,
+                function=name,
+                cpu_seconds=cpu_seconds,
+                request=request,
+                error=error,
+                cut_short=cut_short,
+                seconds=seconds,
+            )
+        else:
+            event = SideWork(
+                t=now,
+                function=name,
+                cpu_seconds=cpu_seconds,
+                request=request,
+                error=error,
+                seconds=seconds,
+            )
+        self._recorder.record(event)
+
+    def _imported(self, module: str) -> float:
+        """Seconds that it takes to import the module of a recorded function, at its first call, where the
+        handler has not brought it. What memory that takes is the environment's from then on.
+        """
+        if module in self._modules:
+            return 0.0
+        self._modules.add(module)
+        late = self._host.policy.late_import(self.function, module)
+        self.compute_seconds += late.cpu_seconds
+        if self._base_bytes is not None:
+            self._base_bytes = None if late.memory_bytes is None else self._base_bytes + late.memory_bytes
+        return late.cpu_seconds / self._speed
 
     def _limit_error(self, spec: RecordedFunction, limit: float) -> Exception:
         """What the function raises when it has taken as long as it allows itself."""

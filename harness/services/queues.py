@@ -183,9 +183,10 @@ class Queues:
         self._records[message] = records
         self.gone.append(Gone(mapping, "redriven", records))
 
-    def _long_poll(self, body: Any, ask: Callable[[], Answer]) -> Answer:
+    def _long_poll(self, body: Any, ask: Callable[[], Answer], patience_seconds: float) -> Answer | None:
         """A ReceiveMessage that may wait: answered when a message can be received, or its wait is over (SQS
-        API reference, ReceiveMessage: WaitTimeSeconds; else the queue's ReceiveMessageWaitTimeSeconds).
+        API reference, ReceiveMessage: WaitTimeSeconds; else the queue's ReceiveMessageWaitTimeSeconds). None
+        when the caller's patience ends before.
         """
         answered = ask()
         request = msgspec.json.decode(body)
@@ -193,10 +194,13 @@ class Queues:
         if queue is None:
             return answered
         ends = self._kernel.now + min(request.get("WaitTimeSeconds", queue.wait_seconds), LONG_POLL_SECONDS)
+        hangs_up = self._kernel.now + patience_seconds
         while self._kernel.now < ends and _is_empty(answered):
+            if self._kernel.now >= hangs_up:
+                return None
             self._redriven(queue)
             try:
-                self._kernel.wait(queue.arrival, ends - self._kernel.now)
+                self._kernel.wait(queue.arrival, min(ends, hangs_up) - self._kernel.now)
             except Killed:
                 queue.arrival.fire(1)  # what it may have been woken for is for others
                 raise

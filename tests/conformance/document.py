@@ -27,6 +27,11 @@ NOT_MODELLED = (
         "nothing: no handler has threads of its own",
     ),
     (
+        "connections that cannot be made (the SDK's connect_timeout), objects of S3 that stop halfway",
+        "nothing: the one is tried again like a read timeout, the other fails an invocation like tries used up, and "
+        "both of these are modelled",
+    ),
+    (
         "what ChangeMessageVisibility does with the handle of an earlier delivery (AWS documents no answer; here "
         "MessageNotInflight)",
         "nothing: no handler calls it",

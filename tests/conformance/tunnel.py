@@ -13,7 +13,7 @@ import pytest
 from harness.cloud import template as templates
 from harness.cloud.latency import Distribution
 from harness.cloud.limits import ACCOUNT_CONCURRENCY
-from harness.compute.policies import Init, Outcome
+from harness.compute.policies import NOTHING, Init, Outcome
 from harness.compute.sandbox import CodeBase
 from harness.config import ModelledCompute, RecordedFunction
 from harness.faults import scenario
@@ -46,6 +46,9 @@ class Free:
 
     def init(self, function: object) -> Init:
         return Init(0.5, BASE_BYTES)
+
+    def late_import(self, function: object, module: str) -> Init:
+        return NOTHING
 
     def call(self, spec: object, original: Callable[..., Any], args: Any, kwargs: Any) -> Outcome:
         needed = self._needed.pop(0) if len(self._needed) > 1 else self._needed[0]

@@ -13,7 +13,7 @@ from PIL import Image
 
 from harness.cloud import backends
 from harness.faults import scenario
-from harness.recorder import Compute
+from harness.recorder import Compute, Invocation, SideWork
 from harness.runs import run as runs
 from pipeline import ocr
 from pipeline.ocr_options import OcrOptions
@@ -94,6 +94,33 @@ def test_a_run_leaves_the_pdfs_beside_the_results(calm, tmp_path: Path) -> None:
         f"{name}.{kind}" for name in NAMES for kind in ("json", "pdf")
     }
     assert (tmp_path / "results" / f"{NAMES[0]}.pdf").read_bytes() == pdfs(made)[NAMES[0]]
+
+
+def of_kind(made: runs.Run, kind: type) -> list:
+    return [event for event in made.emulation.recorder.events if isinstance(event, kind)]
+
+
+def closing(made: runs.Run) -> list[Invocation]:
+    return [one for one in of_kind(made, Invocation) if one.function == "AggregatorFunction"]
+
+
+def test_who_makes_pdfs_is_billed_for_them_and_needs_memory(calm) -> None:
+    none, redacted = calm["none"][0], calm["redacted"][0]
+    images = of_kind(redacted, SideWork)
+    assert len(images) == sum(made["totalPages"] for made in redacted.results.values()) > 0
+    assert {image.request for image in images} <= {one.request for one in closing(redacted)}
+    by_pdfs = sum(image.cpu_seconds for image in images)
+    assert by_pdfs > 0
+    assert sum(one.compute_seconds for one in closing(redacted)) > by_pdfs
+    least, most = (max(one.max_memory_mb for one in closing(made)) for made in (none, redacted))
+    assert least + 30 < most < 180  # libraries, and a page of two to four million pixels
+
+
+def test_pages_are_read_once_whatever_is_made_of_them(calm) -> None:
+    """The work on PDFs is none on pages, as tables and invariants count them."""
+    read = {mode: len(of_kind(made, Compute)) for mode, (made, _) in calm.items()}
+    assert set(read.values()) == {read["none"]}
+    assert of_kind(calm["none"][0], SideWork) == []
 
 
 def test_all_modes_find_the_same(calm) -> None:

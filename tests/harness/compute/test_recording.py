@@ -41,9 +41,17 @@ def test_libraries_have_as_many_threads_as_the_functions_environment_says() -> N
     """numpy is loaded here already, with a thread for each core."""
     numpy.ones((2, 2)) @ numpy.ones((2, 2))
     for told in ("1", "2"):
-        ledger, call = Ledger(None), Pending(b"threads", threads_of_libraries, ("",), {})
-        variables = {"OPENBLAS_NUM_THREADS": told, "OMP_NUM_THREADS": told}
-        recording.record(ledger, [call], variables, lambda done: None)
+        ledger, call = (
+            Ledger(None),
+            Pending(
+                b"threads",
+                threads_of_libraries,
+                ("",),
+                {},
+                variables={"OPENBLAS_NUM_THREADS": told, "OMP_NUM_THREADS": told},
+            ),
+        )
+        recording.record(ledger, [call], lambda done: None)
         entry = ledger.call(call.key)
         assert entry is not None
         found = json.loads(msgspec.msgpack.decode(entry.value))
@@ -51,11 +59,28 @@ def test_libraries_have_as_many_threads_as_the_functions_environment_says() -> N
         assert set(found) == {int(told)}
 
 
+def variable(name: str) -> str:
+    return os.environ.get(name, "")
+
+
+def test_calls_of_two_functions_are_recorded_each_in_its_own_environment() -> None:
+    ledger = Ledger(None)
+    pending = [
+        Pending(bytes([number]), variable, ("WHO",), {}, variables={"WHO": who})
+        for number, who in enumerate(["worker", "aggregator", "worker"])
+    ]
+    done: list[int] = []
+    recording.record(ledger, pending, done.append)
+    found = [msgspec.msgpack.decode(ledger.call(call.key).value) for call in pending]
+    assert found == ["worker", "aggregator", "worker"]
+    assert done == [1, 2, 3]
+
+
 def test_values_errors_and_crashes_are_kept_each_as_what_they_are() -> None:
     ledger, told = Ledger(None), []
     kinds = ["a", "crash", "b", "error", "c", "crash"]
     pending = [Pending(f"{number}{kind}".encode(), act, (kind,), {}) for number, kind in enumerate(kinds)]
-    recording.record(ledger, pending, {}, told.append)
+    recording.record(ledger, pending, told.append)
     entries = [ledger.call(call.key) for call in pending]
     assert [entry.error for entry in entries] == [
         "",
@@ -93,7 +118,7 @@ def recorded(*calls: tuple[str, int]) -> list[int]:
     pending = [Pending(bytes([number]), take, call, {}) for number, call in enumerate(calls)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "cpu_count", lambda: 1)
-        recording.record(ledger, pending, {}, lambda done: None)
+        recording.record(ledger, pending, lambda done: None)
     entries = [ledger.call(call.key) for call in pending]
     assert all(entry is not None and entry.memory_bytes is not None for entry in entries)
     return [entry.memory_bytes // MEGABYTE for entry in entries]
@@ -115,7 +140,7 @@ def test_a_copy_of_the_process_brings_only_what_it_adds() -> None:
 
 def test_what_a_call_is_given_is_part_of_what_it_needs() -> None:
     ledger, page = Ledger(None), bytes(40 * MEGABYTE)
-    recording.record(ledger, [Pending(b"key", len, (page,), {})], {}, lambda done: None)
+    recording.record(ledger, [Pending(b"key", len, (page,), {})], lambda done: None)
     entry = ledger.call(b"key")
     assert entry is not None
     assert 40 * MEGABYTE <= (entry.memory_bytes or 0) < 70 * MEGABYTE
@@ -163,7 +188,7 @@ def test_an_interrupt_ends_the_calls_that_are_under_way_and_begins_no_others(kin
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
-            recording.record(Ledger(None), pending, {}, tell)
+            recording.record(Ledger(None), pending, tell)
     finally:
         signal.signal(signal.SIGINT, before)
     for process in multiprocessing.active_children():

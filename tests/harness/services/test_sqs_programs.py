@@ -305,9 +305,9 @@ def _patient_polls() -> Any:
     """A long poll lasts as long as it may."""
     original = queues.Queues._long_poll
 
-    def patient(those: Any, body: Any, ask: Any) -> Any:
+    def patient(those: Any, body: Any, ask: Any, patience_seconds: float) -> Any:
         those._kernel.sleep(json.loads(body).get("WaitTimeSeconds", 0))
-        return original(those, body, ask)
+        return original(those, body, ask, patience_seconds)
 
     return mock.patch.object(queues.Queues, "_long_poll", patient)
 
