@@ -51,6 +51,13 @@ class WorldExplorer(Explorer):
         self._latest: tuple[World, Rig] | None = None
         self._check()
         self._base = self._rig_of({}, pool)
+        functions = sorted(
+            name
+            for name, resource in self._base.template.document["Resources"].items()
+            if resource["Type"] == "AWS::Lambda::Function"
+        )
+        given = tuple(options.parameters)
+        self._stock = worlds.Stock(config.explore, sorted(self._pool), functions, given)
 
     def prepare(self, progress: Progress) -> None:
         """Records what all worlds need, so that they only replay."""
@@ -75,12 +82,11 @@ class WorldExplorer(Explorer):
 
     def draw(self, seed: int) -> World:
         """The world of a seed."""
-        return worlds.draw(seed, self._config.explore, sorted(self._pool), tuple(self._options.parameters))
+        return worlds.draw(seed, self._stock)
 
     def vary(self, world: World, seed: int) -> World:
         """The world of a seed that is much like another one."""
-        given = tuple(self._options.parameters)
-        return worlds.vary(world, seed, self._config.explore, sorted(self._pool), given)
+        return worlds.vary(world, seed, self._stock)
 
     def staged(self, case: Case) -> tuple[Rig, Results]:
         """Raises `UsageError` for a world that takes inputs that are not there, or parameters that the

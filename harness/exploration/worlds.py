@@ -30,6 +30,10 @@ NO_FAULT, ONE_FAULT = 0.1, 0.2
 RATES, RATES_ALONE = (0.1, 3.0), (1.0, 10.0)
 """Times the rate of `hostile`: among others, and alone."""
 HIGHEST_RATE = 0.6
+AIMED, RATES_AIMED = 0.25, (3.0, 30.0)
+"""Of the worlds in which several kinds strike, those in which they strike one function alone, then so often
+that it fails again and again.
+"""
 OTHERWISE = 0.5
 """Of all worlds, those in which a parameter, the shards or the arrivals are not as usual; slowness and
 concurrency are in fewer, since all else is then hard to reach."""
@@ -134,18 +138,30 @@ def load(path: Path) -> World:
     return World(**fields, puts=told.put, scenario=scenario.checked(told.faults, f"world {told.seed}"))
 
 
-def draw(seed: int, ranges: Explore, names: Sequence[str], given: Sequence[str] = ()) -> World:
-    """The world of a seed, out of inputs with these names. given: parameters that somebody has chosen."""
+class Stock(msgspec.Struct, frozen=True):
+    """What worlds are made of. ranges: of what is drawn; names: of the inputs; functions: logical ids of
+    those that faults may be aimed at; given: parameters that somebody has chosen.
+    """
+
+    ranges: Explore
+    names: Sequence[str]
+    functions: Sequence[str] = ()
+    given: Sequence[str] = ()
+
+
+def draw(seed: int, stock: Stock) -> World:
+    """The world of a seed."""
+    ranges = stock.ranges
     generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0x776F726C,)))
     drawn = {
         name: str(_value(generator, values))
         for name, values in ranges.parameters.items()
-        if generator.random() < OTHERWISE and name not in given
+        if generator.random() < OTHERWISE and name not in stock.given
     }
     arrival = get_args(Arrival)[int(generator.integers(len(get_args(Arrival))))]
     return World(
         seed=seed,
-        scenario=_scenario(generator, seed),
+        scenario=_scenario(generator, seed, stock.functions),
         parameters=drawn,
         slowness=round(_log(generator, *ranges.slowness), 2) if generator.random() < SLOW else 1.0,
         concurrency=_whole(generator, *ranges.concurrency)
@@ -154,15 +170,15 @@ def draw(seed: int, ranges: Explore, names: Sequence[str], given: Sequence[str] 
         shards=_whole(generator, *ranges.shards) if generator.random() < OTHERWISE else ranges.shards[0],
         redrive=("", "", "middle", "end")[int(generator.integers(4))],
         arrival=arrival,
-        puts=_puts(generator, arrival, names, ranges.most_inputs),
+        puts=_puts(generator, arrival, stock.names, ranges.most_inputs),
     )
 
 
-def vary(world: World, seed: int, ranges: Explore, names: Sequence[str], given: Sequence[str] = ()) -> World:
+def vary(world: World, seed: int, stock: Stock) -> World:
     """The world of a seed that is like another one in most: each thing is that world's, or as drawn; its dice
     are its own.
     """
-    drawn = draw(seed, ranges, names, given)
+    drawn = draw(seed, stock)
     generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0x76617279,)))
 
     def kept() -> bool:
@@ -170,7 +186,7 @@ def vary(world: World, seed: int, ranges: Explore, names: Sequence[str], given: 
 
     parameters = {
         name: source.parameters[name]
-        for name in ranges.parameters
+        for name in stock.ranges.parameters
         for source in [world if kept() else drawn]
         if name in source.parameters
     }
@@ -190,19 +206,23 @@ def vary(world: World, seed: int, ranges: Explore, names: Sequence[str], given: 
     )
 
 
-def _scenario(generator: np.random.Generator, seed: int) -> Scenario:
+def _scenario(generator: np.random.Generator, seed: int, functions: Sequence[str]) -> Scenario:
     hostile = scenario.load("hostile").faults
     mood = generator.random()
+    aim = ""
     if mood < NO_FAULT:
         chosen, rates = [], RATES
     elif mood < NO_FAULT + ONE_FAULT:
         chosen, rates = [list(hostile)[int(generator.integers(len(hostile)))]], RATES_ALONE
     else:
         chosen, rates = [kind for kind in hostile if generator.random() < OTHERWISE], RATES
+        if functions and generator.random() < AIMED:
+            aim, rates = functions[int(generator.integers(len(functions)))], RATES_AIMED
     faults = {
         kind: msgspec.structs.replace(
             hostile[kind],
             rate=round(min(HIGHEST_RATE, hostile[kind].rate * _log(generator, *rates)), 6),
+            where=aim,
         )
         for kind in chosen
     }

@@ -55,7 +55,7 @@ class Dice:
             return None
         self.opportunities[kind] += 1
         number = self.opportunities[kind]
-        if fault.only is not None and number not in fault.only:
+        if not where.startswith(fault.where) or (fault.only is not None and number not in fault.only):
             return None
         seed = self._seed if fault.seed is None else fault.seed
         draws = struct.unpack(

@@ -2,6 +2,7 @@
 `hostile` are built in.
 """
 
+import json
 import tomllib
 from importlib import resources
 from pathlib import Path
@@ -59,6 +60,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     seconds, repeats, factor: drawn evenly from such a range where the fault has a delay, a number of failures
     in a row, a slowdown.
     only: strikes exactly at these opportunities, counted from 1, whatever the rate.
+    where: strikes only what begins with this: a function by its logical id, "AggregatorFunction s3.PutObj",
+    a queue, a key. An opportunity elsewhere counts, and nothing strikes there.
     """
 
     rate: float = 0.0
@@ -67,6 +70,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     repeats: tuple[int, int] = (1, 1)
     factor: tuple[float, float] = (2.0, 6.0)
     only: tuple[int, ...] | None = None
+    where: str = ""
 
 
 class Scenario(msgspec.Struct, frozen=True):
@@ -91,7 +95,8 @@ class Scenario(msgspec.Struct, frozen=True):
             for field in msgspec.structs.fields(Fault):
                 value = getattr(fault, field.name)
                 if value is not None and value != field.default:
-                    lines.append(f"{field.name} = {list(value) if isinstance(value, tuple) else value}")
+                    told = list(value) if isinstance(value, tuple) else value
+                    lines.append(f"{field.name} = {json.dumps(told, ensure_ascii=False)}")
         return "\n".join(lines) + "\n"
 
 

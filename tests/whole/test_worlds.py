@@ -24,7 +24,8 @@ from tests import builders
 
 NAMES = ["one.tif", "three.tif", "sixty.tif", "empty.tif", "two words.tiff", "ümläut/文書 №7.Tiff", "a.tif"]
 EXPLORE = builders.CONFIG.explore
-DRAWN = [worlds.draw(seed, EXPLORE, NAMES) for seed in range(50)]
+STOCK = worlds.Stock(EXPLORE, NAMES, ["AggregatorFunction", "WorkerFunction"])
+DRAWN = [worlds.draw(seed, STOCK) for seed in range(50)]
 LEFT_OUT = {"sixty.tif", "many pages unreadable.tif", "seven.tiff"}
 """Of the pool, where a test wants to be quick."""
 
@@ -65,7 +66,7 @@ def wrong(trials: list[Trial]) -> list[str]:
 
 
 def test_a_world_is_decided_by_its_seed() -> None:
-    assert [worlds.draw(seed, EXPLORE, NAMES) for seed in range(50)] == DRAWN
+    assert [worlds.draw(seed, STOCK) for seed in range(50)] == DRAWN
     assert len({world.toml().partition("\n")[2] for world in DRAWN}) == 50
 
 
@@ -96,10 +97,28 @@ def test_rates_of_a_fault_differ_by_more_than_ten_times() -> None:
         assert max(rates) / min(rates) > 10
 
 
-def test_what_somebody_has_chosen_is_not_drawn() -> None:
-    assert not any(
-        "BatchPages" in worlds.draw(seed, EXPLORE, NAMES, ["BatchPages"]).parameters for seed in range(50)
+def test_in_some_worlds_faults_are_aimed_at_one_function_and_come_often() -> None:
+    drawn = [worlds.draw(seed, STOCK) for seed in range(200)]
+    aims = [
+        {fault.where for fault in world.scenario.faults.values()} for world in drawn if world.scenario.faults
+    ]
+    assert all(len(aim) == 1 for aim in aims)
+    found = Counter(name for aim in aims for name in aim)
+    assert set(found) == {"", "AggregatorFunction", "WorkerFunction"}
+    assert 20 <= found["AggregatorFunction"] + found["WorkerFunction"] <= 60
+    killed = [
+        world.scenario.faults["killed_before_call"]
+        for world in drawn
+        if "killed_before_call" in world.scenario.faults
+    ]
+    assert max(fault.rate for fault in killed if fault.where) > 3 * max(
+        fault.rate for fault in killed if not fault.where and len(killed) > 1
     )
+
+
+def test_what_somebody_has_chosen_is_not_drawn() -> None:
+    chosen = msgspec.structs.replace(STOCK, given=["BatchPages"])
+    assert not any("BatchPages" in worlds.draw(seed, chosen).parameters for seed in range(50))
 
 
 def test_a_world_is_the_same_after_it_was_written_and_read(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from harness.exploration.search import ROUND, VARIATIONS, VARIED, Search
 from harness.exploration.worlds import World
 from tests import builders
 
-EXPLORE = builders.CONFIG.explore
 NAMES = ["one.tif", "two.tif", "three.tif", "four.tif", "five.tif"]
+STOCK = worlds.Stock(builders.CONFIG.explore, NAMES, ["Reader", "Writer"])
 NEW = 7
 """The seed whose world shows what no other does."""
 
@@ -18,9 +18,9 @@ def search(count: int = 4 * ROUND) -> tuple[Search, list[tuple[World, int]]]:
 
     def vary(world: World, seed: int) -> World:
         varied.append((world, seed))
-        return worlds.vary(world, seed, EXPLORE, NAMES)
+        return worlds.vary(world, seed, STOCK)
 
-    return Search(0, count, lambda seed: worlds.draw(seed, EXPLORE, NAMES), vary), varied
+    return Search(0, count, lambda seed: worlds.draw(seed, STOCK), vary), varied
 
 
 def showed(seed: int) -> frozenset[object]:
@@ -67,8 +67,8 @@ def test_at_least_half_of_a_round_is_drawn_anew() -> None:
 
 
 def test_a_variation_is_like_its_world_in_most_and_has_dice_of_its_own() -> None:
-    world = worlds.draw(3, EXPLORE, NAMES)
-    made = [worlds.vary(world, seed, EXPLORE, NAMES) for seed in range(100, 160)]
+    world = worlds.draw(3, STOCK)
+    made = [worlds.vary(world, seed, STOCK) for seed in range(100, 160)]
     assert {one.seed for one in made} == set(range(100, 160))
     for name in ("puts", "slowness", "redrive"):
         alike = sum(getattr(one, name) == getattr(world, name) for one in made)

@@ -67,3 +67,24 @@ def test_only_some_strokes_are_the_same_strokes() -> None:
 def test_a_scenario_survives_its_file() -> None:
     hostile = scenario.load("hostile")
     assert scenario.parse(hostile.toml(), "hostile") == hostile
+
+
+def test_a_fault_that_is_aimed_strikes_only_there_and_as_it_would_have() -> None:
+    def struck(where: str) -> list[tuple[int, str]]:
+        recorder = Recorder()
+        text = f'[hangs]\nrate = 0.2\nwhere = "{where}"'
+        dice = Dice(scenario.parse(text, "test"), 1, Kernel(), recorder)
+        for number in range(300):
+            dice.strike("hangs", "Reader s3.GetObject" if number % 2 else "Writer s3.PutObject")
+        return [(event.number, event.where) for event in recorder.events if isinstance(event, Stroke)]
+
+    everywhere = struck("")
+    assert struck("Reader") == [one for one in everywhere if one[1].startswith("Reader")] != []
+    assert struck("Writer s3.PutObject") == [one for one in everywhere if one[1].startswith("Writer")]
+    assert struck("Nobody") == []
+
+
+def test_an_aim_survives_its_file() -> None:
+    aimed = scenario.parse('[hangs]\nrate = 0.5\nwhere = "a \\"b\\" ü"', "test")
+    assert aimed.faults["hangs"].where == 'a "b" ü'
+    assert scenario.parse(aimed.toml(), "test") == aimed
