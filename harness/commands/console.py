@@ -13,7 +13,7 @@ from rich.text import Text
 
 from harness.commands import sweep_tables
 from harness.config import Words
-from harness.exploration.findings import Failure
+from harness.exploration.findings import PREEMPTED, Failure
 from harness.runs.run import FileLine
 from harness.runs.summary import work_key
 from reports.page_ranges import ranges
@@ -172,8 +172,7 @@ class Screen:
                 for name, count in numbers["happened"].items()
             )
             table.add_row("[bold]of them[/bold]", ", ".join(shares))
-        strokes = ", ".join(f"{count} {kind}" for kind, count in numbers["strokes"].items())
-        table.add_row("[bold]faults[/bold]", f"{sum(numbers['strokes'].values())}: {strokes}")
+        table.add_row(*_struck(numbers))
         table.add_row(
             "[bold]time[/bold]",
             f"{numbers['virtualSeconds'] / 3600:.1f} virtual hours in {numbers['realSeconds']:.1f} s",
@@ -194,6 +193,15 @@ class Screen:
                 self.say(f"  in a world of {'; '.join(failure.small.case.world.unusual())}")
             self.say(f"  see {failure.folder / 'timeline.txt'}; again: {failure.command}")
         self.say(f"Report: {out / 'report.html'}")
+
+
+def _struck(numbers: Mapping[str, Any]) -> tuple[str, str]:
+    """The row of an exploration that tells what struck: faults, or preemptions where it was of schedules."""
+    preempted = numbers["places"].get(PREEMPTED)
+    struck = numbers["strokes"] if preempted is None else preempted
+    told = [f"{count} {what}" for what, count in struck.items()]
+    title = "faults" if preempted is None else "preemptions"
+    return f"[bold]{title}[/bold]", f"{sum(struck.values())}: {', '.join(told)}"
 
 
 def _files(files: Sequence[FileLine], words: Words) -> Table:

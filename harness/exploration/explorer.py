@@ -21,7 +21,7 @@ from harness.exploration import happenings
 from harness.exploration.timeline import timeline
 from harness.exploration.worlds import World
 from harness.faults.scenario import Fault, Scenario
-from harness.recorder import Invocation, Stroke
+from harness.recorder import Call, Held, Invocation, Stroke
 from harness.runs.invariants import Violation
 from harness.runs.results import Results
 from harness.runs.rig import Progress, Rig, quiet
@@ -61,7 +61,8 @@ class Case(msgspec.Struct, frozen=True):
 class Trial(msgspec.Struct, frozen=True):
     """What came of a case. `places`: how often each fault struck what; `opportunities`: how many each fault
     of the scenario had; `seconds`: virtual and real; `digest`: names the run, see `Recorder.digest`;
-    `happened`: see `happenings`.
+    `happened`: see `happenings`; `calls`: of invocations, by whose and what; `preempted`: those that a
+    schedule held back at its points.
     """
 
     case: Case
@@ -74,6 +75,8 @@ class Trial(msgspec.Struct, frozen=True):
     digest: str = ""
     error: str = ""
     happened: tuple[str, ...] = ()
+    calls: Counter[str] = msgspec.field(default_factory=Counter)
+    preempted: Counter[str] = msgspec.field(default_factory=Counter)
 
     @property
     def failed(self) -> bool:
@@ -172,6 +175,14 @@ class Explorer:
             seconds,
             digest,
             happened=happenings.of(emulation, results, rig.config.explore.happenings),
+            calls=Counter(
+                f"{event.caller} {event.service}.{event.operation}"
+                for event in events
+                if isinstance(event, Call) and event.request
+            ),
+            preempted=Counter(
+                event.where for event in events if isinstance(event, Held) and not event.behind
+            ),
         )
 
     def attempts(self, cases: Iterator[Case], jobs: int | None = None) -> Iterator[Trial]:
