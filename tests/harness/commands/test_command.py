@@ -174,7 +174,19 @@ def test_an_exploration_tells_what_it_tried(tmp_path: Path) -> None:
 
 def test_an_exploration_of_schedules_tells_of_preemptions_and_of_no_fault(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    done = harness("explore", blank_file(tmp_path), "--schedules", "--seeds", 3, "--jobs", 1, "--out", out)
+    done = harness(
+        "explore",
+        blank_file(tmp_path),
+        "--schedules",
+        "--seeds",
+        3,
+        "--parameter",
+        "PdfMode=none",
+        "--jobs",
+        1,
+        "--out",
+        out,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     numbers = json.loads((out / "summary.json").read_text())
     assert numbers["scenario"] == "schedules of 2 preemptions, in windows of 10 s"
