@@ -178,6 +178,17 @@ class Stroke(Event, frozen=True, kw_only=True, tag="stroke"):
     where: str
 
 
+class Held(Event, frozen=True, kw_only=True, tag="held"):
+    """A call that a schedule held back until `t`: whose call it is, which of those alike, and for how long;
+    behind: the invocation of higher priority that it waited for, "" where it was preempted.
+    """
+
+    where: str
+    number: int
+    seconds: float
+    behind: str = ""
+
+
 AnyEvent = (
     Call
     | Invocation
@@ -192,6 +203,7 @@ AnyEvent = (
     | Result
     | Log
     | Stroke
+    | Held
 )
 
 

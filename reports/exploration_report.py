@@ -22,7 +22,11 @@ def contents(directory: Path, summary: Mapping[str, Any]) -> dict[str, Any]:
         if covered.get("growth")
         else "",
         "struck": sum(summary["strokes"].values()),
+        "preempted": "preempted" in summary["places"],
+        "preemptions": summary.get("preemptions", 0),
         "places": plots.strokes_by_place(summary["places"]) if any(summary["places"].values()) else "",
-        "per_emulation": plots.strokes_per_emulation(by_strokes),
+        "per_emulation": plots.strokes_per_emulation(
+            by_strokes, "preemptions" if "preempted" in summary["places"] else "faults that struck"
+        ),
         "stories": [path.read_text(encoding="utf-8") for path in stories],
     }

@@ -134,14 +134,14 @@ def strokes_by_place(places: Mapping[str, Mapping[str, int]]) -> Markup:
     return svg(figure)
 
 
-def strokes_per_emulation(trials: Mapping[int, int]) -> Markup:
-    """Emulations by the number of faults that struck in them."""
+def strokes_per_emulation(trials: Mapping[int, int], what: str = "faults that struck") -> Markup:
+    """Emulations by the number of faults that struck in them, or of what else did."""
     figure = Figure(figsize=(9, 2.2), layout="constrained")
     axes = figure.subplots()
     axes.bar(
         list(trials), list(trials.values()), width=1.0, color=COLORS[0], edgecolor="white", linewidth=0.4
     )
-    axes.set_xlabel("faults that struck in an emulation")
+    axes.set_xlabel(f"{what} in an emulation")
     axes.set_ylabel("emulations")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))

@@ -27,10 +27,11 @@ from harness.cloud.addresses import bucket_and_key
 from harness.cloud.identity import Identity
 from harness.cloud.latency import Latencies
 from harness.engine.kernel import Kernel
+from harness.engine.schedule import Schedule, Turns, Wait
 from harness.faults import refusals
 from harness.faults.dice import Dice
 from harness.faults.distortions import Distortions
-from harness.recorder import Call, Recorder
+from harness.recorder import Call, Held, Recorder
 from harness.region import REGION
 
 OUT_OF_MEMORY = "Runtime exited with error: signal: killed"
@@ -46,7 +47,7 @@ class RealEndpoint(Exception):
 
 class Caller(Protocol):
     """An execution environment, making a call: `settle` tells how long its compute until now takes, `resumed`
-    that it goes on.
+    that it goes on; deadline: when its function's timeout ends it.
     """
 
     id: str
@@ -54,6 +55,7 @@ class Caller(Protocol):
     request_id: str
     identity: Identity
     ended_by: str
+    deadline: float
 
     def settle(self, operation: str) -> float: ...
 
@@ -83,7 +85,16 @@ its own time, and by as many questions as it needs. None: the caller has hung up
 
 
 class Wire:
-    def __init__(self, kernel: Kernel, latencies: Latencies, recorder: Recorder, dice: Dice) -> None:
+    def __init__(
+        self,
+        kernel: Kernel,
+        latencies: Latencies,
+        recorder: Recorder,
+        dice: Dice,
+        schedule: Schedule | None = None,
+    ) -> None:
+        """schedule: of the calls of invocations, where they do not happen just when they are due."""
+        self._turns = Turns(kernel, schedule) if schedule is not None else None
         self._kernel, self._latencies, self._recorder, self._dice = kernel, latencies, recorder, dice
         self._refusals, self._distortions = refusals.Refusals(dice), Distortions(dice)
         self._observers: dict[str, list[Observer]] = {}
@@ -126,6 +137,10 @@ class Wire:
         self._kernel.sleep(seconds + (caller.settle(operation) if caller is not None else 0.0))
         name = caller.name if caller is not None else process.name
         where = f"{name} {service}.{operation}"
+        if self._turns is not None and caller is not None:
+            due = self._kernel.now
+            self._turns.take(where, caller.deadline, self._held)
+            seconds += self._kernel.now - due
 
         def once() -> refusals.Answer:
             nonlocal used
@@ -188,6 +203,17 @@ class Wire:
         if lost:
             raise ConnectionClosedError(endpoint_url=request.url)
         return response
+
+    def _held(self, wait: Wait) -> None:
+        self._recorder.record(
+            Held(
+                t=self._kernel.now,
+                where=wait.step.step,
+                number=wait.step.number,
+                seconds=wait.seconds,
+                behind=wait.behind,
+            )
+        )
 
     def _ask(
         self, service: str, operation: str, request: AWSPreparedRequest

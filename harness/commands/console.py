@@ -15,7 +15,7 @@ from rich.text import Text
 
 from harness.commands import console_style, sweep_tables
 from harness.config import Words
-from harness.exploration.findings import Failure
+from harness.exploration.findings import PREEMPTED, Failure
 from harness.runs.run import FileLine
 from harness.runs.summary import work_key
 from reports.page_ranges import ranges
@@ -198,8 +198,7 @@ class Screen:
             "[bold]branches[/bold]",
             f"{covered['reached']} of {within} reached; {beyond} are beyond what emulations reach",
         )
-        strokes = ", ".join(f"{count} {kind}" for kind, count in numbers["strokes"].items())
-        table.add_row("[bold]faults[/bold]", f"{sum(numbers['strokes'].values())}: {strokes}")
+        table.add_row(*_struck(numbers))
         table.add_row(
             "[bold]time[/bold]",
             f"{numbers['virtualSeconds'] / 3600:.1f} virtual hours in {numbers['realSeconds']:.1f} s",
@@ -224,6 +223,15 @@ class Screen:
                 self.say(f"  in a world of {'; '.join(failure.small.case.world.unusual())}")
             self.say(f"  see {failure.folder / 'timeline.txt'}; again: {failure.command}")
         self.left(out)
+
+
+def _struck(numbers: Mapping[str, Any]) -> tuple[str, str]:
+    """The row of an exploration that tells what struck: faults, or preemptions where it was of schedules."""
+    preempted = numbers["places"].get(PREEMPTED)
+    struck = numbers["strokes"] if preempted is None else preempted
+    told = [f"{count} {what}" for what, count in struck.items()]
+    title = "faults" if preempted is None else "preemptions"
+    return f"[bold]{title}[/bold]", f"{sum(struck.values())}: {', '.join(told)}"
 
 
 def _files(files: Sequence[FileLine], words: Words) -> Table:

@@ -1,6 +1,7 @@
 """`harness explore`."""
 
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,6 +38,20 @@ def explore(
             help="Instead of seeds: kill each invocation at each of its API calls; singles, or pairs as well."
         ),
     ] = "",
+    schedules: Annotated[
+        bool,
+        typer.Option(
+            "--schedules", help="Worlds without faults, in which calls close in time come in other orders."
+        ),
+    ] = False,
+    preemptions: Annotated[
+        int | None,
+        typer.Option(help="With --schedules: calls of a world that are preempted; 2 by default.", min=0),
+    ] = None,
+    window: Annotated[
+        float | None,
+        typer.Option(help="With --schedules: seconds that a call is held back, at most; 10 by default."),
+    ] = None,
     files: Annotated[
         int, typer.Option(help="Files of the sample to use when no PATHS are given, without worlds.", min=1)
     ] = 3,
@@ -64,14 +79,15 @@ def explore(
     template: choices.Template = None,
     out: Annotated[Path, typer.Option(help="Folder for what is found.")] = Path("runs/explore"),
 ) -> None:
-    """Breaks everything in many emulations, and shows the smallest set of faults that the system does not
-    survive, in the most usual world.
+    """Breaks everything in many emulations, and shows the smallest set of faults (or of preemptions) that the
+    system does not survive, in the most usual world.
     """
     from harness.faults import scenario
     from harness.runs import out_folder
 
     if crash_points not in ("", "singles", "pairs"):
         raise UsageError(f"--crash-points {crash_points} is neither singles nor pairs")
+    order = _order(schedules, preemptions, window, faults, crash_points)
     in_worlds = not faults and not crash_points
     if in_worlds and redriven:
         raise UsageError("--redrive goes with --faults or --crash-points: worlds decide it for themselves")
@@ -104,7 +120,7 @@ def explore(
     happenings.check(config)
     with out_folder.held(out, findings.KIND):
         began = time.monotonic()
-        explorer = _explorer(config, chosen, options, weather, screen, in_worlds)
+        explorer = _explorer(config, chosen, options, weather, screen, in_worlds, order)
         command = [
             "harness",
             "redrive" if redriven else "run",
@@ -112,7 +128,7 @@ def explore(
             *choices.spelled(options.parameters, template),
         ]
         found = findings.Findings(out, command)
-        search = _search(explorer, first_seed, seeds) if in_worlds else None
+        search = _search(explorer, first_seed, seeds) if in_worlds and order is None else None
         cases: Iterator[Case | None]
         if search is not None:
             cases = (Case.of(world) if world is not None else None for world in search.worlds())
@@ -136,13 +152,12 @@ def explore(
                 found.write_failure(explorer, trial, small)
         except (KeyboardInterrupt, Interrupted):
             interrupted = True
-        names = {True: "worlds of their own", False: weather.name}
-        name = f"crash points, {crash_points}" if crash_points else names[in_worlds]
+        name, kinds = _named(crash_points, order, weather, in_worlds)
         numbers = found.numbers(
             name,
-            explorers.KILLS if crash_points else weather.faults,
+            kinds,
             happenings.names(config.explore.happenings),
-            config.explore.sometimes if in_worlds else (),
+            config.explore.sometimes if search is not None else (),
             explorer.coverage,
             time.monotonic() - began,
         )
@@ -165,6 +180,45 @@ def _search(explorer: "Explorer", first_seed: int, seeds: int) -> "Search":
     return Search(first_seed, seeds, explorer.draw, explorer.vary)
 
 
+def _order(
+    schedules: bool, preemptions: int | None, window: float | None, faults: str, crash_points: str
+) -> tuple[int, float] | None:
+    """(preemptions, window) of an exploration of schedules; None for another. Raises `UsageError`."""
+    chosen = {"preemptions": preemptions, "window": window}
+    if not schedules:
+        for name, value in chosen.items():
+            if value is not None:
+                raise UsageError(f"--{name} goes with --schedules only")
+        return None
+    for name, given in {"faults": faults, "crash-points": crash_points}.items():
+        if given:
+            raise UsageError(f"--schedules and --{name} do not go together: nothing breaks in a schedule")
+    from harness.exploration.schedules import LONGEST_WINDOW_SECONDS, PREEMPTIONS, WINDOW_SECONDS
+
+    if window is not None and not 0 < window <= LONGEST_WINDOW_SECONDS:
+        raise UsageError(
+            f"--window {window:g} must be above 0 and at most {LONGEST_WINDOW_SECONDS:g} seconds"
+        )
+    return (
+        PREEMPTIONS if preemptions is None else preemptions,
+        WINDOW_SECONDS if window is None else window,
+    )
+
+
+def _named(
+    crash_points: str, order: tuple[int, float] | None, weather: "Scenario", in_worlds: bool
+) -> tuple[str, Iterable[str]]:
+    """What an exploration is called, and the kinds of what may strike in it."""
+    from harness.exploration.explorer import KILLS
+    from harness.exploration.findings import PREEMPTED
+
+    if order is not None:
+        return "schedules of {} preemptions, in windows of {:g} s".format(*order), (PREEMPTED,)
+    if crash_points:
+        return f"crash points, {crash_points}", KILLS
+    return "worlds of their own" if in_worlds else weather.name, weather.faults
+
+
 def _inputs(
     paths: list[Path] | None, config: "Config", screen: "Screen", most: int | None, in_worlds: bool
 ) -> "list[InputFile]":
@@ -184,13 +238,19 @@ def _explorer(
     weather: "Scenario",
     screen: "Screen",
     in_worlds: bool,
+    order: tuple[int, float] | None,
 ) -> "Explorer":
     from harness.exploration.explorer import Explorer
+    from harness.exploration.schedules import ScheduleExplorer
     from harness.exploration.world_explorer import WorldExplorer
     from harness.runs.rig import Rig
 
     if not in_worlds:
         return Explorer(Rig(config, chosen, options), weather, screen.progress)
-    explorer = WorldExplorer(config, chosen, options)
+    explorer = (
+        ScheduleExplorer(config, chosen, options, preemptions=order[0], window=order[1])
+        if order
+        else WorldExplorer(config, chosen, options)
+    )
     explorer.prepare(screen.progress)
     return explorer

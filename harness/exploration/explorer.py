@@ -23,7 +23,7 @@ from harness.exploration.states import States
 from harness.exploration.timeline import timeline
 from harness.exploration.worlds import World
 from harness.faults.scenario import Fault, Scenario
-from harness.recorder import Invocation, Stroke
+from harness.recorder import Call, Held, Invocation, Stroke
 from harness.runs.invariants import Violation
 from harness.runs.results import Results
 from harness.runs.rig import Progress, Rig, quiet
@@ -64,7 +64,8 @@ class Trial(msgspec.Struct, frozen=True):
     """What came of a case. `places`: how often each fault struck what; `opportunities`: how many each fault
     of the scenario had; `seconds`: virtual and real; `digest`: names the run, see `Recorder.digest`;
     `happened`: see `happenings`; `taken`: branches of the handlers, by number; `struck_in`: faults with the
-    states that they struck in.
+    states that they struck in; `calls`: of invocations, by whose and what; `preempted`: those that a
+    schedule held back at its points.
     """
 
     case: Case
@@ -79,6 +80,8 @@ class Trial(msgspec.Struct, frozen=True):
     happened: tuple[str, ...] = ()
     taken: frozenset[int] = frozenset()
     struck_in: frozenset[str] = frozenset()
+    calls: Counter[str] = msgspec.field(default_factory=Counter)
+    preempted: Counter[str] = msgspec.field(default_factory=Counter)
 
     @property
     def failed(self) -> bool:
@@ -192,6 +195,14 @@ class Explorer:
             happened=happenings.of(emulation, results, rig.config, states),
             taken=self.coverage.taken,
             struck_in=states.struck(),
+            calls=Counter(
+                f"{event.caller} {event.service}.{event.operation}"
+                for event in events
+                if isinstance(event, Call) and event.request
+            ),
+            preempted=Counter(
+                event.where for event in events if isinstance(event, Held) and not event.behind
+            ),
         )
 
     def attempts(self, cases: Iterator[Case | None], jobs: int | None = None) -> Iterator[Trial]:

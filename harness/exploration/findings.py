@@ -15,6 +15,8 @@ from harness.exploration.explorer import Explorer, Trial
 from harness.runs.out_folder import Kind
 
 KIND = Kind("exploration", ("summary.json", "report.html"), "failures", summaries=("explore",))
+PREEMPTED = "preempted"
+"""What stands for the preemptions of a schedule among faults, where places are told."""
 MOST_FAILURES = 10
 """Failures that are shrunk and written; more are counted only."""
 
@@ -60,7 +62,9 @@ class Findings:
         self.struck_in |= trial.struck_in
         struck = {kind: len(numbers) for kind, numbers in trial.strokes.items()}
         self.strokes.update(struck)
-        self.faults_struck[sum(struck.values())] += 1
+        self.faults_struck[sum(struck.values()) + trial.preempted.total()] += 1
+        if trial.preempted:
+            self.places.setdefault(PREEMPTED, Counter()).update(trial.preempted)
         for kind, places in trial.places.items():
             self.places.setdefault(kind, Counter()).update(places)
         if trial.failed:
@@ -105,6 +109,7 @@ class Findings:
             "failed": len(self.failed),
             "violated": dict(self.violated),
             "strokes": dict(self.strokes.most_common()),
+            "preemptions": self.places.get(PREEMPTED, Counter()).total(),
             "places": {
                 kind: dict(self.places.get(kind, Counter()).most_common())
                 for kind in sorted({*kinds, *self.places})

@@ -4,7 +4,7 @@ because of them.
 
 from collections.abc import Iterator, Sequence
 
-from harness.recorder import AnyEvent, Call, Invocation, Log, Message, Result, Stroke, Upload
+from harness.recorder import AnyEvent, Call, Held, Invocation, Log, Message, Result, Stroke, Upload
 from harness.runs.emulation import Emulation
 from harness.runs.invariants import Violation
 
@@ -21,6 +21,13 @@ def _tell(event: AnyEvent) -> Iterator[str]:
     match event:
         case Stroke():
             yield f"FAULT     {event.fault} #{event.number}: {event.where}"
+        case Held(behind=behind):
+            how = (
+                f"waited {event.seconds:.3f} s behind {behind}"
+                if behind
+                else f"preempted for {event.seconds:.3f} s"
+            )
+            yield f"HELD      {event.where} #{event.number} {how}"
         case Upload():
             yield f"upload    {event.key}"
         case Result():

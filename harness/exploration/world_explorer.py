@@ -126,6 +126,7 @@ class WorldExplorer(Explorer):
                 redrive=world.redrive == "end",
                 redrives_midway=MIDWAY if world.redrive == "middle" else 0,
                 faults=world.scenario,
+                schedule=world.schedule,
             )
             self._latest = calm, rig
         return self._latest[1]

@@ -18,6 +18,7 @@ import numpy as np
 
 from harness.cloud.limits import ACCOUNT_CONCURRENCY
 from harness.config import Explore
+from harness.engine.schedule import Schedule
 from harness.errors import UsageError
 from harness.faults import scenario
 from harness.faults.scenario import Fault, Scenario
@@ -61,7 +62,8 @@ class Put(msgspec.Struct, frozen=True, omit_defaults=True):
 class World(msgspec.Struct, frozen=True, kw_only=True):
     """parameters: of the template, where not its defaults; slowness: how many times longer than recorded the
     recorded functions take; concurrency: of the account; shards: of a table's stream; redrive: what was given
-    up is given back in the middle, while things break, or at the end, when nothing does any more.
+    up is given back in the middle, while things break, or at the end, when nothing does any more. schedule:
+    the order of the invocations' calls, where it is not that in which they are due.
     """
 
     seed: int
@@ -73,6 +75,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     redrive: Redrive = ""
     arrival: Arrival = "at once"
     puts: tuple[Put, ...] = ()
+    schedule: Schedule | None = None
 
     def inputs(self) -> list[str]:
         """Names of the inputs that it takes, each once."""
@@ -89,6 +92,8 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
         ]
         if self.redrive:
             told.append(f"a redrive {'in the middle' if self.redrive == 'middle' else 'at the end'}")
+        if self.schedule is not None:
+            told += _order(self.schedule)
         return [*told, *map(str, self.puts)]
 
     def toml(self) -> str:
@@ -98,10 +103,29 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
         lines += [f"{name} = {json.dumps(getattr(self, name))}" for name in told]
         lines += ["", "[parameters]"]
         lines += [f"{json.dumps(name)} = {json.dumps(value)}" for name, value in self.parameters.items()]
+        if self.schedule is not None:
+            lines += ["", "[schedule]", *_scheduled(self.schedule)]
         for put in self.puts:
             lines += ["", "[[put]]"]
             lines += [f"{name} = {_quoted(value)}" for name, value in msgspec.to_builtins(put).items()]
         return "\n".join(lines) + "\n\n" + self.scenario.toml("faults.")
+
+
+def _order(schedule: Schedule) -> Iterator[str]:
+    """What a schedule does, in words."""
+    if schedule.points:
+        yield f"a preemption of {schedule.window:g} s before {' and '.join(map(str, schedule.points))}"
+    if schedule.priorities is not None:
+        yield f"priorities {schedule.priorities}, with waits of up to {schedule.window:g} s"
+
+
+def _scheduled(schedule: Schedule) -> Iterator[str]:
+    """The lines of its table."""
+    yield f"window = {schedule.window}"
+    points = (f"{{ step = {_quoted(point.step)}, number = {point.number} }}" for point in schedule.points)
+    yield f"points = [{', '.join(points)}]"
+    if schedule.priorities is not None:
+        yield f"priorities = {schedule.priorities}"
 
 
 def _quoted(value: object) -> str:
@@ -117,6 +141,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     arrival: Arrival = "at once"
     parameters: dict[str, str] = {}
     put: tuple[Put, ...] = ()
+    schedule: Schedule | None = None
     faults: dict[str, Fault] = {}
 
     def __post_init__(self) -> None:
@@ -274,6 +299,9 @@ def simpler(world: World) -> Iterator[tuple[str, World]]:
 
     if world.scenario.faults:
         yield "faults", changed(scenario=Scenario(world.scenario.name))
+    if world.schedule is not None:
+        for less, schedule in _looser(world.schedule):
+            yield less, changed(schedule=schedule)
     half = len(world.puts) // 2
     if half > 1:
         yield "second half of puts", changed(puts=world.puts[:half])
@@ -297,3 +325,12 @@ def simpler(world: World) -> Iterator[tuple[str, World]]:
         if put.content:
             own = msgspec.structs.replace(put, content="")
             yield f"content of {put}", changed(puts=(*world.puts[:place], own, *world.puts[place + 1 :]))
+
+
+def _looser(schedule: Schedule) -> Iterator[tuple[str, Schedule]]:
+    """The schedule with one thing less that it decides, and which it is."""
+    if schedule.priorities is not None:
+        yield "priorities", msgspec.structs.replace(schedule, priorities=None)
+    for point in schedule.points:
+        left = tuple(other for other in schedule.points if other != point)
+        yield f"preemption before {point}", msgspec.structs.replace(schedule, points=left)

@@ -26,6 +26,7 @@ from harness.config import RecordedFunction
 from harness.engine import interrupt, memory
 from harness.engine.clock import virtual_time
 from harness.engine.randomness import Randomness, seeded_globally
+from harness.engine.schedule import Schedule
 from harness.faults.dice import Dice
 from harness.faults.scenario import CALM, Scenario
 from harness.recorder import Depth, Recorder, Result, Stroke
@@ -92,7 +93,8 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     stream_shards: of a table's stream, 0 for as many as the table has partitions.
     redrive: when all is done, nothing breaks any more, and what was given up goes back to where it came from.
     redrives_midway: how often, at most, what was given up goes back as soon as there is something, though
-    things still break. cpu_factor, work_factor: see `Host`.
+    things still break. cpu_factor, work_factor: see `Host`. schedule: of the invocations' calls; without
+    one each happens when it is due.
     """
 
     template: Template
@@ -109,6 +111,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     cpu_factor: float = 1.0
     work_factor: float = 1.0
     account_concurrency: int = ACCOUNT_CONCURRENCY
+    schedule: Schedule | None = None
 
 
 def emulate(
@@ -126,7 +129,7 @@ def emulate(
         kernel = stack.enter_context(virtual_time())
         latencies = Latencies(setting.latencies, randomness.stream("latency"))
         dice = Dice(setting.faults, setting.seed, kernel, recorder)
-        wire = Wire(kernel, latencies, recorder, dice)
+        wire = Wire(kernel, latencies, recorder, dice, setting.schedule)
         stack.enter_context(wire.connected())
         cloud = stack.enter_context(clouds.deployed(setting.template, setting.seed))
         configurations.check_reserved(cloud.system.reserved, setting.account_concurrency)

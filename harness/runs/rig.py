@@ -27,6 +27,7 @@ from harness.compute.sandbox import CodeBase
 from harness.config import Config
 from harness.engine.interrupt import Interrupted
 from harness.engine.randomness import Randomness
+from harness.engine.schedule import Schedule
 from harness.errors import UsageError
 from harness.faults.scenario import CALM, Scenario
 from harness.runs import clients, invariants, places
@@ -60,7 +61,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     `account_concurrency`: invocations of all functions together, at most;
     `aftermath`: virtual seconds that the run goes on at least, for what happens long after all is done;
     `redrive`: at the end what was given up is given back, with nothing broken any more; `redrives_midway`,
-    `work_factor`: see `Setting`; `stream_shards`: of a table's stream, where not as [tool.harness] says.
+    `work_factor`, `schedule`: see `Setting`; `stream_shards`: of a table's stream, where not as
+    [tool.harness] says.
     prices, free_tier: what the bill is made with; months: how long what is stored stays there.
     """
 
@@ -78,6 +80,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     redrives_midway: int = 0
     work_factor: float = 1.0
     stream_shards: int | None = None
+    schedule: Schedule | None = None
     prices: Prices = msgspec.field(default_factory=prices.load)
     free_tier: bool = False
     months: float = 1.0
@@ -132,6 +135,7 @@ class Rig:
             cpu_factor=options.cpu_factor,
             work_factor=options.work_factor,
             account_concurrency=options.account_concurrency,
+            schedule=options.schedule,
         )
         self.handlers = [resource["Properties"]["Handler"] for resource in self.template.functions()]
         self._folders = [*self.template.code.values(), *itertools.chain(*self.template.layers.values())]

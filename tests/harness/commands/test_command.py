@@ -58,6 +58,10 @@ def harness(*arguments: object) -> subprocess.CompletedProcess[str]:
         (["explore", "--out", "pipeline"], "pipeline holds something that is no exploration"),
         (["explore", "--seeds", "0"], "Invalid value for '--seeds'"),
         (["explore", "--redrive"], "--redrive goes with --faults or --crash-points"),
+        (["explore", "--schedules", "--faults", "rough"], "--schedules and --faults do not go together"),
+        (["explore", "--schedules", "--crash-points", "pairs"], "--schedules and --crash-points do not go"),
+        (["explore", "--window", "3"], "--window goes with --schedules only"),
+        (["explore", "--schedules", "--window", "0"], "--window 0 must be above 0 and at most 60 seconds"),
         (["run", "--world", "nowhere.toml"], "--world nowhere.toml cannot be read"),
         (["run", "--world", "pyproject.toml"], "the world pyproject.toml is wrong"),
         (["run", "--world", "pyproject.toml", "--seed", "3"], "--world and --seed do not go together"),
@@ -193,6 +197,34 @@ def test_an_exploration_in_which_something_never_came_up_says_so_and_fails(tmp_p
     (line,) = [line for line in done.stdout.splitlines() if line.startswith(f"NEVER: {never[0]!r}")]
     assert "came up in none of 2 worlds" in line
     assert f"must at times: {never[0]}" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_an_exploration_of_schedules_tells_of_preemptions_and_of_no_fault(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = harness(
+        "explore",
+        blank_file(tmp_path),
+        "--schedules",
+        "--seeds",
+        3,
+        "--parameter",
+        "PdfMode=none",
+        "--jobs",
+        1,
+        "--out",
+        out,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    numbers = json.loads((out / "summary.json").read_text())
+    assert numbers["scenario"] == "schedules of 2 preemptions, in windows of 10 s"
+    assert (numbers["trials"], numbers["failed"], numbers["strokes"]) == (3, 0, {})
+    assert numbers["preemptions"] == sum(numbers["places"]["preempted"].values()) == 6
+    assert numbers["emulationsByStrokes"] == {"2": 3}
+    page = (out / "report.html").read_text()
+    assert "<b>6</b><span>preemptions</span>" in page
+    assert "kinds of fault" not in page
+    assert "What was preempted where" in page
+    assert "preemptions  6: " in " ".join(done.stdout.split("\n")).replace("   ", "  ")
 
 
 def test_a_failure_is_written_with_its_story_and_a_command_that_shows_it_again(tmp_path: Path) -> None:
