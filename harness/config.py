@@ -129,7 +129,9 @@ class StateFields(msgspec.Struct, frozen=True, kw_only=True):
     done.
 
     counted: numbers of batches that are done, the successful ones first; with `remaining` they make up
-    `total`. parts: where each of the batches stands; None where that is not to be looked at.
+    `total`. parts: where each of the batches stands; None where that is not to be looked at. abandoned: an
+    attribute that counts how often somebody tried to close a file that could not be put together, and after
+    how many nobody tries again, but for a redrive: until then it may be left as it is.
     """
 
     file: str
@@ -139,6 +141,7 @@ class StateFields(msgspec.Struct, frozen=True, kw_only=True):
     counted: tuple[str, ...]
     remaining: str
     parts: PartFields | None = None
+    abandoned: tuple[str, int] | None = None
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic  # the real one, also where an emulation has put its own in the module
-from typing import Any
+from typing import Any, TextIO, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -30,6 +30,21 @@ UNBOUNDED = 1_000
 """Columns of what goes into a file or a pipe, where no line needs to be broken."""
 
 
+class _Unpadded:
+    """A stream without the spaces that fill up a table's lines: nobody sees where a page would end."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        lines = text.split("\n")
+        self._stream.write("\n".join([*(line.rstrip(" ") for line in lines[:-1]), lines[-1]]))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 class _Console(Console):
     """Of a terminal as wide as that is; else nothing is broken, unless COLUMNS says where."""
 
@@ -37,7 +52,14 @@ class _Console(Console):
         stream = sys.stderr if stderr else sys.stdout
         width = None if stream.isatty() or os.environ.get("COLUMNS", "").isdigit() else UNBOUNDED
         no_color = None if console_style.STYLE.color else True  # None: as NO_COLOR says
-        super().__init__(stderr=stderr, quiet=silent, highlight=False, width=width, no_color=no_color)
+        super().__init__(
+            file=cast(TextIO, _Unpadded(stream)) if width else None,
+            stderr=stderr,
+            quiet=silent,
+            highlight=False,
+            width=width,
+            no_color=no_color,
+        )
 
     def on_broken_pipe(self) -> None:
         raise BrokenPipeError

@@ -1,5 +1,6 @@
 """What the invariants look at, and what they find."""
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -70,8 +71,8 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
         """Whether a message about an upload left a queue in this way ("redriven", "expired") instead of being
         processed.
         """
-        within_json = msgspec.json.encode(key).decode()[1:-1]
-        named = (key, within_json, quote_plus(key, safe="/"))
+        within_json = (json.dumps(key, ensure_ascii=ascii_only)[1:-1] for ascii_only in (False, True))
+        named = (key, *within_json, quote_plus(key, safe="/"))
         return any(
             one.action == action and any(name in one.body for name in named) for one in self.emulation.gone
         )
@@ -79,6 +80,20 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
     def is_destroyed(self, key: str) -> bool:
         """Whether a fault took the input, or a message about it, out of the world."""
         return key in self.removed or self.is_gone(key, "expired")
+
+    def is_abandoned(self, image: Item) -> bool:
+        """Whether nobody tries any more to close the file of this image, for all that broke."""
+        if self.state is None or self.state.abandoned is None:
+            return False
+        attribute, most = self.state.abandoned
+        return image[self.state.status] == self.state.processing and int(image.get(attribute, 0)) >= most
+
+    @cached_property
+    def abandoned(self) -> Counter[str]:
+        """How many files of each upload were left so, by key."""
+        state = self.state
+        last = (history[-1] for history in self.histories.values())
+        return Counter(str(image[state.file]) for image in last if state and self.is_abandoned(image))
 
     @cached_property
     def versions(self) -> Counter[str]:

@@ -48,6 +48,8 @@ def _files_are_closed(evidence: Evidence) -> Found:
         assert state is not None
         last = history[-1]
         key = str(last[state.file])
+        if evidence.is_abandoned(last) and not evidence.healed:
+            continue
         if last[state.status] == state.processing and not evidence.is_destroyed(key):
             yield (
                 f"{key} was left {state.processing}, with {last[state.remaining]} of {last[state.total]} "

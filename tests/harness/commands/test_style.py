@@ -49,6 +49,7 @@ def test_tables_that_go_into_a_pipe_are_not_squeezed(tmp_path: Path) -> None:
     (line,) = [line for line in harness(*words).stdout.splitlines() if line.startswith("a long name")]
     assert name in line
     assert "COMPLETED" in line
+    assert line == line.rstrip()
     narrow = harness(*words, COLUMNS="60").stdout
     assert max(map(len, narrow.splitlines()[:6])) <= 60
 

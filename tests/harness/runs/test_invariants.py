@@ -3,6 +3,7 @@ batches of two pages, whose changes in the table are written by hand.
 """
 
 import datetime
+import json
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote_plus
@@ -41,6 +42,7 @@ STATE = StateFields(
     counted=("done", "failed"),
     remaining="left",
     parts=PARTS,
+    abandoned=("tried", 3),
 )
 _dump = TypeSerializer().serialize
 
@@ -390,7 +392,10 @@ def test_a_page_that_was_too_slow_may_be_in_error() -> None:
 @pytest.mark.parametrize(
     "key", ["uploads/a.tif", "uploads/quote'\"<tag>.tif", "uploads/back\\slash.tif", "uploads/ü №7.tif"]
 )
-@pytest.mark.parametrize("names_it", [lambda key: msgspec.json.encode({"key": key}).decode(), quote_plus])
+@pytest.mark.parametrize(
+    "names_it",
+    [lambda key: msgspec.json.encode({"key": key}).decode(), lambda key: json.dumps([key]), quote_plus],
+)
 def test_a_message_is_about_a_key_however_it_writes_it(key: str, names_it: Callable[[str], str]) -> None:
     body = names_it(key).replace("%2F", "/")
     told = msgspec.structs.replace(
@@ -400,3 +405,17 @@ def test_a_message_is_about_a_key_however_it_writes_it(key: str, names_it: Calla
     assert told.is_gone(key, "redriven")
     assert not told.is_gone(key, "expired")
     assert not told.is_gone(key + "f", "redriven")
+
+
+@pytest.mark.parametrize(
+    ("tried", "healed", "left"), [(0, False, True), (2, False, True), (3, False, False), (3, True, True)]
+)
+def test_only_a_file_that_nobody_tries_to_close_any_more_may_be_left_open(
+    tried: int, healed: bool, left: bool
+) -> None:
+    """Somebody tried three times and failed; once what was given up has come back, that is no excuse."""
+    told = msgspec.structs.replace(
+        evidence(*WHOLE[:5], file({1, 2}, marked=(2, 3), tried=tried)), healed=healed
+    )
+    names = {violation.invariant for violation in invariants.check(told)[1]}
+    assert ("every file is closed" in names) == left
