@@ -1,10 +1,13 @@
 """The worker's work: pages become outcomes, a batch is counted once, and time that runs out loses nothing."""
 
 import msgspec
+import pytest
 from PIL import Image
 
 from pipeline import documents, messages, ocr, reading
+from pipeline.ocr_options import OcrOptions
 from pipeline.page_text import PageText
+from pipeline.settings import Settings
 from tests import builders
 
 SSN = "SSN: 676-84-7081"
@@ -142,3 +145,12 @@ def test_the_header_of_a_large_file_is_fetched_once_for_all_its_pages(world, mon
     )  # as a block of the walk, and with page 1
     outcomes = world.state.read_file(batch.file.file_id)[1][0][0].outcomes
     assert [outcome.error for outcome in outcomes] == [""] * 6
+
+
+def test_a_pdf_with_words_needs_all_pages_read_in_full() -> None:
+    with pytest.raises(ValueError, match="PDF_MODE=redacted needs OCR_FINDINGS=full"):
+        Settings(
+            table_name="t",
+            pdf_mode="redacted",
+            ocr=OcrOptions(findings="flag"),
+        )
