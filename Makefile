@@ -36,7 +36,7 @@ guard-trial: $(READY)
 
 # How many small changes of the pipeline exploration finds; hours for all of them: make mutants COUNT=40 draws some. Goes on where it ended.
 mutants: $(READY)
-	$(BIN)/python -m tests.mutants.scoring $(if $(COUNT),--count $(COUNT)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(JOBS),--jobs $(JOBS)) --out runs/mutants
+	$(BIN)/python -m tests.mutants.scoring $(if $(COUNT),--count $(COUNT)) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(MOST),--most $(MOST)) $(if $(JOBS),--jobs $(JOBS)) --out runs/mutants
 
 test: $(READY) lint
 	$(BIN)/pytest -n auto --dist worksteal

@@ -96,9 +96,9 @@ class Sound:
         return sorted(found, key=lambda one: one.world.seed)
 
 
-def hunt(change: Change, folder: Path, sound: Sound) -> Verdict:
-    """Explores a copy with the change until an invariant breaks or the worlds are out."""
-    worlds = sound.reaching(change)
+def hunt(change: Change, folder: Path, sound: Sound, most: int | None = None) -> Verdict:
+    """Explores a copy with the change until an invariant breaks or the worlds are out; most: that are tried."""
+    worlds = sound.reaching(change)[:most]
     project = _copy(change, folder)
     faulthandler.dump_traceback_later(HUNG_SECONDS, exit=True)
     try:
@@ -163,7 +163,9 @@ def fingerprint(seeds: int) -> str:
     return hasher.hexdigest()
 
 
-def verdicts(changes: Sequence[Change], sound: Sound, jobs: int, kept: Path) -> Iterator[Verdict]:
+def verdicts(
+    changes: Sequence[Change], sound: Sound, jobs: int, kept: Path, most: int | None = None
+) -> Iterator[Verdict]:
     """Of each change, as it comes; those in the file `kept` are not hunted again, the others are added."""
     known = {
         verdict.number: verdict
@@ -173,20 +175,20 @@ def verdicts(changes: Sequence[Change], sound: Sound, jobs: int, kept: Path) -> 
     yield from (known[change.number] for change in changes if change.number in known)
     left = iter([change for change in changes if change.number not in known])
     with kept.open("ab") as file:
-        for verdict in _hunted(left, sound, jobs):
+        for verdict in _hunted(left, sound, jobs, most):
             file.write(msgspec.json.encode(verdict) + b"\n")
             file.flush()
             yield verdict
 
 
-def _hunted(changes: Iterator[Change], sound: Sound, jobs: int) -> Iterator[Verdict]:
+def _hunted(changes: Iterator[Change], sound: Sound, jobs: int, most: int | None = None) -> Iterator[Verdict]:
     """Each in a process of its own, which has what is right and may hang."""
     context = multiprocessing.get_context("fork")
     running: dict[Connection, Change] = {}
     while True:
         while len(running) < jobs and (change := next(changes, None)) is not None:
             answer, ours = context.Pipe(duplex=False)
-            context.Process(target=_hunt_and_tell, args=(change, sound, ours), daemon=True).start()
+            context.Process(target=_hunt_and_tell, args=(change, sound, ours, most), daemon=True).start()
             ours.close()
             running[answer] = change
         if not running:
@@ -203,10 +205,10 @@ def _hunted(changes: Iterator[Change], sound: Sound, jobs: int) -> Iterator[Verd
             yield told
 
 
-def _hunt_and_tell(change: Change, sound: Sound, answer: Connection) -> None:
+def _hunt_and_tell(change: Change, sound: Sound, answer: Connection, most: int | None) -> None:
     try:
         with tempfile.TemporaryDirectory() as folder:
-            answer.send(hunt(change, Path(folder), sound))
+            answer.send(hunt(change, Path(folder), sound, most))
     except Exception:
         answer.send(traceback.format_exc())
 
@@ -251,6 +253,7 @@ def main(words: Sequence[str]) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("runs/mutants"), help="folder for verdicts and report"
     )
+    parser.add_argument("--most", type=int, help="of the worlds that reach a change, at most; all by default")
     parser.add_argument("--only", default="", help="changes of a file whose name has this in it")
     chosen = parser.parse_args(words)
     changes = all_changes()
@@ -263,7 +266,8 @@ def main(words: Sequence[str]) -> None:
     name = fingerprint(chosen.seeds)
     sound = Sound(chosen.seeds, chosen.jobs, chosen.out / f"worlds-{name}.json", Screen().progress)
     try:
-        for verdict in verdicts(hunted, sound, chosen.jobs, chosen.out / f"verdicts-{name}.jsonl"):
+        kept = chosen.out / f"verdicts-{name}-{chosen.most or 'all'}.jsonl"
+        for verdict in verdicts(hunted, sound, chosen.jobs, kept, chosen.most):
             found[verdict.number] = verdict
             change = by_number[verdict.number]
             told = (

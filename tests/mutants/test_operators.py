@@ -104,7 +104,7 @@ def test_the_report_scores_by_file_and_lists_what_got_away() -> None:
 def test_verdicts_that_are_kept_are_not_hunted_again(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     hunted = []
 
-    def hunt(changes, sound, jobs: int):
+    def hunt(changes, sound, jobs: int, most=None):
         for change in changes:
             hunted.append(change.number)
             yield scoring.Verdict(number=change.number, found=True, tried=3)
