@@ -38,7 +38,7 @@ that it fails again and again.
 OTHERWISE = 0.5
 """Of all worlds, those in which a parameter, the shards or the arrivals are not as usual; slowness and
 concurrency are in fewer, since all else is then hard to reach."""
-SLOW, SCARCE = 0.4, 0.25
+SLOW, SCARCE = 0.5, 0.25
 ALIKE = 0.8
 """Of what makes a world, what its variation shares with it."""
 TRICKLE_SECONDS, BURST_SECONDS, IN_WORK_SECONDS = (1.0, 200.0), (20.0, 1000.0), (0.3, 60.0)
