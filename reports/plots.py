@@ -2,7 +2,8 @@
 
 import io
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import cycle
 
 import matplotlib as mpl
 import numpy as np
@@ -15,7 +16,10 @@ from matplotlib.ticker import MaxNLocator
 
 from reports.trace import FileWay, Span, concurrency
 
-COLORS = ("#2f6f9f", "#d1752c", "#4c8c4a", "#8a5aa8", "#b0413e", "#6b6b6b", "#b59b2b")
+COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#6b6b6b", "#56b4e9")
+"""Told apart also by who sees colours otherwise (Okabe and Ito, "Color Universal Design", 2008); a grey."""
+QUEUE_COLORS = ("#332288", "#44aa99", "#999933", "#aa4499", "#882255", "#117733", "#88ccee", "#ddcc77")
+"""Others than those of functions, as safe (P. Tol, "Colour schemes", 2021, muted)."""
 SLOWEST = 25
 """Files shown in the picture of where a file's time went."""
 
@@ -32,25 +36,34 @@ mpl.rcParams.update(
 Steps = Mapping[str, Sequence[tuple[float, int]]]
 
 
-def over_time(spans: tuple[Span, ...], depths: Steps) -> Markup:
+Colors = Mapping[str, str]
+"""Of functions, by their names: the same in every picture of a page."""
+
+
+def colors_of(functions: Iterable[str]) -> Colors:
+    """A colour for each; they come again where there are many."""
+    return dict(zip(sorted(set(functions)), cycle(COLORS), strict=False))
+
+
+def over_time(spans: tuple[Span, ...], depths: Steps, colors: Colors) -> Markup:
     """Concurrency of the functions and depth of the queues over virtual time."""
     figure = Figure(figsize=(9, 4.6), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True)
-    _steps(upper, concurrency(spans))
+    _steps(upper, concurrency(spans), colors)
     upper.set_ylabel("invocations running")
-    _steps(lower, {queue: steps for queue, steps in depths.items() if steps})
+    used = {queue: steps for queue, steps in depths.items() if steps}
+    _steps(lower, used, dict(zip(sorted(used), cycle(QUEUE_COLORS), strict=False)))
     lower.set_ylabel("messages in queue")
     lower.set_xlabel("virtual time, seconds")
     return svg(figure)
 
 
-def file_ways(ways: Sequence[FileWay]) -> Markup:
+def file_ways(ways: Sequence[FileWay], colors: Colors) -> Markup:
     """Each file from upload to result: cold starts pale, running handlers full, waiting white. The slowest
     files.
     """
     shown = sorted(ways, key=lambda way: way.finished - way.uploaded)[-SLOWEST:]
     functions = sorted({span.function for way in shown for span in way.spans})
-    color = dict(zip(functions, COLORS, strict=False))
     figure = Figure(figsize=(9, 0.9 + 0.26 * len(shown)), layout="constrained")
     axes = figure.subplots()
     for row, way in enumerate(shown):
@@ -61,7 +74,7 @@ def file_ways(ways: Sequence[FileWay]) -> Markup:
                 span.begun - span.start,
                 left=span.start,
                 height=0.62,
-                color=color[span.function],
+                color=colors[span.function],
                 alpha=0.35,
                 zorder=2,
             )
@@ -70,7 +83,7 @@ def file_ways(ways: Sequence[FileWay]) -> Markup:
                 span.end - span.begun,
                 left=span.begun,
                 height=0.62,
-                color=color[span.function],
+                color=colors[span.function],
                 alpha=0.85,
                 zorder=2,
             )
@@ -78,7 +91,7 @@ def file_ways(ways: Sequence[FileWay]) -> Markup:
     axes.set_yticks(range(len(shown)), [_short(way.key) for way in shown])
     axes.set_ylim(-0.6, len(shown) - 0.4)
     axes.set_xlabel("virtual time, seconds (pale: cold start; full: running; line: waiting; tick: result)")
-    handles = [Patch(color=color[function], label=function) for function in functions]
+    handles = [Patch(color=colors[function], label=function) for function in functions]
     axes.legend(
         handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(handles) or 1, frameon=False
     )
@@ -164,10 +177,10 @@ def branches_reached(growth: Sequence[Sequence[int]], trials: int, most: int) ->
     return svg(figure)
 
 
-def _steps(axes: Axes, series: Steps) -> None:
-    for color, (name, steps) in zip(COLORS, sorted(series.items()), strict=False):
+def _steps(axes: Axes, series: Steps, colors: Colors) -> None:
+    for name, steps in sorted(series.items()):
         times, values = zip(*steps, strict=True)
-        axes.step(times, values, where="post", label=name, color=color, linewidth=1.4)
+        axes.step(times, values, where="post", label=name, color=colors[name], linewidth=1.4)
     axes.set_ylim(bottom=0)
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
     tidy(axes)

@@ -14,6 +14,7 @@ def contents(directory: Path, summary: Mapping[str, Any]) -> dict[str, Any]:
     files = json.loads((directory / "files.json").read_text(encoding="utf-8"))
     recorded = trace.read(directory, {line["resultKey"]: line["uploadKey"] for line in files})
     words = summary["words"]
+    colors = plots.colors_of(span.function for span in recorded.spans)
     return {
         "put": summary[words["input"][1]],
         "counted": summary.get(words["unit"][1]),
@@ -21,8 +22,8 @@ def contents(directory: Path, summary: Mapping[str, Any]) -> dict[str, Any]:
         "rate": summary["throughput"][f"{words['unit'][1]}PerSecond"],
         "work": summary[words["work"].lower().replace(" ", "_")],
         "files_found": [_row(line) for line in files],
-        "over_time": plots.over_time(recorded.spans, recorded.depths),
-        "file_ways": plots.file_ways(recorded.ways) if recorded.ways else "",
+        "over_time": plots.over_time(recorded.spans, recorded.depths, colors),
+        "file_ways": plots.file_ways(recorded.ways, colors) if recorded.ways else "",
         "page_seconds": plots.page_seconds(recorded.pages) if recorded.pages else "",
     }
 

@@ -2,7 +2,9 @@
 said.
 """
 
+import hashlib
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 import msgspec
@@ -16,7 +18,8 @@ Results = Mapping[str, "list[Outcome]"]
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """One result. `stored`: the key it was stored under, or the id of its message; `units`: how many units
     its input has; `marked`: their numbers; `errors`, `suspects`: objects with the number of a unit;
-    `missing`: fields that it should have and lacks; `whole`: all of it.
+    `missing`: fields that it should have and lacks; `whole`: all of it; `beside`: digests of the other
+    objects of its name (a PDF, a picture), by their suffix.
     """
 
     stored: str
@@ -30,6 +33,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     findings: list[dict[str, Any]]
     missing: tuple[str, ...]
     whole: dict[str, Any]
+    beside: dict[str, str] = {}
 
 
 def by_upload(objects: Mapping[str, bytes], fields: ResultFields) -> dict[str, list[Outcome]]:
@@ -37,12 +41,24 @@ def by_upload(objects: Mapping[str, bytes], fields: ResultFields) -> dict[str, l
     them and are not read.
     """
     results: dict[str, list[Outcome]] = {}
+    others: dict[str, dict[str, str]] = {}
+    found: list[Outcome] = []
     for stored, body in sorted(objects.items()):
         whole = _decoded(body)
         if whole is not None:
-            outcome = _read(stored, whole, fields)
-            results.setdefault(outcome.upload, []).append(outcome)
+            found.append(_read(stored, whole, fields))
+        else:
+            path = PurePosixPath(stored)
+            digest = hashlib.blake2b(body, digest_size=16).hexdigest()
+            others.setdefault(_stem(stored), {})[path.suffix] = digest
+    for outcome in found:
+        beside = others.get(_stem(outcome.stored), {})
+        results.setdefault(outcome.upload, []).append(msgspec.structs.replace(outcome, beside=beside))
     return results
+
+
+def _stem(key: str) -> str:
+    return PurePosixPath(key).with_suffix("").as_posix()
 
 
 def _decoded(body: bytes) -> dict[str, Any] | None:

@@ -89,6 +89,27 @@ def _results_are_those_of_a_calm_run(evidence: Evidence) -> Found:
                 )
 
 
+def _what_lies_beside_is_the_same(evidence: Evidence) -> Found:
+    """Beside a result that is the calm run's lies what lay beside that one; or nothing, where the result says
+    something that the calm one did not.
+    """
+    for key, wanted in (evidence.expected or {}).items():
+        for result in evidence.results.get(key, ()):
+            alike = [one for one in wanted if _essence(result) == _essence(one)]
+            if not alike or any(result.beside == one.beside or _says_why(result, one) for one in alike):
+                continue
+            suffixes = sorted(result.beside.keys() | alike[0].beside.keys())
+            yield f"{key}: beside its result lies another {', '.join(suffixes)} than in the calm run", key
+
+
+def _says_why(result: Outcome, calm: Outcome) -> bool:
+    """Whether a result without what lay beside the calm one has a text that that one did not need."""
+    return not result.beside and any(
+        isinstance(value, str) and value and calm.whole.get(name) == ""
+        for name, value in result.whole.items()
+    )
+
+
 def _said_of_another_version(evidence: Evidence, key: str, wanted: Sequence[Outcome]) -> Found:
     """Of versions with different contents, each result may be there as often as its content was put."""
     if len({str(_essence(one)) for one in wanted}) < 2:
@@ -211,5 +232,6 @@ INVARIANTS: Invariants = {
     "status agrees with errors and reason": _status_agrees,
     "table and results agree": _table_and_results_agree,
     "results are those of a calm run": _results_are_those_of_a_calm_run,
+    "beside a result lies what lay there in a calm run": _what_lies_beside_is_the_same,
     "a unit that cannot be read costs nothing but itself": _a_bad_unit_costs_only_itself,
 }

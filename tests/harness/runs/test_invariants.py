@@ -419,3 +419,43 @@ def test_only_a_file_that_nobody_tries_to_close_any_more_may_be_left_open(
     )
     names = {violation.invariant for violation in invariants.check(told)[1]}
     assert ("every file is closed" in names) == left
+
+
+BESIDE = "beside a result lies what lay there in a calm run"
+
+
+@pytest.mark.parametrize(
+    ("pdf", "reason", "is_broken"),
+    [
+        (b"%PDF as it was", "", False),
+        (b"%PDF without words", "", True),
+        (None, "", True),
+        (None, "no time", False),
+    ],
+)
+def test_beside_a_result_lies_what_lay_beside_the_calm_one(
+    pdf: bytes | None, reason: str, is_broken: bool
+) -> None:
+    def left(document: bytes | None, why: str) -> dict[str, bytes]:
+        clean = {
+            "doc": "doc",
+            "status": "COMPLETED",
+            "pages": 4,
+            "marked": [],
+            "errors": [],
+            "findings": [],
+            "why": why,
+        }
+        return {"results/a.b.json": msgspec.json.encode(clean)} | (
+            {"results/a.b.pdf": document} if document else {}
+        )
+
+    stored = Result(t=6, key="results/a.b.json", size_bytes=1)
+    plain, objects = evidence(*WHOLE, events=(stored,)), left(pdf, reason)
+    told = msgspec.structs.replace(
+        plain,
+        emulation=msgspec.structs.replace(plain.emulation, results=objects),
+        results=by_upload(objects, FIELDS),
+        expected=by_upload(left(b"%PDF as it was", ""), FIELDS),
+    )
+    assert (BESIDE in {violation.invariant for violation in invariants.check(told)[1]}) == is_broken
