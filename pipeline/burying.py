@@ -4,7 +4,7 @@ closes.
 
 from typing import TYPE_CHECKING
 
-from pipeline.messages import BatchMessage, FileRef, StreamBatch
+from pipeline.messages import BatchMessage, FileRef, StreamBatch, split_pages
 from pipeline.state import GIVEN_UP, StateTable, decode_outcomes, file_id_of
 
 if TYPE_CHECKING:
@@ -16,10 +16,7 @@ MOST_READS = 100
 
 def bury_batch(state: StateTable, batch: BatchMessage) -> None:
     """Records a batch that no worker could process, so that its file still closes."""
-    file_id = batch.file.file_id
-    pages = _all_pages(batch)
-    state.put_failed_batch(file_id, batch.batch_id, pages, GIVEN_UP)
-    _count(state, file_id, batch.batch_id)
+    _give_up(state, batch.file.file_id, batch.batch_id, _all_pages(batch))
 
 
 def bury_file(state: StateTable, ref: FileRef, event_id: str) -> None:
@@ -28,8 +25,9 @@ def bury_file(state: StateTable, ref: FileRef, event_id: str) -> None:
     """
     known = state.create_file(ref, total_pages=0, total_batches=0, fault=GIVEN_UP, event_id=event_id)
     if known and known.status == "PROCESSING" and known.event_id == event_id:
-        for batch_id in range(1, known.total_batches + 1):
-            _count(state, ref.file_id, batch_id)
+        pages = split_pages(tuple(range(known.total_pages)), known.total_batches)
+        for batch_id, some in enumerate(pages, 1):
+            _give_up(state, ref.file_id, batch_id, str(some))
 
 
 def bury_results(streams: "DynamoDBStreamsClient", state: StateTable, batch: StreamBatch) -> tuple[str, ...]:
@@ -68,8 +66,11 @@ def _changed_files(streams: "DynamoDBStreamsClient", batch: StreamBatch) -> list
     )
 
 
-def _count(state: StateTable, file_id: str, batch_id: int) -> None:
-    """Counts a batch as failed, unless a worker has stored it: then all that failed was to count it."""
+def _give_up(state: StateTable, file_id: str, batch_id: int, pages: str) -> None:
+    """Records a batch as failed and counts it, unless a worker has stored it: then all that failed was to
+    count it.
+    """
+    state.put_failed_batch(file_id, batch_id, pages, GIVEN_UP)
     done = state.finished_batch(file_id, batch_id)
     if done is not None:
         state.count_completed(file_id, batch_id, done.npi_pages)

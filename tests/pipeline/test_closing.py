@@ -102,6 +102,21 @@ def test_a_buried_file_closes_as_failed_with_a_reason(world) -> None:
     assert (result["status"], result["reason"]) == ("FAILED", burying.GIVEN_UP)
 
 
+def test_a_file_whose_event_died_says_of_each_page_why_it_was_not_processed(world) -> None:
+    """Its controller recorded it, and was ended before it had sent all batches."""
+    ref = world.upload(b"whatever")
+    world.state.create_file(ref, total_pages=5, total_batches=2, fault="", event_id="event")
+    first = BatchOutcome(1, "1-2", (PageOutcome(1, 90), PageOutcome(2, 90)))
+    world.state.put_batch(ref.file_id, first)
+    world.state.count_completed(ref.file_id, 1, ())
+    burying.bury_file(world.state, ref, "event")
+    result = close(world, ref.file_id)
+    assert result["status"] == "PARTIAL"
+    assert [(error["page"], error["reason"]) for error in result["pageErrors"]] == [
+        (page, burying.GIVEN_UP) for page in (3, 4, 5)
+    ]
+
+
 def test_a_file_without_readable_pages_gets_no_pdf_and_closes(world) -> None:
     ref = world.upload(b"whatever")
     world.state.create_file(ref, total_pages=1, total_batches=1, fault="", event_id="event")

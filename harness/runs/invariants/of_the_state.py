@@ -80,6 +80,10 @@ def _counted_parts_are_stored(evidence: Evidence) -> Found:
             if not _stored(step.parts, number, named):
                 key = _file(evidence, step)
                 yield f"{key}: {number} was counted as done before it was stored", key
+        for number in _numbers(step.after, named.failed) - _numbers(step.before or {}, named.failed):
+            if not step.parts.get(number):
+                key = _file(evidence, step)
+                yield f"{key}: {number} was counted as failed before it was stored why", key
 
 
 def _marked_are_those_of_the_counted(evidence: Evidence) -> Found:
