@@ -4,6 +4,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
+from math import inf
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -133,6 +134,19 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
         """
         return _ways(self.emulation.changes, self.state) if self.state is not None else ()
 
+    @cached_property
+    def closed(self) -> Mapping[str, Sequence[tuple[float, float]]]:
+        """When each upload's file was closed, from and until, by key; of uploads that have one file only."""
+        state, found = self.state, defaultdict[str, dict[str, list[tuple[float, bool]]]](dict)
+        for record in self.emulation.changes if state is not None else ():
+            told = record["dynamodb"]
+            image = told.get("NewImage", {})
+            if state is not None and state.total in image:
+                is_closed = _plain(image[state.status]) != state.processing
+                moments = found[_plain(image[state.file])].setdefault(str(told["Keys"]), [])
+                moments.append((seconds_of(told["ApproximateCreationDateTime"]), is_closed))
+        return {key: _spans(*files.values()) for key, files in found.items() if len(files) == 1}
+
     @property
     def part_images(self) -> Iterator[Part]:
         """All images of the items of files' parts."""
@@ -166,6 +180,19 @@ HARMLESS = frozenset(
 
 def each_result(evidence: Evidence) -> Iterator[tuple[str, Outcome]]:
     return ((key, result) for key, results in evidence.results.items() for result in results)
+
+
+def _spans(moments: Sequence[tuple[float, bool]]) -> list[tuple[float, float]]:
+    """From when to when something was so."""
+    spans: list[tuple[float, float]] = []
+    since: float | None = None
+    for moment, is_so in moments:
+        if is_so and since is None:
+            since = moment
+        elif not is_so and since is not None:
+            spans.append((since, moment))
+            since = None
+    return spans if since is None else [*spans, (since, inf)]
 
 
 def _ways(changes: Sequence[Mapping[str, Any]], state: StateFields) -> list[list[Step]]:

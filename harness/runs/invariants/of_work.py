@@ -81,8 +81,26 @@ def _stored_parts_are_not_computed(evidence: Evidence) -> Found:
             )
 
 
+def _results_of_closed_files_are_not_written(evidence: Evidence) -> Found:
+    """Who finds a file closed has nothing to write. A change of the table is told to the second."""
+    began = {event.request: event.start for event in evidence.events(Invocation)}
+    of_upload = {result.stored: key for key, result in each_result(evidence)}
+    for call in evidence.events(Call):
+        key = of_upload.get(call.target.partition("/")[2], "")
+        if call.operation != "PutObject" or call.status >= 300 or call.request not in began:
+            continue
+        for since, until in evidence.closed.get(key, ()):
+            if since + 1 < began[call.request] and call.t < until:
+                yield (
+                    f"{key} was closed at {since:.0f} s, and its result written once more by an invocation "
+                    f"of {began[call.request]:.3f} s",
+                    key,
+                )
+
+
 INVARIANTS: Invariants = {
     "no work is done twice without a cause": _work_is_not_repeated,
     "a completed file is not read again": _completed_files_are_not_read,
     "a stored batch is not computed again": _stored_parts_are_not_computed,
+    "the result of a closed file is not written again": _results_of_closed_files_are_not_written,
 }

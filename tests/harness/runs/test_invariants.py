@@ -459,3 +459,27 @@ def test_beside_a_result_lies_what_lay_beside_the_calm_one(
         expected=by_upload(left(b"%PDF as it was", ""), FIELDS),
     )
     assert (BESIDE in {violation.invariant for violation in invariants.check(told)[1]}) == is_broken
+
+
+AGAIN = "the result of a closed file is not written again"
+
+
+@pytest.mark.parametrize(
+    ("began", "images", "is_broken"),
+    [
+        (4.0, WHOLE, False),  # it was closed at 5 s, by this invocation or meanwhile
+        (5.9, WHOLE, False),  # and that is told to the second
+        (7.0, WHOLE, True),
+        (7.0, WHOLE[:5], False),  # it is open still
+        (7.0, (*WHOLE, BOTH), False),  # and here again, by 6 s
+    ],
+)
+def test_the_result_of_a_closed_file_is_not_written_again(
+    began: float, images: tuple[dict[str, Any], ...], is_broken: bool
+) -> None:
+    write = Call(
+        t=9, caller="Closer", service="s3", operation="PutObject", target="bucket/results/doc", request="a"
+    )
+    events = (Result(t=5, key="results/doc", size_bytes=1), invocation("a", began, 9.5), write)
+    told = evidence(*images, events=events, results={})
+    assert (AGAIN in {violation.invariant for violation in invariants.check(told)[1]}) == is_broken
