@@ -1,5 +1,5 @@
-"""Answers that are right by AWS's rules and still not what a careless caller expects: stale reads, and
-batches taken in part.
+"""Answers that are right by AWS's rules and still not what a careless caller expects: stale reads, batches
+taken in part, and streams that show nothing yet.
 """
 
 import time
@@ -49,6 +49,12 @@ class Distortions:
             and self._dice.strike("batch_entry_refused", where)
         ):
             return _without_last_entry(request, perform)
+        if (
+            service == "dynamodb-streams"
+            and operation == "GetRecords"
+            and self._dice.strike("empty_read", where)
+        ):
+            return _nothing_yet(request)
         return perform()
 
 
@@ -94,6 +100,14 @@ def _put_back(table: Any, kept: Any, keys: dict[str, Any], image: dict[str, Any]
 def _payload(request: AWSPreparedRequest) -> dict[str, Any]:
     body: Any = request.body
     return msgspec.json.decode(body or b"{}", type=dict[str, Any])
+
+
+def _nothing_yet(request: AWSPreparedRequest) -> Answered:
+    """No records, and where to go on (DynamoDB streams API reference, GetRecords: an empty list where the
+    iterator points to a part without records; "it might take multiple calls" to get to one that has some).
+    """
+    answer = {"Records": [], "NextShardIterator": _payload(request)["ShardIterator"]}
+    return 200, {"Content-Type": "application/x-amz-json-1.0"}, msgspec.json.encode(answer)
 
 
 def _without_last_entry(request: AWSPreparedRequest, perform: Callable[[], Answered]) -> Answered:

@@ -30,6 +30,7 @@ KINDS = {
     "connection_reset": "the connection ends before the request is done",
     "answer_lost": "the request is done, but the connection ends before the answer comes",
     "stale_read": "a read that is not strongly consistent misses the writes of the last seconds",
+    "empty_read": "a function's read of a stream answers with no records yet, and where to go on",
     "batch_entry_refused": "SQS takes a batch of messages but for its last entry",
     # messages
     "duplicate_delivery": "a message that is in flight is delivered to another poller as well",

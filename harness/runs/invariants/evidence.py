@@ -173,7 +173,15 @@ Found = Iterator[tuple[str, ...]]
 Invariants = dict[str, Callable[[Evidence], Found]]
 
 HARMLESS = frozenset(
-    {"late_event", "duplicate_event", "late_delivery", "overwritten", "slow_environment", "environment_lost"}
+    {
+        "late_event",
+        "duplicate_event",
+        "late_delivery",
+        "overwritten",
+        "slow_environment",
+        "environment_lost",
+        "empty_read",
+    }
 )
 """Faults that no invocation or delivery fails for."""
 
