@@ -26,4 +26,4 @@ WEATHER = {(mutant.faults, mutant.redrive, *mutant.parameters.items()): mutant f
 @pytest.mark.parametrize("weather", WEATHER.values(), ids=[str(key) for key in WEATHER])
 def test_the_pipeline_itself_is_not_accused(weather: Mutant, tmp_path: Path) -> None:
     sound = msgspec.structs.replace(weather, name="none", changes={})
-    assert hunt(sound, tmp_path, first_seed=0, most_seeds=3) == Catch(0, ())
+    assert hunt(sound, tmp_path, first_seed=0, most_seeds=1) == Catch(0, ())

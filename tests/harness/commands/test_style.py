@@ -21,7 +21,7 @@ def harness(*words: object, **variables: str) -> subprocess.CompletedProcess[str
         cwd=PROJECT,
         capture_output=True,
         text=True,
-        env={**os.environ, **variables},
+        env={name: value for name, value in os.environ.items() if name != "COLUMNS"} | variables,
         check=False,
     )
 
