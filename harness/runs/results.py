@@ -50,14 +50,15 @@ def by_upload(objects: Mapping[str, bytes], fields: ResultFields) -> dict[str, l
         else:
             path = PurePosixPath(stored)
             digest = hashlib.blake2b(body, digest_size=16).hexdigest()
-            others.setdefault(_stem(stored), {})[path.suffix] = digest
+            others.setdefault(stem(stored), {})[path.suffix] = digest
     for outcome in found:
-        beside = others.get(_stem(outcome.stored), {})
+        beside = others.get(stem(outcome.stored), {})
         results.setdefault(outcome.upload, []).append(msgspec.structs.replace(outcome, beside=beside))
     return results
 
 
-def _stem(key: str) -> str:
+def stem(key: str) -> str:
+    """What a result and what lies beside it have in common: their key without its suffix."""
     return PurePosixPath(key).with_suffix("").as_posix()
 
 

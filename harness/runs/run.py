@@ -24,7 +24,7 @@ from harness.runs import calibrating, summary
 from harness.runs.emulation import Emulation
 from harness.runs.inputs import InputFile
 from harness.runs.out_folder import Kind
-from harness.runs.results import Outcome, Results, by_upload
+from harness.runs.results import Outcome, Results, by_upload, stem
 from harness.runs.rig import Options, Progress, Rig
 
 LONGEST_NAME_BYTES = 255
@@ -141,7 +141,7 @@ def write(finished: Run, out: Path) -> None:
         path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2))
     beside = _by_stem(finished.emulation.results)
     for line in finished.files:
-        for key in beside.get(PurePosixPath(line.result_key).with_suffix("").as_posix(), ()):
+        for key in beside.get(stem(line.result_key), ()):
             if key != line.result_key:
                 path = (out / "results" / result_path(line.name)).with_suffix(PurePosixPath(key).suffix)
                 path.write_bytes(finished.emulation.results[key])
@@ -151,9 +151,8 @@ def _by_stem(keys: Iterable[str]) -> dict[str, list[str]]:
     """Keys by what they are without their suffix."""
     found: dict[str, list[str]] = {}
     for key in keys:
-        path = PurePosixPath(key)
-        if path.suffix:
-            found.setdefault(path.with_suffix("").as_posix(), []).append(key)
+        if PurePosixPath(key).suffix:
+            found.setdefault(stem(key), []).append(key)
     return found
 
 
