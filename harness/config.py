@@ -75,7 +75,9 @@ class ResultFields(msgspec.Struct, frozen=True, kw_only=True):
     key: the upload that a result is about; units: how many units it has; marked: the list of those that are
     marked (1-based);
     errors: the list of those that failed, each an object with its number in `error_unit`; suspects: those
-    whose verdict is in doubt, likewise; findings: objects with a `finding_type`.
+    whose verdict is in doubt, likewise; findings: objects with a `finding_type`, and where it is to be shown,
+    the number of their unit likewise, a `finding_box` (left, top, right, bottom in pixels of the unit's
+    picture) and a `finding_masked`, which is all of the value that may be seen.
     """
 
     key: str = ""
@@ -90,6 +92,8 @@ class ResultFields(msgspec.Struct, frozen=True, kw_only=True):
     failed: str = "FAILED"
     findings: str = "findings"
     finding_type: str = "type"
+    finding_box: str = "box"
+    finding_masked: str = "masked"
     error_unit: str = ""
 
     def named(self) -> tuple[str, ...]:
@@ -253,7 +257,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     root: the project's folder; source: the file that says all this, None when there is none. stream_shards:
     shards of a table's stream; DynamoDB has one for each partition of the table, and so has 0. about:
-    "module:function" that tells `harness doctor` {subject: text}, or raises what is wrong.
+    "module:function" that tells `harness doctor` {subject: text}, or raises what is wrong. picture:
+    "module:function", (content of an input, number of a unit) -> its upright picture as a PIL image, in whose
+    pixels the boxes of findings are, or None.
     """
 
     root: Path = Path()
@@ -277,6 +283,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     explore: Explore = Explore()
     record: tuple[RecordedFunction, ...] = ()
     about: str = ""
+    picture: str = ""
 
 
 def load(directory: Path) -> Config:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from reports import plots
+from reports import exploration_plots as plots
 
 
 def contents(directory: Path, summary: Mapping[str, Any]) -> dict[str, Any]:

@@ -41,4 +41,4 @@ def intervals(
     axes.set_yticks(range(len(kinds)), list(kinds))
     axes.set_xlabel(f"times the base's {COUNTED[count]} (grey: {WALL}; strokes: pairs; dashed: the limit)")
     tidy(axes)
-    return svg(figure)
+    return svg(figure, "How many times as much as the base each kind takes, with intervals")

@@ -34,7 +34,7 @@ def estimate(rows: Sequence[Mapping[str, Any]]) -> Markup:
     ]
     axes.legend(handles=meanings, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
     tidy(axes)
-    return svg(figure)
+    return svg(figure, "Each service's estimate as a band, and the projection with its interval")
 
 
 def tornado(swings: Sequence[Mapping[str, Any]], total: float) -> Markup:
@@ -52,7 +52,7 @@ def tornado(swings: Sequence[Mapping[str, Any]], total: float) -> Markup:
     axes.set_xlabel("dollars in all")
     axes.margins(x=0.12)
     tidy(axes)
-    return svg(figure)
+    return svg(figure, "What each input alone does to the bill when it lies at either end of its range")
 
 
 def break_even(told: Mapping[str, Any]) -> Markup:
@@ -71,7 +71,7 @@ def break_even(told: Mapping[str, Any]) -> Markup:
     axes.set_ylabel("CPU seconds a page")
     axes.set_ylim(bottom=0)
     tidy(axes)
-    return svg(figure)
+    return svg(figure, "Pages a file and seconds a page for which the fleet costs as much as the estimate")
 
 
 def over_time(told: Mapping[str, Any]) -> Markup:
@@ -91,4 +91,4 @@ def over_time(told: Mapping[str, Any]) -> Markup:
         tidy(axes)
     upper.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
     lower.set_xlabel("hours")
-    return svg(figure)
+    return svg(figure, "Invocations running and messages waiting, by function, over the hours")

@@ -53,7 +53,7 @@ def front(
     axes.set_xlabel(NAMES[measure])
     axes.set_ylabel("dollars")
     tidy(axes)
-    return svg(figure)
+    return svg(figure, f"Cost against {NAMES[measure]}, each setting a point")
 
 
 def _ends(one: Mapping[str, float | None]) -> list[list[float]] | None:

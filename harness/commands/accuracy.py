@@ -35,7 +35,7 @@ def accuracy(
     from harness.tuning import accuracy as measures
     from harness.tuning import examination
 
-    kind = out_folder.Kind("accuracy", ("summary.json", "report.html"), "sets")
+    kind = out_folder.Kind("accuracy", ("summary.json", "report.html"), ("sets",))
     config = choices.config(None)
     parameters = choices.parameters(config, {}, parameter or [])
     options = choices.options(config, None, parameters, seed=0)

@@ -22,21 +22,25 @@ def carry_out(
     faults: str,
     given: dict[str, int | None],
     pairs: list[str],
+    thumbnails: str = "none",
     **chosen: Any,
 ) -> None:
     """One run, with all that it leaves; exit code 1 when an invariant failed.
 
-    given, pairs: values of parameters, as in `choices.parameters`; chosen: further options of the run. Raises
-    `UsageError`, and `Interrupted` when what there is is written.
+    given, pairs: values of parameters, as in `choices.parameters`; thumbnails: of which units pictures are
+    left; chosen: further options of the run. Raises `UsageError`, and `Interrupted` when what there is is
+    written.
     """
     from harness.faults import scenario
     from harness.runs import inputs, out_folder
+    from harness.runs import thumbnails as pictures
 
     config = choices.config(template)
     parameters = choices.parameters(config, given, pairs)
     weather = scenario.load(faults)
     files = inputs.collect(choices.paths(paths, sample, config), config.input_suffixes)
     out_folder.check(out, "run")
+    pictures.check(config, thumbnails)
     # What is imported from here on takes a second, in which the reporter loads what draws.
     from harness.commands.reporting import reporter
 
@@ -49,6 +53,10 @@ def carry_out(
         with out_folder.held(out, runs.KIND):
             finished = runs.run(config, files, options, screen.progress)
             runs.write(finished, out)
+            if thumbnails != pictures.NONE:
+                by_name = {file.name: file for file in files}
+                shown = [(by_name[name], outcome) for name, outcome in finished.outcomes.items()]
+                pictures.leave(config, shown, thumbnails, out, screen.progress)
             write_report(out)
     tell(screen, finished, len(files), out)
 

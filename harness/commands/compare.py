@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from harness.tuning.comparison import On, Side
 
 SEEDS = 3
-KIND = ("compare", ("summary.json", "comparison.md", "report.html"), "runs")
+RUNS = "runs"
+KIND = ("compare", ("summary.json", "comparison.md", "report.html"), (RUNS,))
 
 
 def compare(
@@ -147,7 +148,7 @@ def _gone_unless_finished(out: Path) -> "Iterator[None]":
         yield
     finally:
         if not (out / "summary.json").is_file():
-            shutil.rmtree(out / KIND[2], ignore_errors=True)
+            shutil.rmtree(out / RUNS, ignore_errors=True)
 
 
 def _names_commit(config: "Config", name: str) -> bool:

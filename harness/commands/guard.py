@@ -34,7 +34,7 @@ def guard(
     from harness.runs import out_folder
     from harness.tuning import guard as guards
 
-    kind = out_folder.Kind("guard", ("summary.json", "pairs.json", "report.html"), "sides")
+    kind = out_folder.Kind("guard", ("summary.json", "pairs.json", "report.html"), ("sides",))
     config = choices.config(None)
     counted = _count(count)
     out_folder.check(out, kind.name)

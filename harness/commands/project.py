@@ -134,7 +134,7 @@ def project(
             ),
             screen.progress,
         )
-        with out_folder.held(out, out_folder.Kind("projection", ("summary.json", "report.html"), "results")):
+        with out_folder.held(out, out_folder.Kind("projection", ("summary.json", "report.html"), ())):
             (out / "summary.json").write_bytes(msgspec.json.format(msgspec.json.encode(numbers), indent=1))
             write_report(out)
     screen.projection(numbers, out)

@@ -39,6 +39,13 @@ def run(
     prices: choices.PriceTable = None,
     free_tier: choices.FreeTier = False,
     months: choices.Months = 1.0,
+    thumbnails: Annotated[
+        str,
+        typer.Option(
+            help="Of what the report gets small pictures, with what was found framed and black: npi (those "
+            "with it, or suspect; each application has its own word), all, or none."
+        ),
+    ] = "none",
     out: choices.Out = Path("runs/latest"),
 ) -> None:
     """Runs the system on input files, in virtual time, and tells what came of each."""
@@ -54,6 +61,7 @@ def run(
             compute=compute != "recorded",
             cpu_factor=cpu_factor != 1.0,
             account_concurrency=account_concurrency != ACCOUNT_CONCURRENCY,
+            thumbnails=thumbnails != "none",
         )
         if chosen:
             raise UsageError(f"--world and --{chosen[0]} do not go together: a world says all that itself")
@@ -86,4 +94,5 @@ def run(
         prices=prices,
         free_tier=free_tier,
         months=months,
+        thumbnails=thumbnails,
     )

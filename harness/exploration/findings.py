@@ -14,7 +14,7 @@ from harness.exploration.coverage import Coverage
 from harness.exploration.explorer import Explorer, Trial
 from harness.runs.out_folder import Kind
 
-KIND = Kind("exploration", ("summary.json", "report.html"), "failures", summaries=("explore",))
+KIND = Kind("exploration", ("summary.json", "report.html"), ("failures",), summaries=("explore",))
 PREEMPTED = "preempted"
 """What stands for the preemptions of a schedule among faults, where places are told."""
 MOST_FAILURES = 10

@@ -18,14 +18,14 @@ Summaries = tuple[str, ...]
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """What a command leaves: files and one folder, which an earlier command of its kind has left as well.
+    """What a command leaves: files and folders, which an earlier command of its kind has left as well.
     kept: a folder that stays there from one command to the next, which may be all that there is; summaries:
     the kinds of summary.json that are of this kind, where that is not its name.
     """
 
     name: str
     files: tuple[str, ...]
-    folder: str
+    folders: tuple[str, ...]
     kept: str = ""
     summaries: Summaries = ()
 
@@ -94,7 +94,8 @@ def held(out: Path, kind: Kind) -> Iterator[None]:
         lock.truncate(0)
         lock.write(kind.name)
         lock.flush()
-        shutil.rmtree(out / kind.folder, ignore_errors=True)
+        for name in kind.folders:
+            shutil.rmtree(out / name, ignore_errors=True)
         for name in kind.files:
             (out / name).unlink(missing_ok=True)
         try:

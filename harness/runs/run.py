@@ -32,7 +32,7 @@ LONGEST_NAME_BYTES = 255
 KIND = Kind(
     "run",
     ("summary.json", "files.json", "trace.jsonl", "bill.csv", "calibration.json", "report.html"),
-    "results",
+    ("results", "thumbnails"),
 )
 
 
@@ -53,16 +53,21 @@ class FileLine(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Run(msgspec.Struct, frozen=True):
-    """A finished run: its summary, a line for each file, the results by the name of their input, its
+    """A finished run: its summary, a line for each file, what came of it by the name of the input, its
     bill, and its calibration or why there is none.
     """
 
     summary: dict[str, Any]
     files: list[FileLine]
-    results: dict[str, dict[str, Any]]
+    outcomes: dict[str, Outcome]
     emulation: Emulation
     bill: bills.Bill
     calibration: Calibration | str
+
+    @property
+    def results(self) -> dict[str, dict[str, Any]]:
+        """Each whole, as it was stored, by the name of its input."""
+        return {name: outcome.whole for name, outcome in self.outcomes.items()}
 
 
 def run(config: Config, inputs: Sequence[InputFile], options: Options, progress: Progress) -> Run:
@@ -118,7 +123,7 @@ def finish(rig: Rig, emulation: Emulation, expected: Results | None, began: floa
         if results.get(key)
     ]
     lines = [_file_line(name, key, result, fields) for name, key, result in found]
-    named = {name: result.whole for name, _, result in found}
+    named = {name: result for name, _, result in found}
     calibrated = calibrating.of(config, options, rig.template.parameters, emulation, results)
     return Run(numbers, lines, named, emulation, charged, calibrated)
 

@@ -21,7 +21,7 @@ from harness.tuning.wishes import Wish
 KIND = Kind(
     "sweep",
     ("summary.json", "table.csv", "report.html"),
-    "pictures",
+    ("pictures",),
     kept=FOLDER,
     summaries=("sweep", "search"),
 )

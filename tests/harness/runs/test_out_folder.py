@@ -8,7 +8,7 @@ from harness.errors import UsageError
 from harness.runs import out_folder
 from harness.runs.out_folder import LOCK, Kind
 
-SWEEP = Kind("sweep", ("summary.json",), "pictures", kept="points", summaries=("sweep", "search"))
+SWEEP = Kind("sweep", ("summary.json",), ("pictures",), kept="points", summaries=("sweep", "search"))
 
 
 def write(folder: Path, **files: str) -> Path:
