@@ -65,6 +65,9 @@ def project(
     free_tier: choices.FreeTier = False,
     months: choices.Months = 1.0,
     seed: choices.Seed = 0,
+    explorer: Annotated[
+        bool, typer.Option(help="Fits what the report's sliders go by; it is kept for the next time.")
+    ] = True,
     out: choices.Out = Path("runs/projection"),
 ) -> None:
     """What millions of files cost and how long they take, with intervals, without running a handler."""
@@ -131,6 +134,7 @@ def project(
                 free_tier=free_tier,
                 estimate=config.estimate,
                 validation=checked,
+                surfaces=config.root / ".harness" / "surfaces" if explorer else None,
             ),
             screen.progress,
         )

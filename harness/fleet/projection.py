@@ -12,7 +12,7 @@ def simulate(plan: Plan, work: Workload, calibration: Calibration) -> Flow:
     shape.
     """
     found = chain(plan.system)
-    why = _why_coupled(plan, found, work, calibration)
+    why = why_coupled(plan, found, work, calibration)
     if not why:
         try:
             return apart.simulate(plan, found, work, calibration)
@@ -21,7 +21,7 @@ def simulate(plan: Plan, work: Workload, calibration: Calibration) -> Flow:
     return coupled.simulate(plan, found, work, calibration, why)
 
 
-def _why_coupled(plan: Plan, found: Chain, work: Workload, calibration: Calibration) -> str:
+def why_coupled(plan: Plan, found: Chain, work: Workload, calibration: Calibration) -> str:
     """Why the stages cannot be simulated one after the other; "" when perhaps they can."""
     for source in (found.files, found.batches):
         if source.batch_size > 1 or source.window_seconds:

@@ -4,6 +4,7 @@ import resource
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
@@ -12,7 +13,8 @@ import numpy as np
 from harness.bill.bill import Bill, Line, bill
 from harness.bill.prices import Prices
 from harness.config import Estimate
-from harness.fleet import uncertainty
+from harness.errors import UsageError
+from harness.fleet import surface_fitting, uncertainty
 from harness.fleet.alternatives import alternatives
 from harness.fleet.calibration import Calibration, chain
 from harness.fleet.plan import Flow, Plan
@@ -34,7 +36,9 @@ class Progress(Protocol):
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be projected. workload: makes one of so many files, all alike."""
+    """What is to be projected. workload: makes one of so many files, all alike; surfaces: the folder that
+    fitted surfaces are kept in, None for no surface.
+    """
 
     plan: Plan
     calibration: Calibration
@@ -45,6 +49,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     free_tier: bool = False
     estimate: Estimate | None = None
     validation: Sequence[Row] = ()
+    surfaces: Path | None = None
 
 
 def answer(asked: Question, progress: Progress) -> dict[str, Any]:
@@ -96,6 +101,7 @@ def answer(asked: Question, progress: Progress) -> dict[str, Any]:
         },
         "tornado": [msgspec.to_builtins(swing) for swing in uncertainty.tornado(small, base)],
         "ranges": [msgspec.to_builtins(one) for one in uncertainty.RANGES],
+        "explorer": _explorer(asked, made.total, flow.makespan, progress),
         "alternatives": [msgspec.to_builtins(one) for one in others],
         "validation": [
             {**msgspec.to_builtins(row), "difference": row.difference} for row in asked.validation
@@ -120,6 +126,27 @@ def answer(asked: Question, progress: Progress) -> dict[str, Any]:
         "simulationSeconds": simulated,
         "realSeconds": time.monotonic() - began,
         "peakMemoryMb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000,
+    }
+
+
+def _explorer(asked: Question, dollars: float, makespan: float, progress: Progress) -> dict[str, Any]:
+    """A surface by which a page tells bill and makespan of other settings; `why` there is none, where it
+    cannot be fitted. dollars, makespan: of the whole fleet, which it is made to give for the settings as they
+    are.
+    """
+    if asked.surfaces is None:
+        return {"why": "not asked for"}
+    try:
+        fleets = surface_fitting.Fleets(asked.plan, asked.calibration, asked.prices, asked.workload)
+    except UsageError as error:
+        return {"why": str(error)}
+    with progress("Fitting the explorer", surface_fitting.FITTED + surface_fitting.UNSEEN) as tell:
+        surface = surface_fitting.kept(fleets, asked.surfaces, asked.plan.seed, tell)
+    now = surface.now
+    return {
+        "surface": msgspec.to_builtins(surface),
+        "dollarsFactor": dollars / (surface.dollars(now) * asked.files),
+        "makespanFactor": makespan / (surface.seconds(now) * asked.files),
     }
 
 

@@ -19,7 +19,7 @@ from harness.fleet.fitting import Line
 from harness.fleet.plan import Plan
 from harness.fleet.projection import simulate
 from harness.fleet.usage import quantities
-from harness.fleet.workload import Workload
+from harness.fleet.workload import Workload, with_pages
 
 SCALED_FILES = 20_000
 REPLICATES = 60
@@ -108,7 +108,7 @@ class Small:
             cpu_factor=plan.cpu_factor * factors.get("CPU factor", 1.0),
             latencies={name: _slower(one, latency) for name, one in plan.latencies.items()},
         )
-        work = _with_pages(self._work, factors.get("pages per file", 1.0), pages)
+        work = with_pages(self._work, factors.get("pages per file", 1.0), pages)
         calibration = self._calibration
         if resample is not None:
             chosen = resample.integers(0, len(calibration.pages), len(calibration.pages))
@@ -212,17 +212,3 @@ def _waiting(stage: Stage, factor: float) -> Stage:
             tuple(one * factor for one in wait.residuals),
         ),
     )
-
-
-def _with_pages(work: Workload, factor: float, pages: int | None) -> Workload:
-    """The files with more or fewer pages, or so many each; fractions are spread evenly over the files. Bytes
-    stay what they are.
-    """
-    if pages is not None:
-        return msgspec.structs.replace(work, pages=np.full(len(work.pages), pages, dtype=np.int32))
-    if factor == 1.0:
-        return work
-    wanted = work.pages * factor
-    steps = (np.arange(len(wanted)) * 0.6180339887498949) % 1.0
-    counts = np.floor(wanted + steps).astype(np.int32)
-    return msgspec.structs.replace(work, pages=np.maximum(1, counts))

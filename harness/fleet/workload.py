@@ -149,6 +149,20 @@ def counts_of(
     return (low + (generator.random(files) < number - low)).astype(np.int32)
 
 
+def with_pages(work: Workload, factor: float, pages: int | None) -> Workload:
+    """The files with more or fewer pages, or so many each; fractions are spread evenly over the files. Bytes
+    stay what they are.
+    """
+    if pages is not None:
+        return msgspec.structs.replace(work, pages=np.full(len(work.pages), pages, dtype=np.int32))
+    if factor == 1.0:
+        return work
+    wanted = work.pages * factor
+    steps = (np.arange(len(wanted)) * 0.6180339887498949) % 1.0
+    counts = np.floor(wanted + steps).astype(np.int32)
+    return msgspec.structs.replace(work, pages=np.maximum(1, counts))
+
+
 def _rows(path: Path) -> Iterator[tuple[int, Sequence[str]]]:
     """(number, fields) of each row of a CSV file, without its head. Raises `UsageError`."""
     try:
