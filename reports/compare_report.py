@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from reports import amounts
+from reports import amounts, compare_plots, trace
 
 MARKDOWN = "comparison.md"
 MOST_ROWS = 100
@@ -20,11 +20,32 @@ def contents(directory: Path, summary: Mapping[str, Any]) -> dict[str, Any]:
         "summary": summary,
         "amounts": amounts,
         "headlines": amounts.headline(summary),
+        "changes": compare_plots.changes(summary),
+        "side_by_side": compare_plots.side_by_side(*_traces(directory, summary)),
         "grouped": [
             (title, [row for row in summary["rows"] if row["group"] == group])
             for group, title in amounts.GROUPS.items()
         ],
     }
+
+
+def _traces(directory: Path, summary: Mapping[str, Any]) -> tuple[trace.Trace | None, trace.Trace | None]:
+    """Of the first run of each side, where it lies: in its own folder, or in this one's runs."""
+    a, b = (
+        next(
+            (
+                trace.read(folder, {})
+                for folder in (
+                    Path(summary[side]["name"]),
+                    directory / "runs" / f"{side}-{summary['seeds'][0]}",
+                )
+                if (folder / "trace.jsonl").is_file()
+            ),
+            None,
+        )
+        for side in "ab"
+    )
+    return a, b
 
 
 def _markdown(summary: Mapping[str, Any]) -> Iterator[str]:
