@@ -6,7 +6,7 @@ READY := .venv/.ready
 .PHONY: run test conformance-moto cost sweep accuracy guard compare guard-trial mutants ways screen bench lint format lock sample clean
 
 run: $(READY)
-	$(BIN)/harness run --sample --out runs/latest
+	$(BIN)/harness run --sample --thumbnails npi --out runs/latest
 
 # What 8 million files cost and how long they take, by the sample's calibration.
 cost: $(READY)

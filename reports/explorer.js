@@ -3,28 +3,33 @@ function fleetOf(told) {
   const surface = told.surface;
   const sum = (factors, terms) => factors.reduce((all, factor, place) => all + factor * terms[place], 0);
   const mean = surface.pageCounts.reduce((all, [pages, share]) => all + pages * share, 0);
-  const batches = (point) => surface.pageCounts.reduce((all, [pages, share]) => {
-    const wanted = (pages * point.pages) / mean, whole = Math.floor(wanted), more = wanted - whole;
-    return all + share * ((1 - more) * Math.max(1, Math.ceil(whole / point.batch)) + more * Math.ceil((whole + 1) / point.batch));
-  }, 0);
-  const counted = (point, count) => [1, point.pages, count];
-  const worked = (point, count) => {
+  const load = (point) => {
+    let pages = 0, batches = 0;
+    for (const [count, share] of surface.pageCounts) {
+      const wanted = (count * point.pages) / mean, whole = Math.floor(wanted), more = wanted - whole;
+      for (const [each, part] of [[Math.max(1, whole), 1 - more], [whole + 1, more]]) {
+        pages += share * part * each;
+        batches += share * part * Math.ceil(each / point.batch);
+      }
+    }
+    return { pages, batches };
+  };
+  const counted = ({ pages, batches }) => [1, pages, batches];
+  const worked = (point, { pages, batches }) => {
     const share = Math.min(1, point.memory / surface.mbPerVcpu);
-    return [(point.pages * point.seconds) / share, point.pages, count, count / share, point.pages / share];
+    return [(pages * point.seconds) / share, pages, batches, batches / share, pages / share];
   };
   return (point) => {
-    const count = batches(point), counts = counted(point, count), work = worked(point, count);
+    const each = load(point), counts = counted(each), work = worked(point, each);
     const price = surface.durationPrices[point.architecture] / surface.durationPrices[surface.architecture];
     const durations = sum(surface.durations, [...counts, ...work.map((term) => (term * point.memory) / 1024)]);
-    const first = (sum(surface.firstStage, counts) + surface.gaps[0]) / surface.lanes;
-    const second = (sum(surface.secondStage, work) + surface.gaps[1] * count) / point.workers;
-    const longest = Math.max(first, second), power = surface.exponent;
-    const seconds = longest * ((first / longest) ** power + (second / longest) ** power) ** (1 / power);
+    const stages = [sum(surface.opening, counts), sum(surface.reading, work) / point.workers, sum(surface.closing, counts)];
+    const longest = Math.max(...stages); // the busiest decides
     return {
       dollars: told.files * told.dollarsFactor * (price * durations + sum(surface.others, counts)),
-      seconds: told.files * told.makespanFactor * seconds,
-      batches: told.files * count,
-      busiest: first > second ? 0 : 1,
+      seconds: told.files * told.makespanFactor * longest,
+      batches: told.files * each.batches,
+      busiest: stages.indexOf(longest),
     };
   };
 }

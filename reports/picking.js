@@ -30,5 +30,8 @@ function pickable(dots) {
 }
 
 const dots = [...document.querySelectorAll("g[id^='point-']")].map((dot) => ({ dot, of: dot.id.split("-").pop() }));
-for (const { dot } of dots) dot.closest("svg").setAttribute("role", "group"); // an image has no parts that one could reach
+for (const { dot } of dots) {
+  dot.closest("svg").setAttribute("role", "group"); // an image has no parts that one could reach
+  dot.closest("svg").classList.add("pickable");
+}
 pickable(dots);

@@ -24,7 +24,7 @@ def contents(directory: Path, summary: Mapping[str, Any]) -> dict[str, Any]:
     compared = [row for row in summary["seedEstimate"] if row["low"] is not None]
     told = summary["explorer"] | {
         "files": summary["files"],
-        "stages": [stage["function"] for stage in summary["stages"][:2]],
+        "stages": [stage["function"] for stage in summary["stages"]],
     }
     return {
         "estimate_plot": plots.estimate(compared) if compared else "",

@@ -23,13 +23,14 @@ class QueueAges:
             case "deleted" | "redriven":
                 was = _oldest(lying)
                 lying.pop(message, None)
-                if _oldest(lying) != was:  # otherwise its age goes on as a straight line
-                    series += [(time, time - was), (time, time - _oldest(lying) if lying else 0.0)]
+                now = _oldest(lying)
+                if was is not None and now != was:  # otherwise its age goes on as a straight line
+                    series += [(time, time - was), (time, time - now if now is not None else 0.0)]
 
     def series(self) -> dict[str, list[tuple[float, float]]]:
         """By queue, corners of (time, seconds)."""
         return dict(self._series)
 
 
-def _oldest(lying: "OrderedDict[str, float]") -> float:
-    return next(iter(lying.values()), 0.0)
+def _oldest(lying: "OrderedDict[str, float]") -> float | None:
+    return next(iter(lying.values()), None)

@@ -133,7 +133,8 @@ def _curves(axes: Axes, series: Steps, colors: Colors, style: str) -> None:
             times, values = zip(*thinned(curve), strict=True)
             axes.plot(times, values, drawstyle=style, label=name, color=colors[name], linewidth=1.4)
     axes.set_ylim(bottom=0)
-    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+    if any(series.values()):
+        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
     tidy(axes)
 
 

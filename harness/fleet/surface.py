@@ -44,20 +44,18 @@ class Error(msgspec.Struct, frozen=True):
 
 
 class Surface(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """durations: dollars by `duration_terms`; others, first_stage: by `count_terms`; second_stage: by
-    `work_terms`, seconds. gaps: seconds between two invocations of a lane, of both stages; lanes: of the
-    first; exponent: how sharply the busiest stage decides. page_counts: (pages, share of the files).
-    duration_prices: of a GB-second, by architecture.
+    """durations: dollars by `duration_terms`; others: by `count_terms`. opening, closing: seconds that a file
+    adds to the first and the last stage, by `count_terms`; reading: to the second stage, times its workers,
+    by `work_terms`. page_counts: (pages, share of the
+    files). duration_prices: of a GB-second, by architecture.
     """
 
     axes: dict[str, Axis]
     durations: tuple[float, ...]
     others: tuple[float, ...]
-    first_stage: tuple[float, ...]
-    second_stage: tuple[float, ...]
-    gaps: tuple[float, float]
-    lanes: int
-    exponent: float
+    opening: tuple[float, ...]
+    reading: tuple[float, ...]
+    closing: tuple[float, ...]
     page_counts: tuple[tuple[float, float], ...]
     mb_per_vcpu: int
     architecture: str
@@ -75,48 +73,56 @@ class Surface(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
     def dollars(self, point: Point) -> float:
         """Of one file more."""
-        count = batches(self.page_counts, point)
-        durations = _sum(self.durations, duration_terms(point, count))
-        return durations + _sum(self.others, count_terms(point, count))
+        each = load(self.page_counts, point)
+        durations = _sum(self.durations, duration_terms(point, each))
+        return durations + _sum(self.others, count_terms(each))
 
     def seconds(self, point: Point) -> float:
         """By which one file more lengthens the makespan."""
-        count = batches(self.page_counts, point)
-        first = (_sum(self.first_stage, count_terms(point, count)) + self.gaps[0]) / self.lanes
-        second = _sum(self.second_stage, work_terms(point, count)) + self.gaps[1] * count
-        second /= point.workers
-        longest, power = max(first, second), self.exponent
-        return float(longest * ((first / longest) ** power + (second / longest) ** power) ** (1 / power))
+        each = load(self.page_counts, point)
+        stages = (
+            _sum(self.opening, count_terms(each)),
+            _sum(self.reading, work_terms(point, each)) / point.workers,
+            _sum(self.closing, count_terms(each)),
+        )
+        return max(stages)
 
 
-def batches(counts: Sequence[tuple[float, float]], point: Point) -> float:
-    """Batches of a file, on average, when all have so many times as many pages that `point.pages` is their
-    mean; a fraction of a page is one more in that share of the files.
+class Load(msgspec.Struct, frozen=True):
+    """Pages and batches of a file, on average."""
+
+    pages: float
+    batches: float
+
+
+def load(counts: Sequence[tuple[float, float]], point: Point) -> Load:
+    """Of files that all have so many times as many pages that `point.pages` is their mean, but for those that
+    would have less than one; a fraction of a page is one more in that share of the files.
     """
     factor = point.pages / sum(pages * share for pages, share in counts)
-    found = 0.0
+    pages_found = batches_found = 0.0
     for pages, share in counts:
-        wanted = pages * factor
-        whole = floor(wanted)
-        more = wanted - whole
-        found += share * (1 - more) * max(1, -(-whole // point.batch)) + share * more * -(
-            -(whole + 1) // point.batch
-        )
-    return found
+        whole = floor(pages * factor)
+        more = pages * factor - whole
+        for count, part in ((max(1, whole), 1 - more), (whole + 1, more)):
+            pages_found += share * part * count
+            batches_found += share * part * -(-count // point.batch)
+    return Load(pages_found, batches_found)
 
 
-def count_terms(point: Point, count: float) -> tuple[float, ...]:
-    return 1.0, point.pages, count
+def count_terms(load: Load) -> tuple[float, ...]:
+    return 1.0, load.pages, load.batches
 
 
-def work_terms(point: Point, count: float) -> tuple[float, ...]:
+def work_terms(point: Point, load: Load) -> tuple[float, ...]:
     share = vcpu_share(int(point.memory))
-    return point.pages * point.seconds / share, point.pages, count, count / share, point.pages / share
+    work = load.pages * point.seconds
+    return work / share, load.pages, load.batches, load.batches / share, load.pages / share
 
 
-def duration_terms(point: Point, count: float) -> tuple[float, ...]:
+def duration_terms(point: Point, load: Load) -> tuple[float, ...]:
     gigabytes = point.memory / 1024
-    return (*count_terms(point, count), *(gigabytes * term for term in work_terms(point, count)))
+    return (*count_terms(load), *(gigabytes * term for term in work_terms(point, load)))
 
 
 def _sum(factors: Sequence[float], terms: Sequence[float]) -> float:

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.bill import bill as bills
 from harness.bill.prices import Prices
@@ -23,39 +23,44 @@ from harness.fleet.plan import NEARLY, Floats, Plan, lanes_of
 from harness.fleet.surface import (
     Axis,
     Error,
+    Load,
     Point,
     Surface,
-    batches,
     count_terms,
     duration_terms,
+    load,
     work_terms,
 )
 from harness.fleet.usage import quantities
 from harness.fleet.workload import Workload, with_pages
 
-FITTED, UNSEEN = 200, 60
+FITTED, UNSEEN = 60, 30
 """Fleets that the surface is fitted to, and others that tell how good it is."""
-BATCHES = 60_000
+BATCHES = 40_000
 """Of the larger of a pair of fleets, about: enough that chance makes little of its cost and time."""
 ROUNDS = 60
 """Batches that each lane reads at least: what the last one waits for matters less and less."""
-EXPONENTS = (4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0)
-CLEAR = 1.5
+CLEAR = 1.25
 """A stage that takes so many times as long as each other one is the one that the makespan shows."""
+SPREAD = 20_000
+"""Files that tell how many pages files have."""
 MOST_PAGE_COUNTS = 200
-"""Numbers of pages that a page knows of; more are told by their quantiles."""
+"""Numbers of pages that a surface knows of; more are told in groups of as many files each, by their means."""
 VERSION = 1
 
 
 class Made(msgspec.Struct, frozen=True):
-    """What one file more makes of a fleet: dollars of durations, all other dollars, seconds of the makespan,
-    and seconds of the first two stages' invocations.
+    """What one file more makes of a fleet: dollars of durations, all other dollars, seconds of the makespan;
+    seconds until the first stage ends, of the second one's invocations together, and of the last one's by its
+    lanes.
     """
 
     durations: float
     others: float
     makespan: float
-    stages: tuple[float, float]
+    opening: float
+    reading: float
+    closing: float
 
 
 class Fleets:
@@ -76,7 +81,8 @@ class Fleets:
             raise UsageError("its mapping has provisioned pollers, whose number says how many run at once")
         known = np.concatenate([np.asarray(one) for one in calibration.pages])
         self.seconds = float(known.mean()) * plan.cpu_factor
-        counts, shares = _page_counts(workload(20_000).pages)
+        self._pages = np.sort(workload(SPREAD).pages)
+        counts, shares = _page_counts(self._pages)
         self.page_counts = tuple(zip(counts, shares, strict=True))
         self.pages = sum(pages * share for pages, share in self.page_counts)
 
@@ -122,23 +128,29 @@ class Fleets:
             self._calibration,
             pages=tuple(tuple(times * one for one in pages) for pages in self._calibration.pages),
         )
-        count = batches(self.page_counts, point)
+        count = load(self.page_counts, point).batches
         half = int(max(BATCHES / count, ROUNDS * point.workers / count, 4_000) / 2)
         large, small = (self._fleet(plan, known, point, files) for files in (2 * half, half))
-        return Made(
-            (large[0] - small[0]) / half,
-            (large[1] - small[1]) / half,
-            (large[2] - small[2]) / half,
-            ((large[3] - small[3]) / half, (large[4] - small[4]) / half),
-        )
+        return Made(*((one - other) / half for one, other in zip(large, small, strict=True)))
 
     def _fleet(self, plan: Plan, known: Calibration, point: Point, files: int) -> tuple[float, ...]:
-        work = with_pages(self._workload(files), point.pages / self.pages, None)
+        # As many files of each number of pages as there should be, by no chance, in an order by chance.
+        spread = self._pages[((np.arange(files) + 0.5) * len(self._pages) / files).astype(int)]
+        shuffled = np.random.default_rng(np.random.SeedSequence([self.plan.seed, 4])).permutation(spread)
+        like = msgspec.structs.replace(self._workload(files), pages=shuffled)
+        work = with_pages(like, point.pages / self.pages, None)
         flow = projection.simulate(plan, work, known)
         made = bills.bill(quantities(plan, work, known, flow), self._prices, False)
         durations = sum(line.dollars for line in made.lines if line.item.startswith("duration "))
-        first, second = (stage.running_seconds for stage in flow.stages[:2])
-        return durations, made.total - durations, flow.nearly / NEARLY, first, second
+        opening, reading, closing = flow.stages
+        return (
+            durations,
+            made.total - durations,
+            flow.nearly / NEARLY,
+            opening.ended_seconds,
+            reading.running_seconds,
+            closing.running_seconds / closing.lanes,
+        )
 
     def prices(self) -> dict[str, float]:
         return {
@@ -158,12 +170,22 @@ class Fleets:
         return hasher.hexdigest()
 
 
-def _page_counts(pages: Any) -> tuple[list[float], list[float]]:
+def _page_counts(pages: NDArray[np.int32]) -> tuple[list[float], list[float]]:
+    """Of sorted numbers of pages."""
     values, numbers = np.unique(pages, return_counts=True)
     if len(values) <= MOST_PAGE_COUNTS:
         return [float(one) for one in values], [float(one) / len(pages) for one in numbers]
-    places = (np.arange(MOST_PAGE_COUNTS) + 0.5) / MOST_PAGE_COUNTS
-    return [float(one) for one in np.quantile(pages, places)], [1 / MOST_PAGE_COUNTS] * MOST_PAGE_COUNTS
+    groups = np.array_split(pages, MOST_PAGE_COUNTS)
+    return [float(one.mean()) for one in groups], [len(one) / len(pages) for one in groups]
+
+
+def corners(axes: Mapping[str, Axis]) -> list[Point]:
+    """Where the second stage has next to nothing to do: small files, fast pages, all the workers."""
+    ends = {name: (axis.low, axis.high) for name, axis in axes.items()}
+    return [
+        Point(pages, ends["seconds"][0], max(10.0, axes["batch"].now), ends["memory"][1], ends["workers"][1])
+        for pages in (ends["pages"][0], 1.5, 2.0, 2.5, 3.0)
+    ]
 
 
 def drawn(axes: Mapping[str, Axis], count: int, seed: int) -> list[Point]:
@@ -202,7 +224,8 @@ def _made(point: Point) -> Made:
 def fit(fleets: Fleets, seed: int, tell: Callable[[int], None]) -> Surface:
     """The surface; `tell` is given how many of `FITTED` + `UNSEEN` pairs of fleets are made."""
     began, axes = time.monotonic(), fleets.axes()
-    points = [*drawn(axes, FITTED, seed), *drawn(axes, UNSEEN, seed + 1)]
+    seen = [*corners(axes), *drawn(axes, FITTED - len(corners(axes)), seed)]
+    points = [*seen, *drawn(axes, UNSEEN, seed + 1)]
     made = []
     for one in _all(fleets, points):
         made.append(one)
@@ -231,30 +254,28 @@ def _all(fleets: Fleets, points: Sequence[Point]) -> Iterator[Made]:
 
 
 def _fitted(fleets: Fleets, axes: dict[str, Axis], known: Sequence[tuple[Point, Made]]) -> Surface:
-    counts = [batches(fleets.page_counts, point) for point, _ in known]
-    by_counts = _rows(count_terms, known, counts)
-    by_work = _rows(work_terms, known, counts)
-    first = _factors(by_counts, [made.stages[0] for _, made in known])
-    second = _factors(by_work, [made.stages[1] for _, made in known])
-    lanes = lanes_of(fleets.found.files).most
+    loads = [load(fleets.page_counts, point) for point, _ in known]
+    by_counts = np.array([count_terms(each) for each in loads])
+    by_work = _rows(work_terms, known, loads)
+    opening = _factors(by_counts, [made.opening for _, made in known])
+    reading = _factors(by_work, [made.reading for _, made in known])
+    closing = _factors(by_counts, [made.closing for _, made in known])
     workers = np.array([point.workers for point, _ in known])
     makespans = np.array([made.makespan for _, made in known])
-    runs = by_counts @ first, by_work @ second
-    asked = np.ones(len(known)), np.array(counts)
-    gaps = (
-        _gap(makespans * lanes - runs[0], asked[0], runs[0] / lanes, runs[1] / workers),
-        _gap(makespans * workers - runs[1], asked[1], runs[1] / workers, runs[0] / lanes),
-    )
-    times = np.array([(runs[0] + gaps[0] * asked[0]) / lanes, (runs[1] + gaps[1] * asked[1]) / workers])
+    times = np.array([by_counts @ opening, by_work @ reading / workers, by_counts @ closing])
+    # what lanes do between their invocations is seen where a stage is the busiest by far
+    batches = np.array([each.batches for each in loads])
+    between = _typical((makespans - times[1]) * workers / batches, _clear(times, 1))
+    reading = (*reading[:2], reading[2] + between, *reading[3:])
+    slower = 1.0 + _typical(makespans / times[2] - 1, _clear(times, 2))
+    closing = tuple(slower * one for one in closing)
     return Surface(
         axes=axes,
-        durations=_factors(_rows(duration_terms, known, counts), [made.durations for _, made in known]),
+        durations=_factors(_rows(duration_terms, known, loads), [made.durations for _, made in known]),
         others=_factors(by_counts, [made.others for _, made in known]),
-        first_stage=first,
-        second_stage=second,
-        gaps=gaps,
-        lanes=lanes,
-        exponent=min(EXPONENTS, key=lambda one: _off(times, one, makespans)),
+        opening=opening,
+        reading=reading,
+        closing=closing,
         page_counts=fleets.page_counts,
         mb_per_vcpu=MB_PER_VCPU,
         architecture=fleets.plan.system.functions[fleets.reader].architecture,
@@ -268,11 +289,11 @@ def _fitted(fleets: Fleets, axes: dict[str, Axis], known: Sequence[tuple[Point, 
 
 
 def _rows(
-    terms: Callable[[Point, float], tuple[float, ...]],
+    terms: Callable[[Point, Load], tuple[float, ...]],
     known: Sequence[tuple[Point, Made]],
-    counts: Sequence[float],
+    loads: Sequence[Load],
 ) -> Floats:
-    return np.array([terms(point, count) for (point, _), count in zip(known, counts, strict=True)])
+    return np.array([terms(point, each) for (point, _), each in zip(known, loads, strict=True)])
 
 
 def _factors(rows: Floats, values: Sequence[float]) -> tuple[float, ...]:
@@ -282,14 +303,14 @@ def _factors(rows: Floats, values: Sequence[float]) -> tuple[float, ...]:
     return tuple(found.tolist())
 
 
-def _gap(left: Floats, invocations: Floats, own: Floats, other: Floats) -> float:
-    """Seconds between two invocations of a lane, by the fleets in which this stage is the busiest by far."""
-    clear = own > CLEAR * other
-    return float(np.median(left[clear] / invocations[clear])) if clear.sum() >= 3 else 0.0
+def _clear(times: Floats, stage: int) -> NDArray[np.bool_]:
+    """Where a stage takes so much longer than the others that the makespan is its own."""
+    return np.asarray(times[stage] > CLEAR * np.delete(times, stage, axis=0).max(axis=0))
 
 
-def _off(times: Floats, exponent: float, makespans: Floats) -> float:
-    return float(np.quantile(np.abs((times**exponent).sum(0) ** (1 / exponent) / makespans - 1), 0.95))
+def _typical(values: Floats, where: NDArray[np.bool_]) -> float:
+    """Their median; 0 where too few say anything."""
+    return float(np.median(values[where])) if where.sum() >= 3 else 0.0
 
 
 def _error(ratios: Sequence[float]) -> Error:

@@ -278,7 +278,7 @@ def test_files_that_come_by_the_hours_of_a_day_keep_fewer_lanes_at_night(
 def test_the_command_leaves_a_page_and_numbers(sample_run: tuple[runs.Run, Path], tmp_path: Path) -> None:
     _, folder = sample_run
     out = tmp_path / "out"
-    done = harness("project", "--files", "20000", "--calibration", folder, "--out", out)
+    done = harness("project", "--files", "20000", "--calibration", folder, "--no-explorer", "--out", out)
     assert done.returncode == 0, done.stderr
     assert "AWS Lambda" in done.stdout
     numbers = json.loads((out / "summary.json").read_text())
