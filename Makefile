@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: run test conformance-moto cost sweep accuracy guard compare guard-trial mutants ways screen bench lint format lock sample clean
+.PHONY: run test conformance-moto cost sweep accuracy guard compare guard-trial mutants ways screen pictures bench lint format lock sample clean
 
 run: $(READY)
 	$(BIN)/harness run --sample --thumbnails npi --out runs/latest
@@ -61,6 +61,10 @@ format: $(READY)
 # What each way to read a page finds and takes, side by side.
 ways: $(READY)
 	$(BIN)/python -m benchmarks.ways
+
+# The pictures of README and docs/, from real runs; PICTURES names some of them. Needs a browser, and some minutes.
+pictures: $(READY)
+	$(BIN)/python docs/pictures.py $(PICTURES)
 
 # Trains anew what tells digits from letters before a page is read; some ten minutes.
 screen: $(READY)
