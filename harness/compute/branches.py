@@ -69,6 +69,10 @@ class Branches:
         ]
         return min(holding)[1] if holding else None
 
+    def ways(self, file: str, line: int) -> list[int]:
+        """Numbers of the branches that go on from a line."""
+        return [number for number, one in enumerate(self.all) if (one.file, one.line) == (file, line)]
+
     @property
     def note(self) -> Callable[[int], None]:
         """What a watched module calls with the number of a branch."""

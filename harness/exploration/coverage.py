@@ -47,6 +47,10 @@ class Coverage:
         """Number of the branch without which a line does not run; None where it always does."""
         return self._branches.around(file, line)
 
+    def ways(self, file: str, line: int) -> list[int]:
+        """Numbers of the branches that go on from a line."""
+        return self._branches.ways(file, line)
+
     def numbers(self, reached: Collection[int]) -> dict[str, Any]:
         """What summary.json says: how many branches there are, how many were reached of those that can be,
         those that were not, and how many others lie beyond what emulations reach, by the reason.
