@@ -19,6 +19,7 @@ from typer.exceptions import TyperException
 
 from harness.commands import (
     accuracy,
+    backfill,
     compare,
     console_style,
     doctor,
@@ -54,6 +55,7 @@ for command in (
     search.search,
     prices.prices,
     redrive.redrive,
+    backfill.backfill,
     explore.explore,
     fixtures.fixtures,
     accuracy.accuracy,
