@@ -219,6 +219,15 @@ class Backfill(msgspec.Struct, frozen=True, kw_only=True):
     arguments: tuple[str, ...]
 
 
+class Calibrate(msgspec.Struct, frozen=True, kw_only=True):
+    """Embedded metrics of the application that `harness calibrate` reads: pages of an invocation, and the
+    seconds that reading them took, of each or of all.
+    """
+
+    pages: str = ""
+    seconds: str = ""
+
+
 class Explore(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the worlds of `harness explore` are drawn from. pool: the maker of their inputs, and how many it
     makes. parameters: of the template, each with the two ends of its range (numbers) or with its values
@@ -285,6 +294,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     accuracy: Accuracy | None = None
     guard: Guard | None = None
     backfill: Backfill | None = None
+    calibrate: Calibrate = Calibrate()
     explore: Explore = Explore()
     record: tuple[RecordedFunction, ...] = ()
     about: str = ""

@@ -20,6 +20,7 @@ from typer.exceptions import TyperException
 from harness.commands import (
     accuracy,
     backfill,
+    calibrate,
     compare,
     console_style,
     doctor,
@@ -51,6 +52,7 @@ app = typer.Typer(
 for command in (
     run.run,
     project.project,
+    calibrate.calibrate,
     sweep.sweep,
     search.search,
     prices.prices,
