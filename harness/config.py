@@ -213,6 +213,25 @@ class Guard(msgspec.Struct, frozen=True, kw_only=True):
     lock: str = ""
 
 
+class Backfill(msgspec.Struct, frozen=True, kw_only=True):
+    """The script that `harness backfill` runs. run: "module:function", which takes a list of arguments and
+    returns an exit code; arguments: with {inventory}, {checkpoint}, {rate}, {oldest}, and the logical ids of
+    queues in braces for their URLs.
+    """
+
+    run: str
+    arguments: tuple[str, ...]
+
+
+class Calibrate(msgspec.Struct, frozen=True, kw_only=True):
+    """Embedded metrics of the application that `harness calibrate` reads: pages of an invocation, and the
+    seconds that reading them took, of each or of all.
+    """
+
+    pages: str = ""
+    seconds: str = ""
+
+
 class Explore(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the worlds of `harness explore` are drawn from. pool: the maker of their inputs, and how many it
     makes. parameters: of the template, each with the two ends of its range (numbers) or with its values
@@ -280,6 +299,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     hand_back: HandBack | None = None
     accuracy: Accuracy | None = None
     guard: Guard | None = None
+    backfill: Backfill | None = None
+    calibrate: Calibrate = Calibrate()
     explore: Explore = Explore()
     record: tuple[RecordedFunction, ...] = ()
     about: str = ""

@@ -150,10 +150,11 @@ class SideWork(Event, frozen=True, kw_only=True, tag="side_work"):
 
 
 class Upload(Event, frozen=True, kw_only=True, tag="upload"):
-    """An input file, complete in S3."""
+    """An input file, complete in S3; lay_there: from the beginning, and no event told of it."""
 
     key: str
     size_bytes: int
+    lay_there: bool = False
 
 
 class Result(Event, frozen=True, kw_only=True, tag="result"):

@@ -15,11 +15,14 @@ RUNTIME = f"python:3.13.v1\tRuntime Version ARN: arn:aws:lambda:us-east-1::runti
 
 def size_bytes(invocation: Invocation, function: Function) -> int:
     """Bytes of the lines of one invocation."""
-    if function.logs.format == "JSON":
-        lines = _json(invocation) if function.logs.system_level in ("DEBUG", "INFO") else []
-    else:
-        lines = _text(invocation)
-    return sum(len(line.encode()) + 1 for line in lines)
+    if function.logs.format == "JSON" and function.logs.system_level not in ("DEBUG", "INFO"):
+        return 0
+    return sum(len(line.encode()) + 1 for line in lines(invocation, function.logs.format))
+
+
+def lines(invocation: Invocation, log_format: str = "Text") -> list[str]:
+    """The lines of one invocation, as they stand in its function's log."""
+    return _json(invocation) if log_format == "JSON" else _text(invocation)
 
 
 def _text(invocation: Invocation) -> list[str]:

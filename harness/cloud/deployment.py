@@ -134,6 +134,16 @@ class Cloud:
         """moto's current object under a key, None where there is none."""
         return s3_backends[ACCOUNT]["aws"].buckets[bucket].keys.get(key)
 
+    def bucket(self, logical_id: str) -> str:
+        """The name of a bucket. Raises `UsageError` when the template makes none with these parameters."""
+        if logical_id not in self.system.buckets:
+            raise UsageError(f"the template makes no {logical_id} with these parameters: input has no place")
+        return self.system.buckets[logical_id]
+
+    def lay(self, bucket: str, key: str, content: bytes) -> None:
+        """Puts an object where it lies from the beginning: no call, no event."""
+        s3_backends[ACCOUNT]["aws"].put_object(bucket, key, content)
+
     def objects(self, bucket: str, prefix: str) -> Iterator[tuple[str, bytes]]:
         """(key, body) of the current objects of a bucket under a prefix, read past the API: for looking, not
         for acting.

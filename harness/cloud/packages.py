@@ -3,9 +3,14 @@
 Source: AWS SAM developer guide, AWS::Serverless::Function and AWS::Serverless::LayerVersion; AWS Lambda
 developer guide, "Packaging your layer content" (a layer's modules lie in python/ or
 python/lib/python3.x/site-packages/).
+
+A package as `sam build` leaves it carries wheels for Lambda's Python and processor. What of them is installed
+beside harness runs from there; the rest of the package runs from the package.
 """
 
 import hashlib
+import importlib.util
+import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -97,7 +102,7 @@ def _function(
         properties["Code"] = ELSEWHERE
     if isinstance(inline, str):
         return _written(inline)
-    return _folder(path, logical_id, "." if uri is None else uri)
+    return _own_part(_folder(path, logical_id, "." if uri is None else uri))
 
 
 def _layer(path: Path, logical_id: str, properties: Resource, values: dict[str, str]) -> Path:
@@ -107,7 +112,7 @@ def _layer(path: Path, logical_id: str, properties: Resource, values: dict[str, 
     properties["ContentUri"] = "s3://elsewhere/layer.zip"
     folder = _folder(path, logical_id, _resolved(uri, values))
     inside = [folder / "python", *sorted((folder / "python" / "lib").glob("python3.*/site-packages"))]
-    return next((one for one in reversed(inside) if one.is_dir()), folder)
+    return _own_part(next((one for one in reversed(inside) if one.is_dir()), folder))
 
 
 def _folder(path: Path, logical_id: str, uri: Any) -> Path:
@@ -122,6 +127,38 @@ def _folder(path: Path, logical_id: str, uri: Any) -> Path:
             f"{'a file' if folder.exists() else 'not there'}"
         )
     return folder
+
+
+def _own_part(folder: Path) -> Path:
+    """A folder of links to what is in `folder`, without what is installed here as well; `folder` itself where
+    nothing was installed into it.
+    """
+    elsewhere = {name for name in _installed(folder) if importlib.util.find_spec(name) is not None}
+    if not elsewhere:
+        return folder
+    own = sorted(one for one in folder.iterdir() if one.name.removesuffix(".py") not in elsewhere)
+    named = "\0".join(map(str, own)).encode()
+    view = Path(tempfile.gettempdir()) / f"package-{hashlib.blake2b(named, digest_size=10).hexdigest()}"
+    view.mkdir(exist_ok=True)
+    for one in own:
+        link = view / one.name
+        if not link.is_symlink() or not os.path.samefile(link, one):
+            link.unlink(missing_ok=True)
+            link.symlink_to(one)
+    return view
+
+
+def _installed(folder: Path) -> set[str]:
+    """Top-level modules that an installer put into a folder, by its records ("Recording installed projects",
+    PyPA specifications).
+    """
+    files = [
+        line.partition(",")[0]
+        for record in folder.glob("*.dist-info/RECORD")
+        for line in record.read_text(encoding="utf-8").splitlines()
+    ]
+    tops = {file.partition("/")[0].removesuffix(".py") for file in files if file.endswith(".py")}
+    return {name for name in tops if name.isidentifier()}
 
 
 def _written(code: str) -> Path:

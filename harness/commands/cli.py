@@ -19,6 +19,8 @@ from typer.exceptions import TyperException
 
 from harness.commands import (
     accuracy,
+    backfill,
+    calibrate,
     compare,
     console_style,
     doctor,
@@ -50,10 +52,12 @@ app = typer.Typer(
 for command in (
     run.run,
     project.project,
+    calibrate.calibrate,
     sweep.sweep,
     search.search,
     prices.prices,
     redrive.redrive,
+    backfill.backfill,
     explore.explore,
     fixtures.fixtures,
     accuracy.accuracy,

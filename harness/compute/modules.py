@@ -15,7 +15,7 @@ def reached(names: Collection[str], code: CodeBase, only_top: bool = False) -> d
     waiting = list(names)
     while waiting:
         name = waiting.pop()
-        if name in found or not code.owns(name) or (path := _file_of(name, code)) is None:
+        if name in found or not code.owns(name) or (path := file_of(name, code)) is None:
             continue
         found[name] = path
         parent = name.rpartition(".")[0]
@@ -30,7 +30,8 @@ def reached(names: Collection[str], code: CodeBase, only_top: bool = False) -> d
     return found
 
 
-def _file_of(name: str, code: CodeBase) -> Path | None:
+def file_of(name: str, code: CodeBase) -> Path | None:
+    """Where a module of the application lies, in the folders that imports come from; None where nowhere."""
     path: list[str] | None = None
     spec = None
     parts = name.split(".")

@@ -74,7 +74,7 @@ def _uploader(file: InputFile, place: Place) -> Client:
         _wait(file, stage)
         key, size = place.prefix + file.name, file.path.stat().st_size
         stage.cloud.s3.put_object(
-            Bucket=stage.cloud.system.buckets[place.resource], Key=key, Body=_OnDisk(file.path, size)
+            Bucket=stage.cloud.bucket(place.resource), Key=key, Body=_OnDisk(file.path, size)
         )
         stage.recorder.record(Upload(t=stage.kernel.now, key=key, size_bytes=size))
 

@@ -31,7 +31,7 @@ from harness.engine.schedule import Schedule
 from harness.errors import UsageError
 from harness.faults.scenario import CALM, Scenario
 from harness.runs import clients, invariants, places
-from harness.runs.emulation import Emulation, Setting, emulate
+from harness.runs.emulation import Client, Emulation, Setting, emulate
 from harness.runs.inputs import InputFile
 from harness.runs.invariants import Violation
 from harness.runs.places import Place
@@ -96,10 +96,11 @@ class Rig:
         options: Options,
         like: "Rig | None" = None,
         loaded: Template | None = None,
+        bring: Callable[[Sequence[InputFile], Place, Template], list[Client]] = clients.of_files,
     ) -> None:
-        """like: a rig of the same template with other parameters, whose code need not be looked at again;
-        loaded: the template with these parameters, where it need not be read. An input may be put more than
-        once.
+        """bring: makes the clients that bring the inputs; like: a rig of the same template with other
+        parameters, whose code need not be looked at again; loaded: the template with these parameters, where
+        it need not be read. An input may be put more than once.
         """
         self.config, self.options, self.fields = config, options, config.result
         self.template = loaded or template.load(
@@ -124,7 +125,7 @@ class Rig:
         self._setting = Setting(
             template=self.template,
             clients=[
-                *clients.of_files(inputs, uploads, self.template),
+                *bring(inputs, uploads, self.template),
                 lambda stage: stage.kernel.sleep(options.aftermath),
             ],
             results=Place.parse(config.results),

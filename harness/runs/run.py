@@ -70,10 +70,12 @@ class Run(msgspec.Struct, frozen=True):
         return {name: outcome.whole for name, outcome in self.outcomes.items()}
 
 
-def run(config: Config, inputs: Sequence[InputFile], options: Options, progress: Progress) -> Run:
-    """Raises `UsageError` for a template that is wrong."""
+def run(
+    config: Config, inputs: Sequence[InputFile], options: Options, progress: Progress, **of_rig: Any
+) -> Run:
+    """of_rig: what else a rig is told. Raises `UsageError` for a template that is wrong."""
     began = time.monotonic()
-    rig = Rig(config, inputs, options)
+    rig = Rig(config, inputs, options, **of_rig)
     expected = rig.calm(progress) if options.faults.faults and options.compute == "recorded" else None
     emulation = rig.emulate(options.faults, options.seed, progress)
     return finish(rig, emulation, expected, began)

@@ -20,6 +20,7 @@ from harness.cloud.deployment import ACCOUNT, CREDENTIALS
 from harness.cloud.limits import ACCOUNT_CONCURRENCY, vcpu_share
 from harness.cloud.system import Function
 from harness.cloud.wire import OUT_OF_MEMORY
+from harness.compute.modules import file_of
 from harness.compute.policies import Policy, argument, cpu_clock
 from harness.compute.sandbox import CodeBase, Sandbox
 from harness.config import RecordedFunction
@@ -276,10 +277,10 @@ class Environment:
 
 
 def application_module(name: str, code: CodeBase) -> Any:
-    """A module of the application in the environment that is entered; None when the application has no such
-    module.
+    """A module of the application in the environment that is entered; None when its function has no such
+    module: a package may carry only what its function imports.
     """
-    return importlib.import_module(name) if code.owns(name) else None
+    return importlib.import_module(name) if code.owns(name) and file_of(name, code) else None
 
 
 def _variables(function: Function) -> dict[str, str]:

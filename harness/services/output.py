@@ -1,4 +1,4 @@
-"""Standard output during a run: each function's goes to its log."""
+"""Standard output during a run: what a scope has a log for goes there, a function's above all."""
 
 import io
 import sys
@@ -7,12 +7,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from harness.engine.kernel import Kernel
-from harness.services.environment import Environment
 
 
 class Output(io.TextIOBase):
-    """Standard output: what a function prints goes to its log, what anyone else prints goes where it went
-    before.
+    """Standard output: what a function prints goes to its log, as what a user's script prints; what anyone
+    else prints goes where it went before.
 
     There is one for the whole Python process: logging handlers that an application makes keep it from one run
     to the next.
@@ -34,8 +33,8 @@ class Output(io.TextIOBase):
     def write(self, text: str) -> int:
         process = self._kernel.current if self._kernel is not None else None
         scope: Any = process.scope if process is not None else None
-        if isinstance(scope, Environment):
-            scope.log(text)
+        if (log := getattr(scope, "log", None)) is not None:
+            log(text)
             return len(text)
         return int(self._original.write(text))
 

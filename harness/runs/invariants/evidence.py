@@ -13,7 +13,7 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from harness.config import ResultFields, StateFields
 from harness.engine.clock import seconds_of
-from harness.recorder import Call, Compute, Stroke
+from harness.recorder import Call, Compute, Stroke, Upload
 from harness.runs.emulation import Emulation
 from harness.runs.results import Outcome, Results
 
@@ -98,9 +98,10 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def versions(self) -> Counter[str]:
-        """How often each object was put, by key."""
+        """How often each object was put, by key; what lay there from the beginning once."""
         puts = ("PutObject", "CompleteMultipartUpload", "CopyObject")
-        return Counter(
+        lying = (upload.key for upload in self.events(Upload) if upload.lay_there)
+        return Counter(lying) + Counter(
             call.target.partition("/")[2]
             for call in self.events(Call)
             if call.operation in puts and call.status < 300

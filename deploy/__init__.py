@@ -1,0 +1,1 @@
+"""From the project to what AWS takes: packages of the functions."""

@@ -1,0 +1,1 @@
+"""What AWS's own logs say of a real run, and what a projection should have known."""
