@@ -247,6 +247,18 @@ class Explore(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             raise ValueError("most_inputs must be 1 at least")
 
 
+class Live(msgspec.Struct, frozen=True, kw_only=True):
+    """What the page of `harness serve` needs. picture: "module:function" of (an input's bytes, the number of
+    a unit, from 1) -> its picture, an image of Pillow's whose pixels are those that boxes of findings count.
+    finding_unit, box, confidence: fields of a finding; the box is left, top, right, bottom.
+    """
+
+    picture: str = ""
+    finding_unit: str = "page"
+    box: str = "box"
+    confidence: str = "confidence"
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True):
     """See the comments in pyproject.toml. `inputs` and `results` are "<logical id of a bucket>/<prefix>" or
     that of a queue.
@@ -275,6 +287,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     accuracy: Accuracy | None = None
     guard: Guard | None = None
     explore: Explore = Explore()
+    live: Live = Live()
     record: tuple[RecordedFunction, ...] = ()
     about: str = ""
 

@@ -31,6 +31,7 @@ from harness.commands import (
     report,
     run,
     search,
+    serve,
     sweep,
     trace,
 )
@@ -49,6 +50,7 @@ app = typer.Typer(
 )
 for command in (
     run.run,
+    serve.serve,
     project.project,
     sweep.sweep,
     search.search,

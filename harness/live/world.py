@@ -1,0 +1,101 @@
+"""The services of a living system: those of an emulation, and a watch that does not end."""
+
+from math import ceil
+from queue import SimpleQueue
+
+from harness.cloud.addresses import bucket_and_key
+from harness.engine.kernel import Signal
+from harness.engine.pace import WallClock
+from harness.errors import UsageError
+from harness.live import requests
+from harness.live.requests import Answer, Outside
+from harness.recorder import Upload
+from harness.runs.emulation import Client, Setting, World
+from harness.runs.places import Place
+from harness.services.lambda_service import LambdaService
+from harness.services.stage import Stage
+
+UPLOADS = ("PutObject", "CopyObject", "CompleteMultipartUpload")
+GONE = Answer(503, [("Content-Type", "text/plain")], b"this cloud has ended")
+REFUSED = Answer(
+    500, [("Content-Type", "text/plain")], b"moto could not answer: see the log of harness serve"
+)
+
+
+class LivingWorld(World):
+    """`uploads`: where input goes."""
+
+    def __init__(
+        self, setting: Setting, stage: Stage, functions: LambdaService, pace: WallClock, uploads: Place
+    ) -> None:
+        super().__init__(setting, stage, functions)
+        self._pace, self._came = pace, Signal(stage.kernel)
+        bucket = stage.cloud.system.buckets.get(uploads.resource)
+        if bucket is None:
+            raise UsageError(f"harness serve takes uploads into a bucket, and {uploads.resource} is none")
+        self.bucket, self.prefix = bucket, uploads.prefix
+
+    @property
+    def uploaded(self) -> list[str]:
+        """Names of the inputs so far."""
+        events = self._recorder.events
+        return [one.key.removeprefix(self.prefix) for one in events if isinstance(one, Upload)]
+
+    def interrupt(self) -> None:
+        """Who ends it while nothing is left to do interrupts nothing."""
+        self._interrupted = not self._is_idle()
+        self._kernel.stop()
+
+    @property
+    def clients(self) -> int:
+        """Who is served now, or waits for it."""
+        return self._clients_busy
+
+    @property
+    def is_idle(self) -> bool:
+        return self._is_idle()
+
+    def visit(self, client: Client, name: str = "client") -> None:
+        super().visit(client, name)
+        self._came.fire()
+
+    def perform(self, request: Outside, answered: "SimpleQueue[Answer]") -> None:
+        """Has a request of somebody outside answered, in its own time; one that only looks at once."""
+        if request.only_looks:
+            answered.put(self._answer(request))
+        else:
+            self.visit(lambda stage: self._carry(request, answered))
+
+    def _carry(self, request: Outside, answered: "SimpleQueue[Answer]") -> None:
+        answer = GONE  # for one who is still waiting when all ends
+        try:
+            answer = self._answer(request)
+        finally:
+            answered.put(answer)
+        if request.operation in UPLOADS and answer.status < 300:
+            self._uploaded(*bucket_and_key(requests.prepared(request).url))
+
+    def _answer(self, request: Outside) -> Answer:
+        try:
+            made = self._stage.wire.carry(
+                request.service, request.operation, requests.prepared(request), requests.by_moto(request)
+            )
+        except Exception as error:
+            print(f"{request.operation} could not be answered: {type(error).__name__}: {error}")
+            return REFUSED
+        return Answer(made.status_code, list(dict(made.headers).items()), made.raw.read())
+
+    def _uploaded(self, bucket: str, key: str) -> None:
+        stored = self._cloud.stored_object(bucket, key)
+        if bucket == self.bucket and key.startswith(self.prefix) and stored is not None:
+            self._recorder.record(Upload(t=self._kernel.now, key=key, size_bytes=stored.size))
+
+    def _watch(self) -> None:
+        """As in a run, but that it goes on: when there is nothing left to do time may rest, and when somebody
+        comes it looks again in that second.
+        """
+        while True:
+            if self._look():
+                self._pace.rest()
+            if self._kernel.wait(self._came, self._until_next_look()):
+                self._kernel.sleep_until(float(ceil(self._kernel.now)))
