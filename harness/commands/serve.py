@@ -37,6 +37,13 @@ def serve(
     template: choices.Template = None,
     faults: choices.Faults = "calm",
     prices: choices.PriceTable = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(help="Folder that keeps what comes from outside; the next session goes on from there."),
+    ] = None,
+    drop: Annotated[
+        Path | None, typer.Option(help="Folder that is watched; what is laid into it is uploaded.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for what came of it, as of a run, when it ends.")
     ] = None,
@@ -47,6 +54,8 @@ def serve(
     serving(
         template,
         out,
+        state,
+        drop,
         door=(host, port, token, max_upload * 2**20),
         speed=speed,
         paused=paused,

@@ -1,6 +1,7 @@
 """A living system from the command line: begun, told of, and left behind as a run is."""
 
 import secrets
+import sys
 from contextlib import ExitStack
 from math import inf
 from pathlib import Path
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 def serving(
     template: Path | None,
     out: Path | None,
+    state: Path | None,
+    drop: Path | None,
     *,
     door: tuple[str, int, str, int],
     speed: str,
@@ -39,7 +42,9 @@ def serving(
         raise UsageError(f"--compute {compute} is none of recorded, modelled: nothing is measured here")
     from harness.faults import scenario
     from harness.live import page, server
+    from harness.live.journal import Journal
     from harness.live.session import Session
+    from harness.live.watching import CodeWatch, DropFolder
     from harness.runs import out_folder, run
     from harness.runs.rig import Rig
 
@@ -57,20 +62,43 @@ def serving(
     with ExitStack() as stack:
         if out is not None:
             stack.enter_context(out_folder.held(out, run.KIND))
-        session = Session(Rig(config, (), options), pace, paused)
-        gate = server.Gate(token, server.hosts(host), most_bytes)
+        journal = Journal(state) if state is not None else None
+        if journal is not None:
+            stack.callback(journal.close)
+        session = Session(Rig(config, (), options), pace, paused, journal)
         made: list[page.Page] = []
+        gate = server.Gate(token, server.hosts(host), most_bytes)
         application = page.application(lambda: made[0], gate)
         listening = server.Server(host, port, server.Door(session, application, gate))
         stack.callback(listening.close)
+        code = CodeWatch(session.rig.folders, session.rig.code.names, lambda files: _renew(session, files))
+        stack.callback(code.close)
+        dropped = DropFolder(session, drop, config.input_suffixes, most_bytes, _say) if drop else None
+
+        def ready() -> None:
+            listening.start()
+            code.start()
+            _tell(session, host, listening.port, token, monotonic() - began)
+            if dropped is not None:
+                dropped.start()
+                stack.callback(dropped.close)
+
         with session.begun():
             made.append(page.Page(session))
-            listening.start()
-            _tell(session, host, listening.port, token, monotonic() - began)
-            emulation = session.run()
+            emulation = session.run(ready)
             listening.close()
         if out is not None:
             _leave(session, emulation, out, began)
+
+
+def _renew(session: "Session", files: list[str]) -> None:
+    _say(f"{', '.join(files)} changed: the functions have the new code from their next cold start on")
+    session.renew()
+
+
+def _say(text: str) -> None:
+    if not console_style.STYLE.quiet:
+        print(text, file=sys.stderr, flush=True)
 
 
 def _speed(text: str) -> float:
@@ -88,7 +116,7 @@ def _tell(session: "Session", host: str, port: int, token: str, seconds: float) 
     shown = "localhost" if host in ("127.0.0.1", "::1", "0.0.0.0", "::") else host  # noqa: S104 not bound to
     url = f"http://{shown}:{port}"
     page = f"{url}/_live/{f'?token={token}' if token else ''}"
-    uploads = f"s3://{session.world.bucket}/{session.world.prefix}"
+    uploads = session.world.place
     if console_style.STYLE.only_json:
         told = {
             "url": url,
@@ -101,7 +129,10 @@ def _tell(session: "Session", host: str, port: int, token: str, seconds: float) 
     elif not console_style.STYLE.quiet:
         access = f"AWS_ACCESS_KEY_ID={token or 'any'} AWS_SECRET_ACCESS_KEY=any "
         print(f"Ready in {seconds:.1f} s. The page: {page}")
-        print(f"Upload: {access}aws --endpoint-url {url} s3 cp FILE {uploads}")
+        said = f"s3 cp FILE {uploads}"
+        if session.world.queue:
+            said = f"sqs send-message --queue-url {uploads.removeprefix('sqs://')} --message-body file://FILE"
+        print(f"Upload: {access}aws --endpoint-url {url} {said}")
         print("Ctrl-C ends it.", flush=True)
 
 

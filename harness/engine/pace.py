@@ -9,7 +9,8 @@ Other threads post what they want to have done; the kernel does it between two e
 then. Knows nothing of AWS.
 """
 
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from math import inf
 from queue import Empty, SimpleQueue
@@ -32,10 +33,14 @@ class _Posted(NamedTuple):
 
 
 class WallClock:
-    """`speed`: virtual seconds in a real one; infinite: no event waits for the clock."""
+    """`speed`: virtual seconds in a real one; infinite: no event waits for the clock. past: what came from
+    outside before, by time; until that is through no event waits for the clock, and nothing else comes.
+    """
 
-    def __init__(self, speed: float = 1.0) -> None:
+    def __init__(self, speed: float = 1.0, past: Sequence[Arrival] = ()) -> None:
         self._speed = speed
+        self._past = deque(past)
+        self._later: deque[_Posted] = deque()
         self._posted: SimpleQueue[_Posted] = SimpleQueue()
         self._bounds: dict[int, Bound] = {}
         self._numbers = 0
@@ -61,11 +66,16 @@ class WallClock:
         """In the kernel's thread: from now on time passes at this speed, or does not."""
         self._speed = self._speed if speed is None else speed
         self._is_paused = self._is_paused if is_paused is None else is_paused
+        self._is_resting = self._is_resting and self._speed == inf
         self._go_on_from(self._now)
 
     def rest(self) -> None:
         """There is nothing to do: where no event waits for the clock, time stands until there is a cause."""
-        self._is_resting = self._speed == inf
+        self._is_resting = self._speed == inf and not self._past
+
+    def remember(self, past: Sequence[Arrival]) -> None:
+        """Before anything runs: what came from outside before."""
+        self._past.extend(past)
 
     @contextmanager
     def held(self, bound: Bound) -> Iterator[None]:
@@ -84,17 +94,39 @@ class WallClock:
         timeout = 0.0
         while True:
             try:
-                posted = self._posted.get(timeout=timeout) if timeout else self._posted.get_nowait()
+                posted = self._next(timeout)
             except Empty:
                 pass
             else:
-                return self._arrival(posted, now, when)
-            if self._stands:
+                if not (self._past and posted.is_cause):
+                    return self._arrival(posted, now, when)
+                self._later.append(posted)
+                continue
+            if self._past:
+                first = self._past[0].when
+                if first < when and self._bound() >= first:
+                    return self._came_before(now)
+            elif self._stands:
                 timeout = LONGEST_SECONDS
                 continue
             reached, timeout = self._reached(now, when)
             if reached >= when and when < inf:
                 return None
+
+    def _next(self, timeout: float) -> _Posted:
+        """Raises `Empty` when nothing came in that time."""
+        if self._later and not self._past:
+            return self._later.popleft()
+        return self._posted.get(timeout=timeout) if timeout else self._posted.get_nowait()
+
+    def _came_before(self, now: float) -> Arrival:
+        came = self._past.popleft()
+        self._now = max(now, came.when)
+        self._go_on_from(self._now)
+        return Arrival(self._now, came.action)
+
+    def _bound(self) -> float:
+        return min((bound() for bound in self._bounds.values()), default=inf)
 
     @property
     def _stands(self) -> bool:
@@ -112,8 +144,9 @@ class WallClock:
     def _reached(self, now: float, when: float) -> tuple[float, float]:
         """(the time that it is, `when` at most; real seconds after which it is worth to look again)."""
         real = monotonic()
-        clock = self._shown + (real - self._since) * self._speed if self._speed < inf else inf
-        bound = min((bound() for bound in self._bounds.values()), default=inf)
+        is_free = self._past or self._speed == inf
+        clock = inf if is_free else self._shown + (real - self._since) * self._speed
+        bound = self._bound()
         reached = max(now, min(when, clock, bound))
         if bound < min(clock, when):
             self._go_on_from(reached)

@@ -45,6 +45,10 @@ class Dice:
         self._resting = False
         self._ordered: Counter[str] = Counter()
 
+    @property
+    def scenario(self) -> Scenario:
+        return self._scenario
+
     def change(self, scenario: Scenario) -> None:
         """From now on these faults strike, and no others."""
         self._scenario = scenario

@@ -48,22 +48,17 @@ class Page:
         options = session.rig.options
         system = session.stage.cloud.system
         self._bills = Bills(system, options.prices, options.free_tier, options.months)
-        self._faults = options.faults.name
-        self._actions: dict[str, Callable[[str], None]] = {
-            "pause": lambda _: self._pace(is_paused=True),
-            "go": lambda _: self._pace(is_paused=False),
-            "speed": lambda name: self._pace(speed=_one_of(SPEEDS, name)),
-            "faults": self._change_faults,
-            "strike": self._strike,
-            "redrive": lambda _: session.act(session.world.redrive),
-            "lose": lambda _: session.act(session.world.functions.renew),
+        self._paces: dict[str, Callable[[str], None]] = {
+            "pause": lambda _: session.change_pace(is_paused=True),
+            "go": lambda _: session.change_pace(is_paused=False),
+            "speed": lambda name: session.change_pace(speed=_one_of(SPEEDS, name)),
         }
 
     def about(self) -> dict[str, Any]:
         """What does not change."""
         return {
             "words": msgspec.to_builtins(self.config.words),
-            "uploads": f"s3://{self.session.world.bucket}/{self.session.world.prefix}",
+            "uploads": self.session.world.place,
             "suffixes": self.config.input_suffixes,
             "kinds": scenario.KINDS,
             "presets": scenario.PRESETS,
@@ -86,7 +81,10 @@ class Page:
 
     def act(self, action: str, value: str) -> None:
         """Does what a button says. Raises `UsageError`."""
-        _one_of(self._actions, action)(value)
+        if action in self._paces:
+            self._paces[action](value)
+        else:
+            self.session.change(action, value)
 
     def detail(self, key: str) -> dict[str, Any]:
         """An input's result as the page shows it. Raises `KeyError`."""
@@ -127,7 +125,7 @@ class Page:
             "idle": self.session.world.is_idle,
             "clients": self.session.world.clients,
             "underway": self.session.underway,
-            "faults": self._faults,
+            "faults": self.session.stage.dice.scenario.name,
         }
 
     def _cost(self) -> dict[str, Any]:
@@ -139,20 +137,6 @@ class Page:
         for one in bill.lines:
             services[one.service] = services.get(one.service, 0.0) + one.dollars
         return {"total": bill.total, "currency": bill.currency, "services": services}
-
-    def _pace(self, **changed: Any) -> None:
-        self.session.act(lambda: self.session.pace.change(**changed))
-
-    def _change_faults(self, name: str) -> None:
-        if name not in scenario.PRESETS:
-            raise UsageError(f"{name} is none of {', '.join(scenario.PRESETS)}")
-        chosen = scenario.load(name)
-        self.session.act(lambda: self.session.stage.dice.change(chosen))
-        self._faults = name
-
-    def _strike(self, kind: str) -> None:
-        _one_of(scenario.KINDS, kind)
-        self.session.act(lambda: self.session.stage.dice.order(kind))
 
 
 def application(page: Callable[[], Page], gate: Gate) -> Flask:

@@ -86,6 +86,17 @@ def put(bucket: str, key: str, body: bytes) -> Outside:
     return Outside("s3", "PutObject", "PUT", f"/{bucket}/{key}", "", {"HTTP_HOST": "localhost"}, body)
 
 
+def send(queue_url: str, text: str) -> Outside:
+    """A message that somebody sends by the page or the folder."""
+    headers = {
+        "HTTP_HOST": "localhost",
+        "HTTP_X_AMZ_TARGET": "AmazonSQS.SendMessage",
+        "CONTENT_TYPE": "application/x-amz-json-1.0",
+    }
+    body = msgspec.json.encode({"QueueUrl": queue_url, "MessageBody": text})
+    return Outside("sqs", "SendMessage", "POST", "/", "", headers, body)
+
+
 def prepared(request: Outside) -> AWSPreparedRequest:
     """The request as an SDK sends it to AWS."""
     query = f"?{request.query}" if request.query else ""

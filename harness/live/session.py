@@ -11,10 +11,13 @@ from harness.compute import automata
 from harness.compute.ledger import Ledger
 from harness.compute.policies import Modelled, Policy
 from harness.engine import interrupt
+from harness.engine.kernel import Arrival
 from harness.engine.pace import WallClock
 from harness.engine.randomness import Randomness
-from harness.live import requests
+from harness.live import actions, requests
+from harness.live.actions import ACTIONS
 from harness.live.compute import Living
+from harness.live.journal import Began, Came, Done, Ended, Entry, Journal
 from harness.live.requests import Answer, Outside
 from harness.live.workers import Program, Workers
 from harness.live.world import GONE, LivingWorld
@@ -34,8 +37,10 @@ class SessionEnded(Exception):
 class Session:
     """What is asked of it may be asked in any thread, and is done in that of the loop."""
 
-    def __init__(self, rig: Rig, speed: float = 1.0, is_paused: bool = False) -> None:
-        self.rig, self.pace = rig, WallClock(speed)
+    def __init__(
+        self, rig: Rig, speed: float = 1.0, is_paused: bool = False, journal: Journal | None = None
+    ) -> None:
+        self.rig, self.pace, self._journal = rig, WallClock(speed), journal
         self.pace.change(is_paused=is_paused)
         handlers = tuple(rig.handlers)
         self.workers = Workers(Program(str(rig.config.root), tuple(map(str, rig.code.folders)), handlers))
@@ -62,12 +67,16 @@ class Session:
             stack.callback(self.workers.close)
             yield
 
-    def run(self) -> Emulation:
-        """Until `stop`, or an interrupt."""
+    def run(self, ready: Callable[[], None]) -> Emulation:
+        """Until `stop`, or an interrupt. ready: called when what came before has been played once more.
+        Raises `UsageError` when that is damaged.
+        """
+        self._remember(ready)
         self.world.start()
         try:
             with interrupt.stopped_by(self._interrupt):
                 self.stage.kernel.run()
+            self._keep(Ended(self.stage.kernel.now))
             self.rig.put(self.world.uploaded)
             return self.world.outcome()
         finally:
@@ -80,13 +89,19 @@ class Session:
     def ask(self, request: Outside) -> Answer:
         """What the cloud answers; it takes its time."""
         answered: SimpleQueue[Answer] = SimpleQueue()
-        self._do(lambda: self.world.perform(request, answered), is_cause=not request.only_looks)
+
+        def perform() -> None:
+            if not request.only_looks:
+                self._keep(Came(self.stage.kernel.now, request))
+            self.world.perform(request, answered)
+
+        self._do(perform, is_cause=not request.only_looks)
         answer: Answer = self._got(answered, GONE)
         return answer
 
     def upload(self, name: str, body: bytes) -> Answer:
         """Puts an input where the system takes its input."""
-        return self.ask(requests.put(self.world.bucket, self.world.prefix + name, body))
+        return self.ask(self.world.upload(name, body))
 
     def look(self, look: Callable[[], Seen]) -> Seen:
         """What a function sees that looks at the system between two events."""
@@ -105,9 +120,23 @@ class Session:
         found: Seen = value
         return found
 
-    def act(self, act: Callable[[], object]) -> None:
-        """Has something done to the system."""
+    def change(self, action: str, value: str) -> None:
+        """Does what a button says. Raises `UsageError`."""
+        actions.checked(action, value)
+
+        def act() -> None:
+            self._keep(Done(self.stage.kernel.now, action, value))
+            ACTIONS[action](self.world, value)
+
         self._do(act, is_cause=True)
+
+    def change_pace(self, speed: float | None = None, is_paused: bool | None = None) -> None:
+        """Of time; see `WallClock.change`."""
+        self._do(lambda: self.pace.change(speed, is_paused), is_cause=False)
+
+    def renew(self) -> None:
+        """The code has changed: functions are deployed with it anew."""
+        self._do(self._renew, is_cause=False)
 
     @property
     def has_ended(self) -> bool:
@@ -126,6 +155,35 @@ class Session:
     def underway(self) -> int:
         """Pages that are being read."""
         return self._policy.underway if self._policy is not None else 0
+
+    def _renew(self) -> None:
+        self.rig.code.forget()
+        self.world.functions.renew()
+        self.workers.renew()
+        if self._policy is not None:
+            self._policy.renew()
+
+    def _keep(self, entry: Entry) -> None:
+        if self._journal is not None:
+            self._journal.keep(entry)
+
+    def _remember(self, ready: Callable[[], None]) -> None:
+        names = self.world.names
+        entries = self._journal.read(names) if self._journal is not None else []
+        past = [Arrival(entry.t, lambda entry=entry: self._repeat(entry)) for entry in entries]  # type: ignore[misc]
+
+        def begin() -> None:
+            self._keep(Began(self.stage.kernel.now, names))
+            ready()
+
+        self.pace.remember([*past, Arrival(entries[-1].t if entries else 0.0, begin)])
+
+    def _repeat(self, entry: Entry) -> None:
+        match entry:
+            case Came(request=request):
+                self.world.perform(request, SimpleQueue())
+            case Done(action=action, value=value):
+                ACTIONS[action](self.world, value)
 
     def _do(self, act: Callable[[], object], *, is_cause: bool) -> None:
         self.pace.post(act, is_cause=is_cause)

@@ -3,6 +3,8 @@
 from math import ceil
 from queue import SimpleQueue
 
+import msgspec
+
 from harness.cloud.addresses import bucket_and_key
 from harness.engine.kernel import Signal
 from harness.engine.pace import WallClock
@@ -29,11 +31,13 @@ class LivingWorld(World):
         self, setting: Setting, stage: Stage, functions: LambdaService, pace: WallClock, uploads: Place
     ) -> None:
         super().__init__(setting, stage, functions)
+        self.stage = stage
         self._pace, self._came = pace, Signal(stage.kernel)
-        bucket = stage.cloud.system.buckets.get(uploads.resource)
-        if bucket is None:
-            raise UsageError(f"harness serve takes uploads into a bucket, and {uploads.resource} is none")
-        self.bucket, self.prefix = bucket, uploads.prefix
+        self.bucket = stage.cloud.system.buckets.get(uploads.resource, "")
+        self.queue = stage.cloud.system.queues.get(uploads.resource, "").rpartition(":")[2]
+        self.prefix = uploads.prefix
+        if not self.bucket and not self.queue:
+            raise UsageError(f"inputs go to {uploads.resource}, which is no bucket or queue of the template")
 
     @property
     def uploaded(self) -> list[str]:
@@ -45,6 +49,13 @@ class LivingWorld(World):
         """Who ends it while nothing is left to do interrupts nothing."""
         self._interrupted = not self._is_idle()
         self._kernel.stop()
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What buckets, queues and tables are called, by logical id."""
+        system = self._cloud.system
+        queues = {name: arn.rpartition(":")[2] for name, arn in system.queues.items()}
+        return {**system.buckets, **queues, **system.tables}
 
     @property
     def clients(self) -> int:
@@ -59,6 +70,17 @@ class LivingWorld(World):
         super().visit(client, name)
         self._came.fire()
 
+    @property
+    def place(self) -> str:
+        """Where inputs go, as a client names it."""
+        return f"s3://{self.bucket}/{self.prefix}" if self.bucket else f"sqs://{self.queue}"
+
+    def upload(self, name: str, body: bytes) -> Outside:
+        """The request of a client that puts an input where the system takes it."""
+        if self.bucket:
+            return requests.put(self.bucket, self.prefix + name, body)
+        return requests.send(self._cloud.queue_url(f":{self.queue}"), body.decode("utf-8", "replace"))
+
     def perform(self, request: Outside, answered: "SimpleQueue[Answer]") -> None:
         """Has a request of somebody outside answered, in its own time; one that only looks at once."""
         if request.only_looks:
@@ -72,8 +94,12 @@ class LivingWorld(World):
             answer = self._answer(request)
         finally:
             answered.put(answer)
-        if request.operation in UPLOADS and answer.status < 300:
+        if answer.status >= 300:
+            return
+        if request.operation in UPLOADS:
             self._uploaded(*bucket_and_key(requests.prepared(request).url))
+        elif request.operation == "SendMessage" and self.queue:
+            self._sent(request, answer)
 
     def _answer(self, request: Outside) -> Answer:
         try:
@@ -89,6 +115,13 @@ class LivingWorld(World):
         stored = self._cloud.stored_object(bucket, key)
         if bucket == self.bucket and key.startswith(self.prefix) and stored is not None:
             self._recorder.record(Upload(t=self._kernel.now, key=key, size_bytes=stored.size))
+
+    def _sent(self, request: Outside, answer: Answer) -> None:
+        """A message that is an input."""
+        asked, told = msgspec.json.decode(request.body), msgspec.json.decode(answer.body)
+        if asked["QueueUrl"].rpartition("/")[2] == self.queue:
+            size = len(asked["MessageBody"])
+            self._recorder.record(Upload(t=self._kernel.now, key=told["MessageId"], size_bytes=size))
 
     def _watch(self) -> None:
         """As in a run, but that it goes on: when there is nothing left to do time may rest, and when somebody

@@ -137,9 +137,9 @@ class Rig:
             schedule=options.schedule,
         )
         self.handlers = [resource["Properties"]["Handler"] for resource in self.template.functions()]
-        self._folders = [*self.template.code.values(), *itertools.chain(*self.template.layers.values())]
-        alike = like is not None and (like.handlers, like._folders) == (self.handlers, self._folders)
-        self.code: CodeBase = like.code if like and alike else CodeBase(self._folders, self.handlers)
+        self.folders = [*self.template.code.values(), *itertools.chain(*self.template.layers.values())]
+        alike = like is not None and (like.handlers, like.folders) == (self.handlers, self.folders)
+        self.code: CodeBase = like.code if like and alike else CodeBase(self.folders, self.handlers)
 
     def put(self, names: Sequence[str]) -> None:
         """These are the inputs, by their names; each stands once."""

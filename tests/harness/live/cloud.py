@@ -75,9 +75,7 @@ class Cloud:
     def end(self) -> str:
         """Ctrl-C; what it said at last."""
         self.process.send_signal(signal.SIGINT)
-        said, errors = self.process.communicate(timeout=PATIENCE_SECONDS)
-        assert self.process.returncode == 0, errors
-        return said
+        return _ended(self.process)
 
 
 @contextmanager
@@ -85,7 +83,7 @@ def serving(*options: str | Path, environment: dict[str, str] | None = None) -> 
     process = subprocess.Popen(
         [*HARNESS, *map(str, options)],
         cwd=builders.PROJECT,
-        env={**os.environ, **(environment or {})},
+        env={**os.environ, "PYTHONFAULTHANDLER": "1", **(environment or {})},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -98,4 +96,15 @@ def serving(*options: str | Path, environment: dict[str, str] | None = None) -> 
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
-            process.communicate(timeout=PATIENCE_SECONDS)
+            _ended(process)
+
+
+def _ended(process: subprocess.Popen[str]) -> str:
+    """What it said at last; where it does not end, what each of its threads was at."""
+    try:
+        said, errors = process.communicate(timeout=PATIENCE_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGABRT)
+        said, errors = process.communicate()
+    assert process.returncode == 0, errors
+    return said
