@@ -44,6 +44,10 @@ def serve(
     drop: Annotated[
         Path | None, typer.Option(help="Folder that is watched; what is laid into it is uploaded.")
     ] = None,
+    review: Annotated[
+        Path | None,
+        typer.Option(help="File for the verdicts of the page's review; else .harness/review.json."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for what came of it, as of a run, when it ends.")
     ] = None,
@@ -56,6 +60,7 @@ def serve(
         out,
         state,
         drop,
+        review,
         door=(host, port, token, max_upload * 2**20),
         speed=speed,
         paused=paused,

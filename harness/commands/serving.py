@@ -23,6 +23,7 @@ def serving(
     out: Path | None,
     state: Path | None,
     drop: Path | None,
+    review: Path | None,
     *,
     door: tuple[str, int, str, int],
     speed: str,
@@ -43,6 +44,7 @@ def serving(
     from harness.faults import scenario
     from harness.live import page, server
     from harness.live.journal import Journal
+    from harness.live.reviewing import Reviewing
     from harness.live.session import Session
     from harness.live.watching import CodeWatch, DropFolder
     from harness.runs import out_folder, run
@@ -66,6 +68,7 @@ def serving(
         if journal is not None:
             stack.callback(journal.close)
         session = Session(Rig(config, (), options), pace, paused, journal)
+        judged = Reviewing(review or config.root / ".harness" / "review.json", config.result, config.live)
         made: list[page.Page] = []
         gate = server.Gate(token, server.hosts(host), most_bytes)
         application = page.application(lambda: made[0], gate)
@@ -84,7 +87,7 @@ def serving(
                 stack.callback(dropped.close)
 
         with session.begun():
-            made.append(page.Page(session))
+            made.append(page.Page(session, judged))
             emulation = session.run(ready)
             listening.close()
         if out is not None:

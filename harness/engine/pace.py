@@ -21,8 +21,8 @@ from harness.engine.kernel import Arrival
 
 LOOK_SECONDS = 0.005
 """Between two looks at how far work has come that time waits for."""
-LONGEST_SECONDS = 3600.0
-"""One wait takes at most, since there are limits to what a system call takes."""
+LONGEST_SECONDS = 0.25
+"""One wait takes at most: a signal that comes just before it begins is noticed only when it ends."""
 
 Bound = Callable[[], float]
 

@@ -17,15 +17,19 @@ from harness.errors import UsageError
 from harness.faults import scenario
 from harness.live import pictures
 from harness.live.pictures import NoPicture
+from harness.live.reviewing import Reviewing
 from harness.live.server import COOKIE, PAGE, Gate
 from harness.live.session import Session
 from harness.live.view import Bills, View
+from harness.runs.results import Outcome
 
 TICK_SECONDS, BILL_SECONDS = 0.4, 2.0
 """Real time between two looks, and between two bills."""
 HEADER = "X-Harness"
 ASSETS = {
     "": ("page.html", "text/html"),
+    "review": ("review.html", "text/html"),
+    "review.js": ("review.js", "text/javascript"),
     "page.js": ("page.js", "text/javascript"),
     "pages.js": ("pages.js", "text/javascript"),
     "page.css": ("page.css", "text/css"),
@@ -42,8 +46,8 @@ _SAFE = {
 class Page:
     """What it shows, and does. Made when the system is deployed, before it lives."""
 
-    def __init__(self, session: Session) -> None:
-        self.session, self.config = session, session.rig.config
+    def __init__(self, session: Session, review: Reviewing) -> None:
+        self.session, self.config, self.review = session, session.rig.config, review
         self.view = View(self.config, session.stage, session.world)
         options = session.rig.options
         system = session.stage.cloud.system
@@ -110,6 +114,14 @@ class Page:
                 for found in outcome.findings
             ],
         }
+
+    def draw(self, wanted: int, seed: int) -> None:
+        """A sample for the review, of all results so far. Raises `UsageError`."""
+        self.review.draw(self.session.look(self._outcomes), wanted, seed)
+
+    def _outcomes(self) -> dict[str, Outcome]:
+        self.view.catch_up()
+        return dict(self.view.outcomes)
 
     def picture(self, key: str, number: int, is_masked: bool) -> pictures.Picture:
         """Raises `NoPicture`."""
@@ -221,7 +233,34 @@ def application(page: Callable[[], Page], gate: Gate) -> Flask:
         size = {"X-Width": str(made.size[0]), "X-Height": str(made.size[1])}
         return Response(made.png, content_type="image/png", headers=size)
 
+    @app.get(f"{PAGE}/api/review")
+    def review() -> Any:
+        return _json(page().review.told())
+
+    @app.post(f"{PAGE}/api/review/<action>")
+    def reviewed(action: str) -> Any:
+        try:
+            if action == "draw":
+                drawn = msgspec.json.decode(request.get_data(), type=_Draw)
+                page().draw(drawn.wanted, drawn.seed)
+            else:
+                judged = msgspec.json.decode(request.get_data(), type=_Verdict)
+                page().review.judge(judged.place, judged.verdict)
+        except (UsageError, msgspec.DecodeError) as error:
+            return Response(str(error), 400)
+        return _json(page().review.told())
+
     return app
+
+
+class _Draw(msgspec.Struct):
+    wanted: int
+    seed: int
+
+
+class _Verdict(msgspec.Struct):
+    place: int
+    verdict: str
 
 
 def _json(value: Any) -> Response:

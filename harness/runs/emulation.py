@@ -29,7 +29,7 @@ from harness.engine.kernel import Pace
 from harness.engine.randomness import Randomness, seeded_globally
 from harness.engine.schedule import Schedule
 from harness.faults.dice import Dice
-from harness.faults.scenario import CALM, Scenario
+from harness.faults.scenario import CALM, Fault, Scenario
 from harness.recorder import Depth, Recorder, Result, Stroke
 from harness.runs.places import Place
 from harness.services import redrive
@@ -267,7 +267,8 @@ class World:
         """A fault is over when its longest delay is."""
         faults = self._setting.faults.faults
         strokes = (event for event in self._recorder.events if isinstance(event, Stroke))
-        return max([self._last_client, *(stroke.t + faults[stroke.fault].seconds[1] for stroke in strokes)])
+        over = (stroke.t + faults.get(stroke.fault, Fault()).seconds[1] for stroke in strokes)
+        return max([self._last_client, *over])
 
     def _wake_streams(self) -> None:
         for mapping in self._mappings:

@@ -43,12 +43,12 @@ class Browser:
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
-    def wait(self, script: str, seconds: float = 20) -> Any:
+    def wait(self, script: str, seconds: float = 20) -> None:
         """Until an expression is true."""
         ends = time.monotonic() + seconds
         while time.monotonic() < ends:
-            if value := self.run(script):
-                return value
+            if self.run(f"Boolean({script})"):
+                return
             time.sleep(0.1)
         raise AssertionError(
             f"{script} did not come true; the page says: {self.run('document.body.innerText')}"
@@ -62,6 +62,10 @@ class Browser:
                 key=key,
                 text=key if kind == "keyDown" and len(key) == 1 else "",
             )
+
+    def scheme(self, name: str) -> None:
+        """light or dark."""
+        self._ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": name}])
 
     def size(self, width: int, height: int) -> None:
         self._ask(
