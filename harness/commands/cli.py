@@ -40,7 +40,7 @@ from harness.errors import UsageError
 
 INTERRUPTED = 130
 
-FIRST = ("run", "project", "sweep", "explore", "doctor")
+FIRST = ("run", "serve", "project", "sweep", "explore", "doctor")
 """What a newcomer needs."""
 
 app = typer.Typer(

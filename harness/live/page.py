@@ -19,7 +19,7 @@ from harness.live import pictures
 from harness.live.pictures import NoPicture
 from harness.live.reviewing import Reviewing
 from harness.live.server import COOKIE, PAGE, Gate
-from harness.live.session import Session
+from harness.live.session import Session, SessionEnded
 from harness.live.view import Bills, View
 from harness.runs.results import Outcome
 
@@ -74,14 +74,17 @@ class Page:
         """What has changed, again and again; at first all there is."""
         version = line = 0
         billed, cost = -BILL_SECONDS, None
-        while not self.session.has_ended:
-            seen = self.session.look(lambda: self._seen(version, line))  # noqa: B023 it is done by then
-            version = seen["version"]
-            line = seen["log"][-1]["number"] if seen["log"] else line
-            if monotonic() - billed >= BILL_SECONDS:
-                billed, cost = monotonic(), self._cost()
-            yield {**seen, "cost": cost}
-            sleep(TICK_SECONDS)
+        try:
+            while not self.session.has_ended:
+                seen = self.session.look(lambda: self._seen(version, line))  # noqa: B023 it is done by then
+                version = seen["version"]
+                line = seen["log"][-1]["number"] if seen["log"] else line
+                if monotonic() - billed >= BILL_SECONDS:
+                    billed, cost = monotonic(), self._cost()
+                yield {**seen, "cost": cost}
+                sleep(TICK_SECONDS)
+        except SessionEnded:
+            return
 
     def act(self, action: str, value: str) -> None:
         """Does what a button says. Raises `UsageError`."""

@@ -33,6 +33,8 @@ TARGETS = {
 """What X-Amz-Target begins with: -> (name in signatures, name on the wire)."""
 LOOKING = ("Get", "Head", "List", "Describe", "Query", "Scan", "BatchGet", "TransactGet")
 """How names of operations begin that change nothing."""
+VIRTUAL_HOSTED = ".localhost"
+"""What follows a bucket in the name of a host, where a client puts it there."""
 LONGEST_WAIT_SECONDS = 60
 """That the SDKs wait for an answer, when they are told nothing else."""
 _KEPT = ("HTTP_", "CONTENT_", "moto.")
@@ -69,6 +71,12 @@ class Answer(msgspec.Struct, frozen=True):
 
 def parse(environ: dict[str, Any], body: bytes) -> Outside:
     """Raises `NotServed`."""
+    bucket, is_in_host, host = environ.get("HTTP_HOST", "").partition(VIRTUAL_HOSTED)
+    if is_in_host:
+        path = environ["PATH_INFO"]
+        environ = {**environ, "HTTP_HOST": f"localhost{host}", "PATH_INFO": f"/{bucket}{path}"}
+        environ.pop("RAW_URI", None)
+        environ.pop("REQUEST_URI", None)
     headers = {
         name: value
         for name, value in environ.items()
@@ -119,20 +127,26 @@ def by_moto(request: Outside) -> Callable[[str, AWSPreparedRequest], tuple[int, 
     """What moto's server answers to it, whatever the wire made of it."""
 
     def answer(service: str, _: AWSPreparedRequest) -> tuple[int, Any, Any]:
-        drawn = mock_random.getstate()  # moto numbers its answers, and looking must change nothing
-        made, status, headers = run_wsgi_app(_application(), _environ(request))
-        body = b"".join(made)
-        if request.only_looks:
-            mock_random.setstate(drawn)
-        return int(status.partition(" ")[0]), dict(headers), body
+        made = answered(request)
+        return made.status, dict(made.headers), made.body
 
     return answer
+
+
+def answered(request: Outside) -> Answer:
+    """What moto's server answers."""
+    drawn = mock_random.getstate()  # moto numbers its answers, and looking must change nothing
+    made, status, headers = run_wsgi_app(_application(), _environ(request))
+    body = b"".join(made)
+    if request.only_looks:
+        mock_random.setstate(drawn)
+    return Answer(int(status.partition(" ")[0]), list(headers), body)
 
 
 def warm() -> None:
     """Loads now what the first request of a service would wait for."""
     probe = Outside("s3", "ListBuckets", "GET", "/", "", {"HTTP_HOST": "localhost"})
-    by_moto(probe)("s3", prepared(probe))
+    answered(probe)
     get_service_router("s3").match(Request(_environ(probe)))
 
 

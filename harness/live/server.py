@@ -52,7 +52,9 @@ class Gate:
                 "the token is missing: open the address that harness serve has printed; an AWS client gives "
                 "it as its access key id"
             )
-        if int(environ.get("CONTENT_LENGTH") or 0) > self.most_bytes:
+        if not (length := environ.get("CONTENT_LENGTH") or "0").isdigit():
+            return HTTPStatus.BAD_REQUEST, "Content-Length is no number"
+        if int(length) > self.most_bytes:
             return self.too_large
         return None
 

@@ -123,7 +123,7 @@ class View:
                 self._result(event)
             case Invocation():
                 counts = self._invocations[event.function]
-                counts.update(invocations=1, cold=event.cold, failed=bool(event.error))
+                counts.update(invocations=1, cold=int(event.cold), failed=int(bool(event.error)))
                 if event.error:
                     self._line(event.t, "error", event.function, event.error)
             case Throttle() | LoopStopped():

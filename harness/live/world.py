@@ -1,5 +1,7 @@
 """The services of a living system: those of an emulation, and a watch that does not end."""
 
+import sys
+from collections.abc import Callable
 from math import ceil
 from queue import SimpleQueue
 
@@ -82,9 +84,11 @@ class LivingWorld(World):
         return requests.send(self._cloud.queue_url(f":{self.queue}"), body.decode("utf-8", "replace"))
 
     def perform(self, request: Outside, answered: "SimpleQueue[Answer]") -> None:
-        """Has a request of somebody outside answered, in its own time; one that only looks at once."""
+        """Has a request of somebody outside answered, in its own time; one that only looks at once, past the
+        wire: it uses no capacity and is on no bill.
+        """
         if request.only_looks:
-            answered.put(self._answer(request))
+            answered.put(self._tried(request, lambda: requests.answered(request)))
         else:
             self.visit(lambda stage: self._carry(request, answered))
 
@@ -102,14 +106,21 @@ class LivingWorld(World):
             self._sent(request, answer)
 
     def _answer(self, request: Outside) -> Answer:
+        def carried() -> Answer:
+            by_moto = requests.by_moto(request)
+            sent = requests.prepared(request)
+            made = self.stage.wire.carry(request.service, request.operation, sent, by_moto)
+            return Answer(made.status_code, list(dict(made.headers).items()), made.raw.read())
+
+        return self._tried(request, carried)
+
+    def _tried(self, request: Outside, ask: Callable[[], Answer]) -> Answer:
         try:
-            made = self._stage.wire.carry(
-                request.service, request.operation, requests.prepared(request), requests.by_moto(request)
-            )
+            return ask()
         except Exception as error:
-            print(f"{request.operation} could not be answered: {type(error).__name__}: {error}")
+            told = f"{request.operation} could not be answered: {type(error).__name__}: {error}"
+            print(told, file=sys.stderr, flush=True)
             return REFUSED
-        return Answer(made.status_code, list(dict(made.headers).items()), made.raw.read())
 
     def _uploaded(self, bucket: str, key: str) -> None:
         stored = self._cloud.stored_object(bucket, key)

@@ -187,12 +187,13 @@ def names(sqs) -> dict[str, str]:
     }
 
 
-class TestBeyondThisMachine:
-    @pytest.fixture(scope="class")
-    def guarded(self):
-        with serving("--speed", "max", "--token", "s3cret-token", "--max-upload", "1") as served:
-            yield served
+@pytest.fixture(scope="module")
+def guarded():
+    with serving("--speed", "max", "--token", "s3cret-token", "--max-upload", "1") as served:
+        yield served
 
+
+class TestBeyondThisMachine:
     def test_who_does_not_know_the_token_is_not_let_in(self, guarded: Cloud) -> None:
         for path in ("/_live/", "/_live/api/about", "/bucket/key"):
             assert status(guarded.url + path) == 403
@@ -240,3 +241,22 @@ def status(url: str, body: bytes | None = None, **headers: str) -> int:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code
+
+
+def test_a_bucket_may_stand_in_the_name_of_the_host(cloud: Cloud) -> None:
+    request = urllib.request.Request(
+        f"{cloud.url}/uploads/none.txt", b"", {"Host": f"{cloud.bucket}.localhost"}, method="PUT"
+    )
+    with urllib.request.urlopen(request) as answer:
+        assert answer.status == 200
+    assert cloud.client("s3").head_object(Bucket=cloud.bucket, Key="uploads/none.txt")["ContentLength"] == 0
+
+
+def test_looking_takes_no_time_and_is_on_no_bill(cloud: Cloud) -> None:
+    before = cloud.wait(lambda state: state["idle"])
+    s3, sqs = cloud.client("s3"), cloud.client("sqs")
+    for _ in range(5):
+        s3.list_objects_v2(Bucket=cloud.bucket)
+        sqs.list_queues()
+    after = cloud.state()
+    assert (after["now"], after["cost"]) == (before["now"], before["cost"])
