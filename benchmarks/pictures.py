@@ -1,4 +1,4 @@
-"""A page as people see it, for reports: `harness run --thumbnails npi`."""
+"""A page as people see it: for the pictures of `harness run --thumbnails npi` and of `harness serve`."""
 
 from PIL import Image
 

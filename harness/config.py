@@ -73,11 +73,11 @@ class ResultFields(msgspec.Struct, frozen=True, kw_only=True):
     """Names of a result's fields, and of the values of its status; "" where results have no such field.
 
     key: the upload that a result is about; units: how many units it has; marked: the list of those that are
-    marked (1-based);
-    errors: the list of those that failed, each an object with its number in `error_unit`; suspects: those
-    whose verdict is in doubt, likewise; findings: objects with a `finding_type`, and where it is to be shown,
-    the number of their unit likewise, a `finding_box` (left, top, right, bottom in pixels of the unit's
-    picture) and a `finding_masked`, which is all of the value that may be seen.
+    marked (1-based); errors: the list of those that failed, each an object with its number in `error_unit`;
+    suspects: those whose verdict is in doubt, likewise; findings: objects with a `finding_type`, and where it
+    is to be shown, the number of their unit likewise, a `finding_box` (left, top, right, bottom in pixels of
+    the unit's picture) and a `finding_masked`, which is all of the value that may be seen; how sure it is
+    stands in `finding_confidence`.
     """
 
     key: str = ""
@@ -94,6 +94,7 @@ class ResultFields(msgspec.Struct, frozen=True, kw_only=True):
     finding_type: str = "type"
     finding_box: str = "box"
     finding_masked: str = "masked"
+    finding_confidence: str = "confidence"
     error_unit: str = ""
 
     def named(self) -> tuple[str, ...]:

@@ -78,6 +78,10 @@ class Exchange(msgspec.Struct, frozen=True):
 
 
 Observer = Callable[[Exchange], None]
+Answering = Callable[[str, AWSPreparedRequest], "tuple[int, Any, Any] | None"]
+"""Given a service and a request, what a service answers: status, headers and body; None where no service of
+the cloud is meant.
+"""
 Holder = Callable[[Any, Callable[[], refusals.Answer], float], refusals.Answer | None]
 """Given a request's body, what asks the service, and for how many seconds the caller waits, it answers: in
 its own time, and by as many questions as it needs. None: the caller has hung up before.
@@ -124,9 +128,15 @@ class Wire:
 
     def _on_request(self, event_name: str, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
         service, operation = event_name.split(".")[1:]
+        return self.carry(service, operation, request)
+
+    def carry(
+        self, service: str, operation: str, request: AWSPreparedRequest, answer: Answering = backends.answer
+    ) -> AWSResponse:
+        """Has a request answered in its own time; `answer`: by whom."""
         process = self._kernel.current
         if process is None:
-            return _response(request, *self._ask(service, operation, request)[0])[0]
+            return _response(request, *self._ask(service, operation, request, answer)[0])[0]
         caller: Any = process.scope
         used = capacity.Units()
         sent = _payload_bytes(request)
@@ -144,7 +154,7 @@ class Wire:
 
         def once() -> refusals.Answer:
             nonlocal used
-            answered, used = self._ask(service, operation, request)
+            answered, used = self._ask(service, operation, request, answer)
             return answered
 
         def ask() -> refusals.Answer:
@@ -169,7 +179,7 @@ class Wire:
         else:
             answered = ask()
         seconds += self._kernel.now - asked
-        response, answer = _response(request, *answered)
+        response, content = _response(request, *answered)
         if response.status_code < 300:  # at the moment of the change, not when the caller hears of it
             exchange = Exchange(
                 name,
@@ -179,7 +189,7 @@ class Wire:
                 request.url,
                 request.body,
                 dict(response.headers),
-                answer,
+                content,
             )
             for observer in self._observers.get(service, ()):
                 observer(exchange)
@@ -189,11 +199,11 @@ class Wire:
             not killed
             and not lost
             and not late
-            and (transfer := self._latencies.transfer(service, operation, len(answer)))
+            and (transfer := self._latencies.transfer(service, operation, len(content)))
         ):
             seconds += transfer
             self._kernel.sleep(transfer)
-        self._record(name, caller, service, operation, request, response, answer, seconds, used)
+        self._record(name, caller, service, operation, request, response, content, seconds, used)
         if killed:
             self._kernel.die()
         if caller is not None:
@@ -216,14 +226,14 @@ class Wire:
         )
 
     def _ask(
-        self, service: str, operation: str, request: AWSPreparedRequest
+        self, service: str, operation: str, request: AWSPreparedRequest, answer: Answering
     ) -> tuple[refusals.Answer, capacity.Units]:
         meter = None
         body: Any = request.body or b"{}"
         if service == "dynamodb":
             asked = msgspec.json.decode(body)
             meter = capacity.Metered(operation, asked, backends.stored_item)
-        answered = backends.answer(service, request)
+        answered = answer(service, request)
         if answered is None:
             raise RealEndpoint(
                 f"a request to {urlsplit(request.url).netloc} was refused: this cloud is in the process "

@@ -1,7 +1,7 @@
 """`harness accuracy`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,7 +12,8 @@ def accuracy(
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="Folders of inputs with a truth.json, or files of labelled lines; else the project's own.",
+            help="Folders of inputs with a truth.json, files of labelled lines, or a review.json of harness "
+            "serve; else the project's own.",
             show_default=False,
         ),
     ] = None,
@@ -34,6 +35,7 @@ def accuracy(
     from harness.runs import out_folder
     from harness.tuning import accuracy as measures
     from harness.tuning import examination
+    from harness.tuning import review as reviews
 
     kind = out_folder.Kind("accuracy", ("summary.json", "report.html"), ("sets",))
     config = choices.config(None)
@@ -43,7 +45,11 @@ def accuracy(
     others = {name: examination.other(config, name) for name in against or []}
     screen, sets = Screen(), {}
     units: dict[str, list[measures.Unit]] = {name: [] for name in ("", *others)}
+    reviewed = {}
     for path in paths or examination.sets(config):
+        if path.suffix == ".json":
+            reviewed[str(path)] = reviews.load(path)
+            continue
         found = {"": examination.examine(config, path, truth, options, screen.progress)}
         if others:
             found |= examination.by_others(config, path, truth, options, others, screen.progress)
@@ -61,8 +67,26 @@ def accuracy(
         name: {"sets": {path: found[name] for path, found in sets.items()}, **measures.measure(units[name])}
         for name in others
     }
+    if reviewed:
+        summary["sets"] |= {name: reviews.verdicts(one) for name, one in reviewed.items()}
+        summary["reviews"] = {name: reviews.measure(one) for name, one in reviewed.items()}
+        if not sets and len(reviewed) == 1:
+            (summary["all"],) = summary["sets"].values()
     summary = msgspec.to_builtins(summary)
     with out_folder.held(out, kind):
         (out / "summary.json").write_bytes(msgspec.json.format(msgspec.json.encode(summary), indent=1))
         write_report(out)
     screen.accuracy(summary, out)
+    for name, found in summary.get("reviews", {}).items():
+        screen.say(_threshold(name, found["threshold"]))
+
+
+def _threshold(name: str, found: dict[str, Any]) -> str:
+    """What a review says of the confidence that marks may be asked for."""
+    wanted = f"recall above {found['wanted']:.0%}"
+    if found["confidence"] is None:
+        return f"{name}: no confidence that marks are asked for keeps {wanted}"
+    return (
+        f"{name}: asking marks for a confidence of {found['confidence']} % keeps {wanted} "
+        f"({found['recall']:.1%}, precision {found['precision']:.1%})"
+    )

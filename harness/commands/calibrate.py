@@ -60,7 +60,7 @@ def calibrate(
         "notes": learnt.notes,
     }
     screen = Screen()
-    with out_folder.held(out, out_folder.Kind("learning", ("summary.json", "calibration.json"), ("results",))):
+    with out_folder.held(out, out_folder.Kind("learning", ("summary.json", "calibration.json"), ())):
         (out / "calibration.json").write_bytes(msgspec.json.encode(learnt.calibration))
         (out / "summary.json").write_bytes(msgspec.json.format(msgspec.json.encode(numbers), indent=1))
     for line in _table(learnt.compared):

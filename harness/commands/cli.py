@@ -33,6 +33,7 @@ from harness.commands import (
     report,
     run,
     search,
+    serve,
     sweep,
     trace,
 )
@@ -41,7 +42,7 @@ from harness.errors import UsageError
 
 INTERRUPTED = 130
 
-FIRST = ("run", "project", "sweep", "explore", "doctor")
+FIRST = ("run", "serve", "project", "sweep", "explore", "doctor")
 """What a newcomer needs."""
 
 app = typer.Typer(
@@ -51,6 +52,7 @@ app = typer.Typer(
 )
 for command in (
     run.run,
+    serve.serve,
     project.project,
     calibrate.calibrate,
     sweep.sweep,

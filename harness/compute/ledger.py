@@ -149,6 +149,12 @@ def _fingerprint(module: str, code: CodeBase, folders: tuple[str, ...], versions
     return hasher.hexdigest()
 
 
+def forget() -> None:
+    """The application's files have changed: they are read again when their names are asked for."""
+    _fingerprint.cache_clear()
+    _brought_by.cache_clear()
+
+
 def brought_by(module: str, code: CodeBase) -> frozenset[str]:
     """The application's modules that are imported when this one is, as the statements at the top of each say:
     not those that a function of theirs imports when it runs.

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Collection
+from functools import lru_cache
 from pathlib import Path
 
 from harness.compute.sandbox import CodeBase
@@ -21,13 +22,21 @@ def reached(names: Collection[str], code: CodeBase, only_top: bool = False) -> d
         parent = name.rpartition(".")[0]
         if parent:
             waiting.append(parent)
-        tree = ast.parse(path.read_bytes())
-        for node in tree.body if only_top else ast.walk(tree):
-            if isinstance(node, ast.Import):
-                waiting += [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                waiting += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        waiting += _imported(path.read_bytes(), only_top)
     return found
+
+
+@lru_cache(maxsize=1024)
+def _imported(source: bytes, only_top: bool) -> tuple[str, ...]:
+    """Names that a module's source imports, and what may be modules in them."""
+    tree = ast.parse(source)
+    names: list[str] = []
+    for node in tree.body if only_top else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return tuple(names)
 
 
 def file_of(name: str, code: CodeBase) -> Path | None:

@@ -64,7 +64,12 @@ class CodeBase(importlib.abc.MetaPathFinder):
             names |= {name for name in found if name not in sys.modules}
         self.names = frozenset(names)
         self._watching: Branches | None = None
+        self.forget()
+
+    def forget(self) -> None:
+        """The files may have changed: they are read again when they are imported."""
         _CachedLoader.compiled.clear()
+        importlib.invalidate_caches()
 
     @contextmanager
     def watched(self, branches: Branches) -> Iterator[None]:

@@ -19,7 +19,7 @@ import time_machine  # noqa: E402
 for _name in _UNWANTED:
     del sys.modules[_name]
 
-from harness.engine.kernel import Kernel  # noqa: E402
+from harness.engine.kernel import Kernel, Pace  # noqa: E402
 from harness.engine.waiting import in_virtual_time  # noqa: E402
 
 EPOCH = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
@@ -32,11 +32,13 @@ def seconds_of(moment: datetime.datetime) -> float:
 
 
 @contextmanager
-def virtual_time() -> Iterator[Kernel]:
-    """A kernel whose clock is the wall clock of this Python process for as long as the context lasts."""
+def virtual_time(pace: Pace | None = None) -> Iterator[Kernel]:
+    """A kernel whose clock is the wall clock of this Python process for as long as the context lasts; `pace`
+    holds it back.
+    """
     start = EPOCH.timestamp()
     with time_machine.travel(EPOCH, tick=False) as traveller:
-        kernel = Kernel(on_advance=lambda now: traveller.move_to(start + now))
+        kernel = Kernel(lambda now: traveller.move_to(start + now), pace)
         with in_virtual_time(kernel):
             try:
                 yield kernel

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from math import inf
 from threading import get_ident
-from typing import NoReturn, Protocol
+from typing import NamedTuple, NoReturn, Protocol
 
 from greenlet import getcurrent, greenlet
 
@@ -30,6 +30,24 @@ class Scope(Protocol):
     def enter(self) -> None: ...
 
     def leave(self) -> None: ...
+
+
+class Arrival(NamedTuple):
+    """Something that came from outside of virtual time: at which time, and what it does then, outside of any
+    process; it must not block.
+    """
+
+    when: float
+    action: Callable[[], object]
+
+
+class Pace(Protocol):
+    """Holds a kernel back, by the wall clock say, and lets in what comes from outside."""
+
+    def wait(self, now: float, when: float) -> Arrival | None:
+        """None as soon as the event that is due at `when` may happen; else what came before that, at a time
+        from `now` to `when`.
+        """
 
 
 class Signal:
@@ -97,11 +115,15 @@ class Process:
 class Kernel:
     """The clock, in seconds since the run began, and the heap of what comes next.
 
-    `on_advance` is told the new time before the process that is due at it runs.
+    `on_advance` is told the new time before the process that is due at it runs. `pace`: what holds the clock
+    back; without one it jumps.
     """
 
-    def __init__(self, on_advance: Callable[[float], None] = lambda now: None) -> None:
+    def __init__(
+        self, on_advance: Callable[[float], None] = lambda now: None, pace: Pace | None = None
+    ) -> None:
         self.now = 0.0
+        self._pace = pace
         self._thread = get_ident()
         self.hub: greenlet = getcurrent()
         self.current: Process | None = None
@@ -131,9 +153,13 @@ class Kernel:
 
     def sleep(self, seconds: float) -> None:
         """Lets the current process pause."""
+        self.sleep_until(self.now + max(0.0, seconds))
+
+    def sleep_until(self, when: float) -> None:
+        """Lets the current process pause until a time, or for nothing where that is past."""
         process = self._running()
         process.token += 1
-        self._push(self.now + max(0.0, seconds), process, None)
+        self._push(max(when, self.now), process, None)
         self._yield(process)
 
     def wait(self, signal: Signal, timeout_seconds: float | None = None) -> bool:
@@ -164,17 +190,15 @@ class Kernel:
         self._push(self.now, process, None)
 
     def run(self) -> None:
-        """Runs events in order until `stop` is called or none is left. Errors of actions and of processes
-        rise here.
+        """Runs events in order until `stop` is called or none is left; at a pace, until `stop` is called.
+        Errors of actions and of processes rise here.
         """
-        while self._heap and not self._stopped:
+        while not self._stopped and (self._heap if self._pace is None else self._is_due(self._pace)):
             when, _, process, token, action = heapq.heappop(self._heap)
-            if process is not None and (token != process.token or not process.alive):
+            if self._is_void(process, token):
                 continue
             self.events += 1
-            if when > self.now:
-                self.now = when
-                self._on_advance(when)
+            self._move_to(when)
             if process is None:
                 assert action is not None
                 action()
@@ -183,6 +207,31 @@ class Kernel:
         self._leave()
         if self._failure is not None:
             raise self._failure
+
+    def _is_due(self, pace: Pace) -> bool:
+        """Waits until the next event may happen, and meanwhile does what comes from outside. False when
+        `stop` was called.
+        """
+        while not self._stopped:
+            if self._heap and self._is_void(*self._heap[0][2:4]):
+                heapq.heappop(self._heap)
+                continue
+            if self.next_event > self.now:  # while this waits others have their turn
+                self._leave()
+            came = pace.wait(self.now, self.next_event)
+            if came is None:
+                return True
+            self._move_to(came.when)
+            came.action()
+        return False
+
+    def _is_void(self, process: Process | None, token: int) -> bool:
+        return process is not None and (token != process.token or not process.alive)
+
+    def _move_to(self, when: float) -> None:
+        if when > self.now:
+            self.now = when
+            self._on_advance(when)
 
     def fail(self, error: Exception) -> None:
         """Ends `run` with an error."""

@@ -1,15 +1,16 @@
 """What Python code waits with, in virtual time: `time.sleep`, conditions (and with them events and queues),
 the timers of asyncio, and the clock by which they see whether they have waited long enough.
 
-All processes share one thread. Where no other thread was started, none can bring about what a process waits
-for while this one really waits, and the wait would outlast the run. Where a process did start a thread, that
-one is waited for as it is.
+All processes share one thread. Where none of them started another thread, none can bring about what a process
+waits for while this one really waits, and the wait would outlast the run. Where a process did start a thread,
+that one is waited for as it is. Threads that somebody else started wait in real time, and nobody for them.
 """
 
 import queue
 import selectors
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -32,6 +33,7 @@ def in_virtual_time(kernel: Kernel) -> Iterator[None]:
             (threading, "_time", waits.monotonic),
             (threading.Condition, "wait", waits.condition()),
             (selectors.DefaultSelector, "select", waits.selector()),
+            (threading.Thread, "start", waits.start()),
         ):
             stack.enter_context(mock.patch.object(owner, name, made))
         yield
@@ -42,9 +44,25 @@ class _Waits:
         self._kernel = kernel
         self._monotonic = time.monotonic
         self._began = time.monotonic()
-        self._own, self._known = threading.get_ident(), set(threading.enumerate())
+        self._sleep = time.sleep
+        self._own = threading.get_ident()
+        self._started: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+
+    def start(self) -> Any:
+        """`threading.Thread.start`: keeps in mind which threads processes started, or threads of theirs."""
+        really = threading.Thread.start
+
+        def start(thread: Any) -> None:
+            if self._is_in_process() or threading.current_thread() in self._started:
+                self._started.add(thread)
+            really(thread)
+
+        return start
 
     def sleep(self, seconds: Any, /) -> None:
+        if threading.get_ident() != self._own and threading.current_thread() not in self._started:
+            self._sleep(seconds)
+            return
         if self._kernel.current is None:
             raise RuntimeError("a real sleep was asked for during a run in virtual time")
         self._kernel.sleep(float(seconds))
@@ -93,4 +111,4 @@ class _Waits:
         return self._kernel.current is not None and threading.get_ident() == self._own
 
     def _is_alone(self) -> bool:
-        return self._is_in_process() and not set(threading.enumerate()) - self._known
+        return self._is_in_process() and not (self._started and self._started & set(threading.enumerate()))

@@ -43,6 +43,19 @@ class Dice:
         self._scenario, self._seed, self._kernel, self._recorder = scenario, seed, kernel, recorder
         self.opportunities: Counter[str] = Counter()
         self._resting = False
+        self._ordered: Counter[str] = Counter()
+
+    @property
+    def scenario(self) -> Scenario:
+        return self._scenario
+
+    def change(self, scenario: Scenario) -> None:
+        """From now on these faults strike, and no others."""
+        self._scenario = scenario
+
+    def order(self, kind: str) -> None:
+        """One stroke at the next opportunity of this fault, whatever the scenario."""
+        self._ordered[kind] += 1
 
     def rest(self) -> None:
         """From now on nothing strikes: what was broken is mended."""
@@ -50,18 +63,26 @@ class Dice:
 
     def strike(self, kind: str, where: str) -> Strike | None:
         """Whether a fault strikes here, at its next opportunity; a stroke is recorded with `where`."""
-        fault = self._scenario.faults.get(kind)
+        is_ordered = bool(self._ordered) and self._ordered[kind] > 0
+        fault = self._scenario.faults.get(kind) or (Fault() if is_ordered else None)
         if fault is None or self._resting:
             return None
         self.opportunities[kind] += 1
         number = self.opportunities[kind]
-        if not where.startswith(fault.where) or (fault.only is not None and number not in fault.only):
-            return None
         seed = self._seed if fault.seed is None else fault.seed
         draws = struct.unpack(
             "<4Q", hashlib.blake2b(f"{seed}:{kind}:{number}".encode(), digest_size=32).digest()
         )
-        if fault.only is None and draws[0] >= fault.rate * _PARTS:
+        if is_ordered:
+            self._ordered[kind] -= 1
+        elif not _strikes(fault, number, where, draws[0]):
             return None
         self._recorder.record(Stroke(t=self._kernel.now, fault=kind, number=number, where=where))
         return Strike(fault, draws)
+
+
+def _strikes(fault: Fault, number: int, where: str, draw: int) -> bool:
+    """Whether a fault of a scenario strikes at its opportunity of this number."""
+    if not where.startswith(fault.where):
+        return False
+    return number in fault.only if fault.only is not None else draw < fault.rate * _PARTS

@@ -4,8 +4,8 @@ do.
 Takes values and returns values: the same template, inputs, seed and policy give the same events.
 """
 
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from math import ceil
 from typing import Any
 
@@ -25,10 +25,11 @@ from harness.compute.sandbox import CodeBase
 from harness.config import RecordedFunction
 from harness.engine import interrupt, memory
 from harness.engine.clock import virtual_time
+from harness.engine.kernel import Pace
 from harness.engine.randomness import Randomness, seeded_globally
 from harness.engine.schedule import Schedule
 from harness.faults.dice import Dice
-from harness.faults.scenario import CALM, Scenario
+from harness.faults.scenario import CALM, Fault, Scenario
 from harness.recorder import Depth, Recorder, Result, Stroke
 from harness.runs.places import Place
 from harness.services import redrive
@@ -122,11 +123,26 @@ def emulate(
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Emulation:
     """Runs the system on the inputs. `tell` is given the number of results so far."""
+    with staged(setting, code, policy) as (stage, functions):
+        world = World(setting, stage, functions, tell, should_stop)
+        world.start()
+        with interrupt.stopped_by(world.interrupt):
+            stage.kernel.run()
+        return world.outcome()
+
+
+@contextmanager
+def staged(
+    setting: Setting, code: CodeBase, policy: Policy, pace: Pace | None = None
+) -> Iterator[tuple[Stage, LambdaService]]:
+    """The template deployed in a cloud of its own, with functions that can be invoked, for as long as the
+    context lasts. `pace`: of its time.
+    """
     randomness = Randomness(setting.seed)
     recorder = Recorder()
     with ExitStack() as stack:
         stack.enter_context(seeded_globally(setting.seed))
-        kernel = stack.enter_context(virtual_time())
+        kernel = stack.enter_context(virtual_time(pace))
         latencies = Latencies(setting.latencies, randomness.stream("latency"))
         dice = Dice(setting.faults, setting.seed, kernel, recorder)
         wire = Wire(kernel, latencies, recorder, dice, setting.schedule)
@@ -150,14 +166,10 @@ def emulate(
         stack.callback(kernel.close)
         stack.enter_context(OUTPUT.of(kernel))
         stack.enter_context(memory.thrifty())
-        world = _World(setting, stage, functions, tell, should_stop)
-        world.start()
-        with interrupt.stopped_by(world.interrupt):
-            kernel.run()
-        return world.outcome()
+        yield stage, functions
 
 
-class _World:
+class World:
     """The services of one emulation, wired together, and the watch over them."""
 
     def __init__(
@@ -165,8 +177,8 @@ class _World:
         setting: Setting,
         stage: Stage,
         functions: LambdaService,
-        tell: Callable[[int], None],
-        should_stop: Callable[[], bool],
+        tell: Callable[[int], None] = lambda done: None,
+        should_stop: Callable[[], bool] = lambda: False,
     ) -> None:
         system = stage.cloud.system
         self._stage, self._kernel, self._cloud, self._recorder = (
@@ -175,16 +187,16 @@ class _World:
             stage.cloud,
             stage.recorder,
         )
-        self._setting, self._functions = setting, functions
+        self._setting, self.functions = setting, functions
         self._given_up: dict[str, bytes] | None = None
         self._redriven = self._midway = 0
         self._tell, self._should_stop = tell, should_stop
-        self._queues = Queues(stage)
+        self.queues = Queues(stage)
         lineage = Lineage(stage)
         self._events = S3Events(stage, lineage)
         self._mappings: list[SqsMapping | StreamMapping] = [
             *(
-                SqsMapping(stage, source, system.functions[source.function], functions, self._queues, lineage)
+                SqsMapping(stage, source, system.functions[source.function], functions, self.queues, lineage)
                 for source in system.sqs_sources
             ),
             *(
@@ -193,7 +205,7 @@ class _World:
                     source,
                     system.functions[source.function],
                     functions,
-                    self._queues,
+                    self.queues,
                     setting.stream_shards or system.partitions[source.table],
                 )
                 for source in system.stream_sources
@@ -231,10 +243,10 @@ class _World:
             results=self._collected(),
             items={table: self._cloud.items(name) for table, name in self._cloud.system.tables.items()},
             leftovers={
-                queue.logical_id: Leftover(sum(queue.counts()), arn in self._queues.consumed)
-                for arn, queue in self._queues.by_arn.items()
+                queue.logical_id: Leftover(sum(queue.counts()), arn in self.queues.consumed)
+                for arn, queue in self.queues.by_arn.items()
             },
-            gone=self._queues.gone,
+            gone=self.queues.gone,
             changes=[
                 record
                 for name in self._cloud.system.tables.values()
@@ -255,7 +267,8 @@ class _World:
         """A fault is over when its longest delay is."""
         faults = self._setting.faults.faults
         strokes = (event for event in self._recorder.events if isinstance(event, Stroke))
-        return max([self._last_client, *(stroke.t + faults[stroke.fault].seconds[1] for stroke in strokes)])
+        over = (stroke.t + faults.get(stroke.fault, Fault()).seconds[1] for stroke in strokes)
+        return max([self._last_client, *over])
 
     def _wake_streams(self) -> None:
         for mapping in self._mappings:
@@ -269,7 +282,7 @@ class _World:
         if self._results_queue:
             return {
                 message.id: message.body.encode()
-                for message in self._queues.by_arn[self._results_queue].moto._messages
+                for message in self.queues.by_arn[self._results_queue].moto._messages
             }
         return {}
 
@@ -303,51 +316,63 @@ class _World:
         nothing left to do.
         """
         while True:
-            self._gauge()
-            self._tell(len(self._results))  # a sign of life, also where nothing comes of anything
-            idle = self._is_idle()
-            if self._midway < self._setting.redrives_midway and redrive.holds_any(self._queues):
-                self._midway += 1
-                self._start(self._redrive)
-                idle = False
-            if idle and self._setting.redrive and self._given_up is None:
-                self._start_redrive()
-                idle = False
-            if not idle:
-                self._last_work = self._kernel.now
-            self._finished = idle
+            idle = self._look()
             if idle or self._kernel.now > self._setting.longest or self._should_stop():
                 self._kernel.stop()
                 return
-            self._kernel.sleep(
-                max(GAUGE_SECONDS, ceil(min(self._kernel.next_event - self._kernel.now, LONGEST_SECONDS)))
-            )
+            self._kernel.sleep(self._until_next_look())
+
+    def _look(self) -> bool:
+        """Takes the gauges. Whether there is nothing left to do."""
+        self._gauge()
+        self._tell(len(self._results))  # a sign of life, also where nothing comes of anything
+        idle = self._is_idle()
+        if self._midway < self._setting.redrives_midway and redrive.holds_any(self.queues):
+            self._midway += 1
+            self.visit(self._redrive, "redrive")
+            idle = False
+        if idle and self._setting.redrive and self._given_up is None:
+            self._start_redrive()
+            idle = False
+        if not idle:
+            self._last_work = self._kernel.now
+        self._finished = idle
+        return idle
+
+    def _until_next_look(self) -> float:
+        """Seconds."""
+        return max(GAUGE_SECONDS, ceil(min(self._kernel.next_event - self._kernel.now, LONGEST_SECONDS)))
 
     def _start_redrive(self) -> None:
         self._stage.dice.rest()
         self._given_up = self._collected()
-        self._start(self._redrive)
+        self.visit(self._redrive, "redrive")
 
-    def _start(self, client: Client) -> None:
+    def visit(self, client: Client, name: str = "client") -> None:
+        """Somebody comes now."""
         self._clients_busy += 1
-        self._kernel.spawn("redrive", lambda: self._serve(client))
+        self._kernel.spawn(name, lambda: self._serve(client))
+
+    def redrive(self) -> None:
+        """What was given up goes back now to where it came from."""
+        self.visit(self._redrive, "redrive")
 
     def _redrive(self, stage: Stage) -> None:
-        self._redriven += redrive.redrive(stage.cloud, self._queues)
+        self._redriven += redrive.redrive(stage.cloud, self.queues)
 
     def _is_idle(self) -> bool:
         return (
             not self._clients_busy
             and self._events.is_idle
-            and not any(self._functions.running.values())
+            and not any(self.functions.running.values())
             and all(mapping.is_idle for mapping in self._mappings)
         )
 
     def _gauge(self) -> None:
-        counts = {queue.logical_id: queue.counts() for queue in self._queues.by_arn.values()}
+        counts = {queue.logical_id: queue.counts() for queue in self.queues.by_arn.values()}
         waiting = {name: count[0] for name, count in counts.items()}
         in_flight = {name: count[1] for name, count in counts.items()}
-        running = dict(self._functions.running)
+        running = dict(self.functions.running)
         if self._gauges != (waiting, in_flight, running):
             self._gauges = (waiting, in_flight, running)
             self._recorder.record(

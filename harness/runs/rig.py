@@ -106,7 +106,7 @@ class Rig:
         self.template = loaded or template.load(
             options.template, options.parameters, kept=options.ledger.parent / "translated"
         )
-        uploads = Place.parse(config.inputs) if config.inputs else places.infer(self.template)
+        self.uploads = uploads = Place.parse(config.inputs) if config.inputs else places.infer(self.template)
         self._has_results = bool(config.results and config.result.key)
         self.notes = list(self.template.notes)
         if not config.source:
@@ -120,9 +120,8 @@ class Rig:
                 f"only place for it"
             )
         self._inputs = tuple(inputs)
-        self.names = list(dict.fromkeys(file.name for file in inputs))
-        self.keys = [uploads.prefix + name for name in self.names]
-        self._setting = Setting(
+        self.put([file.name for file in inputs])
+        self.setting = Setting(
             template=self.template,
             clients=[
                 *bring(inputs, uploads, self.template),
@@ -139,14 +138,19 @@ class Rig:
             schedule=options.schedule,
         )
         self.handlers = [resource["Properties"]["Handler"] for resource in self.template.functions()]
-        self._folders = [*self.template.code.values(), *itertools.chain(*self.template.layers.values())]
-        alike = like is not None and (like.handlers, like._folders) == (self.handlers, self._folders)
-        self.code: CodeBase = like.code if like and alike else CodeBase(self._folders, self.handlers)
+        self.folders = [*self.template.code.values(), *itertools.chain(*self.template.layers.values())]
+        alike = like is not None and (like.handlers, like.folders) == (self.handlers, self.folders)
+        self.code: CodeBase = like.code if like and alike else CodeBase(self.folders, self.handlers)
+
+    def put(self, names: Sequence[str]) -> None:
+        """These are the inputs, by their names; each stands once."""
+        self.names = list(dict.fromkeys(names))
+        self.keys = [self.uploads.prefix + name for name in self.names]
 
     def emulate(self, faults: Scenario, seed: int, progress: Progress) -> Emulation:
         """Runs the system on the inputs."""
         setting = msgspec.structs.replace(
-            self._setting,
+            self.setting,
             faults=faults,
             seed=seed,
             redrive=self.options.redrive and faults is not CALM,
@@ -170,7 +174,7 @@ class Rig:
         ledger = Ledger(self.options.ledger)
         try:
             policy = Recorded(ledger, self.code)
-            setting = msgspec.structs.replace(self._setting, faults=faults, seed=seed)
+            setting = msgspec.structs.replace(self.setting, faults=faults, seed=seed)
             emulation = self._once(setting, policy, quiet)
             return None if policy.incomplete else emulation
         finally:

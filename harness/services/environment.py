@@ -210,6 +210,7 @@ class Environment:
 
         def charged(*args: Any, **kwargs: Any) -> Any:
             kernel = self._kernel
+            began = kernel.now
             due = self.settle(spec.name) + self._imported(spec.module)
             outcome = self._host.policy.call(spec, original, args, kwargs)
             cpu_seconds = outcome.cpu_seconds * (self._host.work_factor if spec.counted else 1.0)
@@ -217,7 +218,7 @@ class Environment:
             limit = float(argument(spec.limit, original, args, kwargs)) if spec.limit else inf
             error = self._limit_error(spec, limit) if seconds > limit else outcome.error
             self.compute_seconds += min(cpu_seconds, limit * self._speed)
-            kernel.sleep(due + min(seconds, limit))
+            kernel.sleep_until(began + (due + min(seconds, limit)))  # some time may have passed already
             took = min(seconds, limit)
             self._record(spec, cpu_seconds, took, type(error).__name__ if error else "", seconds > limit)
             self._need(outcome.memory_bytes)

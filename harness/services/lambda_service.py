@@ -72,6 +72,7 @@ class LambdaService:
         self._allowance: dict[str, tuple[float, float]] = {}
         self._numbers: dict[str, int] = {}
         self._requests = 0
+        self._renewed = -1.0
         functions = stage.cloud.system.functions.values()
         self._unreserved = host.account_concurrency - sum(one.reserved or 0 for one in functions)
 
@@ -104,15 +105,28 @@ class LambdaService:
             self.running[function.logical_id] -= 1
         messages = tuple(one["messageId"] for one in event.get("Records", ()) if "messageId" in one)
         self._report(environment, request, started, phases, cold, answer, records, messages)
-        if answer.error and (phases.timed_out or process.killed or phases.crashed):
+        is_old = environment.born < self._renewed
+        if is_old or (answer.error and (phases.timed_out or process.killed or phases.crashed)):
             environment.sandbox.discard()
         else:
             environment.idle_since = self._kernel.now
             self._idle.setdefault(function.logical_id, []).append(environment)
         return answer
 
+    @property
+    def idle(self) -> dict[str, int]:
+        """Environments that wait for an invocation, by function."""
+        return {name: len(environments) for name, environments in self._idle.items()}
+
+    def renew(self) -> None:
+        """The functions' code has changed, or all environments are lost: those that wait are discarded, those
+        at work end with what they do.
+        """
+        self._renewed = self._kernel.now
+        self.close()
+
     def close(self) -> None:
-        """Discards all environments."""
+        """Discards all environments that wait."""
         for environments in self._idle.values():
             for environment in environments:
                 environment.sandbox.discard()

@@ -61,13 +61,15 @@ class Share(msgspec.Struct, frozen=True):
     high: float | None
 
 
-def share(part: int, whole: int) -> Share:
-    """Wilson's score interval (E. B. Wilson 1927; recommended by R. G. Newcombe 1998, method 3)."""
+def share(part: int, whole: int, z: float = Z_95) -> Share:
+    """Wilson's score interval (E. B. Wilson 1927; recommended by R. G. Newcombe 1998, method 3); z: the
+    normal distribution's, of 95 % where nothing is said.
+    """
     if not whole:
         return Share(0, 0, None, None, None)
-    p, z2 = part / whole, Z_95**2
+    p, z2 = part / whole, z**2
     middle = (p + z2 / (2 * whole)) / (1 + z2 / whole)
-    half = Z_95 * math.sqrt(p * (1 - p) / whole + z2 / (4 * whole**2)) / (1 + z2 / whole)
+    half = z * math.sqrt(p * (1 - p) / whole + z2 / (4 * whole**2)) / (1 + z2 / whole)
     return Share(part, whole, p, max(0.0, middle - half), min(1.0, middle + half))
 
 
