@@ -41,7 +41,9 @@ def changes(summary: Mapping[str, Any]) -> Markup | None:
     axes.set_yticks(range(len(shown)), [row["name"] for row in shown])
     axes.invert_yaxis()
     where = "8 million files" if group == "fleet" else "a run"
-    axes.set_xlabel(f"dollars more in B than in A, {where} (grey: no more than noise; line: the interval)")
+    axes.set_xlabel(
+        f"dollars more in B than in A, {where} (orange: more; green: less; grey: noise; line: the interval)"
+    )
     tidy(axes)
     return svg(figure, f"Dollars by which lines of the bill of {where} changed, with intervals")
 

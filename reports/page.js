@@ -113,8 +113,9 @@ async function long(table) {
       return words.every((word) => text.includes(word));
     });
     body.replaceChildren(...kept.slice(0, shown).map(line));
-    told.textContent = `${Math.min(shown, kept.length).toLocaleString("en")} of ${kept.length.toLocaleString("en")} shown` +
-      (kept.length < rows.length ? `, ${rows.length.toLocaleString("en")} in all` : "");
+    const count = (number) => number.toLocaleString("en");
+    const matching = kept.length < rows.length ? `${count(kept.length)} of ${count(rows.length)} match` : `${count(rows.length)} in all`;
+    told.textContent = kept.length > shown ? `${matching}, ${count(shown)} shown` : matching;
     more.hidden = kept.length <= shown;
   };
   const plain = (value) => (Array.isArray(value) ? value[0] : value);

@@ -4,7 +4,7 @@ function pickable(dots) {
   const rows = document.querySelectorAll("tr[data-point]");
   const heads = [...(rows[0]?.closest("table").tHead.rows[0].cells ?? [])].map((head) => head.textContent.trim());
   const textOf = (row) =>
-    [...row.cells].map((cell, place) => `${heads[place]} ${cell.innerText.trim().replace(/\s+/g, " ")}`).join("; ");
+    [...row.cells].map((cell, place) => `${heads[place]}: ${cell.innerText.trim().replace(/\s+/g, " ")}`).join("; ");
   const pick = (number) => {
     for (const { dot, of } of dots) dot.classList.toggle("picked", of === number);
     for (const row of rows) {

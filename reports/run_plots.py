@@ -33,7 +33,7 @@ def over_time(trace: Trace, colors: Colors) -> Markup:
     running.set_ylabel("invocations running")
     queues = dict(zip(sorted(trace.depths), cycle(QUEUE_COLORS), strict=False))
     _curves(waiting, trace.depths, queues, "steps-post")
-    waiting.set_ylabel("messages in queue")
+    waiting.set_ylabel("messages, in flight too")
     _curves(age, trace.ages, queues, "default")
     age.set_ylabel("oldest message, s")
     age.set_xlabel("virtual time, seconds")
@@ -77,9 +77,10 @@ def file_parts(ways: Sequence[FileWay], words: Mapping[str, str]) -> Markup:
     slowest one. words: a kind of `file_times.KINDS` -> what it is called.
     """
     ordered = sorted(ways, key=lambda way: way.seconds, reverse=True)
+    twentieth = max(len(ordered) // 20, 1)
     groups = {
         "all, mean": ordered,
-        f"slowest {max(len(ordered) // 20, 1)}, mean": ordered[: max(len(ordered) // 20, 1)],
+        (f"slowest {twentieth}, mean" if twentieth > 1 else "the slowest"): ordered[:twentieth],
     }
     figure = Figure(figsize=(9, 1.9), layout="constrained")
     axes = figure.subplots()

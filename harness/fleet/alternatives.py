@@ -66,6 +66,7 @@ def _settings(
             for batch in BATCHES
             if batch != plan.batch_pages
         },
+        **dict(_more_openers(plan, found)),
     }
     for name, (other_plan, note) in changed.items():
         case = small.case(plan=other_plan)
@@ -82,6 +83,19 @@ def _settings(
         None,
         "LoggingConfig: LogFormat JSON, SystemLogLevel WARN",
     )
+
+
+def _more_openers(plan: Plan, found: Chain) -> Iterator[tuple[str, tuple[Plan, str]]]:
+    """Twice as many invocations of the first function at once: where it is the busiest, workers wait for it.
+    """
+    most = found.files.maximum_concurrency
+    if not most or found.files.provisioned_pollers:
+        return
+    more = msgspec.structs.replace(found.files, maximum_concurrency=2 * most)
+    sources = tuple(more if one == found.files else one for one in plan.system.sqs_sources)
+    system = msgspec.structs.replace(plan.system, sqs_sources=sources)
+    name = f"{2 * most} of {found.files.function} at once"
+    yield name, (msgspec.structs.replace(plan, system=system), f"instead of {most}")
 
 
 def _with(plan: Plan, changes: Mapping[str, Mapping[str, object]]) -> Plan:

@@ -76,6 +76,7 @@ def answer(asked: Question, progress: Progress) -> dict[str, Any]:
         "files": len(work.pages),
         "pages": int(pages),
         "pagesPerFile": asked.pages_said,
+        "totalBytes": float(work.total_bytes),
         "batches": flow.batches,
         "makespanSeconds": flow.makespan,
         "makespanLow": flow.makespan * found.makespan[0],

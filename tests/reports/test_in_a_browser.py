@@ -62,7 +62,7 @@ def test_files_are_sorted_and_filtered(sample_run: Path, visit) -> None:
     left = rows_of(page)
     assert 0 < len(left) < 12
     assert all("PASSPORT" in row[7] and "SSN" in row[7] for row in left)
-    assert page.text("#files-tools .told") == f"{len(left)} of {len(left)} shown, 12 in all"
+    assert page.text("#files-tools .told") == f"{len(left)} of 12 match"
 
 
 def test_pages_are_shown_on_demand_with_their_values_black(sample_run: Path, visit) -> None:
@@ -161,7 +161,7 @@ def test_a_point_of_a_front_is_picked_by_mouse_and_by_key(others: dict[str, Path
     page.tab.locator("#point-makespan-1").click()
     told = page.text("#picked")
     settings = json.loads((others["sweep"] / "summary.json").read_text())["points"][1]["parameters"]
-    assert all(f"{name} {value}" in told for name, value in settings.items())
+    assert all(f"{name}: {value}" in told for name, value in settings.items())
     assert page.tab.locator(".picked").count() == 2  # in both pictures
     assert page.tab.locator("tr.chosen").get_attribute("data-point") == "1"
     page.tab.locator("#point-p95-0").focus()
