@@ -17,9 +17,10 @@ cost: $(READY)
 sweep: $(READY)
 	$(BIN)/harness sweep --batch-pages 1,5,10,15,30 --memory 1024,1769,3008 --out runs/sweep
 
-# What is found of the NPI on the sample, on drawn office forms, and in labelled lines.
+# What is found of the NPI on the sample, on drawn office forms, and in labelled lines; or what a review says of your own files:
+# make accuracy REVIEW=.harness/review.json
 accuracy: $(READY)
-	$(BIN)/harness accuracy --out runs/accuracy
+	$(BIN)/harness accuracy $(if $(REVIEW),"$(REVIEW)") --out runs/accuracy
 
 # Whether reading a page became slower since a revision: make guard BASE=main
 guard: $(READY)

@@ -88,5 +88,5 @@ def _threshold(name: str, found: dict[str, Any]) -> str:
         return f"{name}: no confidence that marks are asked for keeps {wanted}"
     return (
         f"{name}: asking marks for a confidence of {found['confidence']} % keeps {wanted} "
-        f"({found['recall']:.1%}, precision {found['precision']:.1%})"
+        f"({found['recall']:.1%}, precision {found['precision']:.1%}; by {found['units']} rightly marked)"
     )

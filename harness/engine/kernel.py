@@ -195,10 +195,12 @@ class Kernel:
         """
         while not self._stopped and (self._heap if self._pace is None else self._is_due(self._pace)):
             when, _, process, token, action = heapq.heappop(self._heap)
-            if self._is_void(process, token):
+            if process is not None and (token != process.token or not process.alive):
                 continue
             self.events += 1
-            self._move_to(when)
+            if when > self.now:
+                self.now = when
+                self._on_advance(when)
             if process is None:
                 assert action is not None
                 action()
@@ -213,7 +215,7 @@ class Kernel:
         `stop` was called.
         """
         while not self._stopped:
-            if self._heap and self._is_void(*self._heap[0][2:4]):
+            if self._heap and _is_void(*self._heap[0][2:4]):  # time need not wait for it
                 heapq.heappop(self._heap)
                 continue
             if self.next_event > self.now:  # while this waits others have their turn
@@ -221,17 +223,12 @@ class Kernel:
             came = pace.wait(self.now, self.next_event)
             if came is None:
                 return True
-            self._move_to(came.when)
+            if came.when > self.now:
+                self.now = came.when
+                self._on_advance(came.when)
+            self._leave()
             came.action()
         return False
-
-    def _is_void(self, process: Process | None, token: int) -> bool:
-        return process is not None and (token != process.token or not process.alive)
-
-    def _move_to(self, when: float) -> None:
-        if when > self.now:
-            self.now = when
-            self._on_advance(when)
 
     def fail(self, error: Exception) -> None:
         """Ends `run` with an error."""
@@ -294,3 +291,8 @@ class Kernel:
     def _push(self, when: float, process: Process | None, action: Callable[[], object] | None) -> None:
         self._sequence += 1
         heapq.heappush(self._heap, (when, self._sequence, process, process.token if process else 0, action))
+
+
+def _is_void(process: Process | None, token: int) -> bool:
+    """Whether an event's process waits for something else by now, or has ended."""
+    return process is not None and (token != process.token or not process.alive)

@@ -4,6 +4,7 @@ import { ask, element, picture, post } from "./pages.js";
 const of = (id) => document.getElementById(id);
 const rows = new Map();
 const NEWEST = 400;
+const MOST_SQUARES = 24;
 let words = { unit: ["unit", "units"], marked: "marked" };
 
 function fill(select, values, describe = (value) => value) {
@@ -33,7 +34,7 @@ function cells(values) {
 
 function squares(running, warm) {
   const made = element("span", { role: "img", "aria-label": `${running} at work, ${warm} warm` });
-  for (let number = 0; number < Math.min(running + warm, 60); number++) {
+  for (let number = 0; number < Math.min(running + warm, MOST_SQUARES); number++) {
     made.append(element("span", { className: number < running ? "busy" : "warm" }));
   }
   return element("span", {}, made, ` ${running + warm}`);

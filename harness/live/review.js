@@ -45,7 +45,7 @@ function measures() {
   const found = sample.measures;
   const threshold = found.threshold.confidence === null
     ? `none keeps recall above ${percent(found.threshold.wanted)}`
-    : `${found.threshold.confidence} % (recall ${percent(found.threshold.recall)}, precision ${percent(found.threshold.precision)})`;
+    : `${found.threshold.confidence} % (recall ${percent(found.threshold.recall)}, precision ${percent(found.threshold.precision)}; by ${found.threshold.units} rightly marked)`;
   const rows = [["precision", share(found.precision)], ["recall", share(found.recall)],
     ["missed where nothing is marked", share(found.missed)], ["confidence to ask for", threshold],
     ["stands for", `${found.population.marked} marked, ${found.population.unmarked} not`]];

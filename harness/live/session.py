@@ -42,8 +42,13 @@ class Session:
     ) -> None:
         self.rig, self.pace, self._journal = rig, WallClock(speed), journal
         self.pace.change(is_paused=is_paused)
-        handlers = tuple(rig.handlers)
-        self.workers = Workers(Program(str(rig.config.root), tuple(map(str, rig.code.folders)), handlers))
+        program = Program(
+            root=str(rig.config.root),
+            folders=tuple(map(str, rig.code.folders)),
+            handlers=tuple(rig.handlers),
+            modules=tuple(spec.module for spec in rig.config.record),
+        )
+        self.workers = Workers(program)
         self.world: LivingWorld
         self.stage: Stage
         self._policy: Living | None = None

@@ -40,11 +40,14 @@ URGENT, USUAL = 0, 1
 
 
 class Program(msgspec.Struct, frozen=True):
-    """Where the application's code lies: the project, folders of functions, and the handlers in them."""
+    """Where the application's code lies: the project, folders of functions, and the handlers in them;
+    modules: what is imported before the first task.
+    """
 
     root: str
     folders: tuple[str, ...]
     handlers: tuple[str, ...]
+    modules: tuple[str, ...] = ()
 
 
 class Task:
@@ -171,6 +174,7 @@ def _live(theirs: Connection, shared: Any, program: Program) -> None:
     sys.path.append(program.root)
     work = _Work(CodeBase([Path(folder) for folder in program.folders], program.handlers), shared)
     with work.code.importable(), suppress(EOFError, OSError):
+        work.prepare(program)
         while True:
             theirs.send_bytes(pickle.dumps(work.do(*theirs.recv())))
 
@@ -182,6 +186,13 @@ class _Work:
         self._variables: dict[str, str] = {}
         self._known: set[str] = set()
         self._gauge: Gauge | None = None
+
+    def prepare(self, program: Program) -> None:
+        """What is wrong with a module, its first task tells."""
+        self._folders = program.folders
+        for module in program.modules:
+            with suppress(Exception):
+                import_module(module)
 
     def do(
         self,

@@ -133,9 +133,10 @@ def _weighted(review: Review, right: float | None, lost: float | None) -> float 
 
 def _threshold(review: Review, marked: list[Judged], missed: int, others: int) -> dict[str, Any]:
     """The highest confidence that a mark may be asked for while recall stays above what is wanted, and what
-    it would do; None where recall is not above it anyway, or nothing is known yet.
+    it would do; None where recall is not above it anyway, or nothing is known yet. units: on how many rightly
+    marked ones that rests.
     """
-    nothing = {"wanted": WANTED_RECALL, "confidence": None, "recall": None, "precision": None}
+    nothing = {"wanted": WANTED_RECALL, "confidence": None, "recall": None, "precision": None, "units": 0}
     if not marked or (not others and review.population[UNMARKED]):
         return nothing
     each = review.population[MARKED] / len(marked)
@@ -148,5 +149,11 @@ def _threshold(review: Review, marked: list[Judged], missed: int, others: int) -
         right = sum(one.verdict != "wrong" for one in kept)
         recall = each * right / should
         if recall > WANTED_RECALL:
-            best = {**nothing, "confidence": confidence, "recall": recall, "precision": right / len(kept)}
+            best = {
+                "wanted": WANTED_RECALL,
+                "confidence": confidence,
+                "recall": recall,
+                "precision": right / len(kept),
+                "units": len(rightly),
+            }
     return best

@@ -71,6 +71,7 @@ def test_alone_it_names_what_a_newcomer_needs_and_says_its_version() -> None:
     assert alone.returncode == 0
     assert [line.split()[1] for line in alone.stdout.splitlines() if line.startswith("  harness ")] == [
         "run",
+        "serve",
         "project",
         "sweep",
         "explore",

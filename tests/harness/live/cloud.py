@@ -38,10 +38,10 @@ class Cloud:
             Bucket=self.bucket, Key=self.prefix + (name or file.name), Body=file.read_bytes()
         )
 
-    def results(self, count: int) -> list[dict[str, Any]]:
+    def results(self, count: int, patience_seconds: float = PATIENCE_SECONDS) -> list[dict[str, Any]]:
         """The results, as soon as there are so many."""
         s3 = self.client("s3")
-        ends = time.monotonic() + PATIENCE_SECONDS
+        ends = time.monotonic() + patience_seconds
         while time.monotonic() < ends:
             listed = s3.list_objects_v2(Bucket=self.bucket, Prefix="results/").get("Contents", [])
             if len(listed) >= count:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from PIL import ImageDraw
 
-from fixtures import corpus
 from tests import builders
 from tests.harness.live.cloud import HARNESS, serving
 
@@ -32,15 +31,20 @@ def main(files: int) -> None:
         print(f"from start to ready: {statistics.median(ready):.1f} s")
         for speed, (first, *others) in taken.items():
             print(f"speed {speed}: one page, cold {first:.1f} s, warm {statistics.median(others):.1f} s")
-        corpus.make(folder / "corpus", files, int(time.time()))
+        (folder / "corpus").mkdir()
+        for number in range(files):
+            several_pages(folder / "corpus" / f"{number:03}.tiff", 1 + number % 3)
         drop, run = folder / "drop", folder / "run"
         drop.mkdir()
-        with serving("--speed", "max", "--drop", drop) as cloud:
+        with serving("--speed", "max", "--drop", drop, "--state", folder / "state") as cloud:
             began = time.monotonic()
             for file in (folder / "corpus").glob("*.tiff"):
                 shutil.copy(file, drop)
-            served = by_key(cloud.results(files))
+            served = by_key(cloud.results(files, 1_200))
             print(f"{files} files dropped at once, none known: {time.monotonic() - began:.0f} s")
+        with serving("--speed", "max", "--state", folder / "state") as cloud:
+            print(f"ready again with the state of these {files}: {cloud.ready_seconds:.1f} s")
+            assert by_key(cloud.results(files)) == served
         began = time.monotonic()
         subprocess.run(
             [HARNESS[0], "--quiet", "run", folder / "corpus", "--out", run], cwd=builders.PROJECT, check=True
@@ -58,9 +62,18 @@ def by_key(results: list[dict]) -> dict[str, dict]:
 
 def one_page(path: Path) -> Path:
     """A page that nobody has read before."""
-    image = builders.page_image(f"SSN 219-09-{time.time_ns() % 9000 + 1000}", size=(1700, 2200))
-    ImageDraw.Draw(image).text((100, 1000), str(time.time_ns()), fill=0)
-    path.write_bytes(builders.tiff(image))
+    return several_pages(path, 1)
+
+
+def several_pages(path: Path, count: int) -> Path:
+    """Each with a number of its own, most of them with an SSN."""
+    pages = []
+    for number in range(count):
+        own = time.time_ns()
+        text = f"SSN 219-09-{own // 1000 % 9000 + 1000}" if number < 2 else "Nothing to be found here"
+        pages.append(builders.page_image(text, size=(1700, 2200)))
+        ImageDraw.Draw(pages[-1]).text((100, 1000), str(own), fill=0)
+    path.write_bytes(builders.tiff(*pages))
     return path
 
 
