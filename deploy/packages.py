@@ -46,6 +46,8 @@ OF_AN_EXTRA = {"rapidocr_onnxruntime", "cv2"}
 ENTRY_DATE = (1980, 1, 1, 0, 0, 0)
 """Of every entry of a zip file: the earliest it can have."""
 
+_NO_CONNECTION = ("NewConnectionError", "NameResolutionError", "ConnectTimeout", "ReadTimeout", "ProxyError")
+"""What pip says of an index that does not answer."""
 _NO_DATA = (".py", ".pyc", ".txt", ".lock")
 _CODECS = ["avif", "sz3", "pcodec", "blosc", "blosc2", "ultrahdr", "sperr", "zfp", "meshopt"]
 _LIBRARIES = ["aom", "avif", "SZ3c", "cpcodec", "blosc2", "uhdr", "SPERR", "zfp", "meshoptimizer"]
@@ -64,6 +66,10 @@ NEVER_RUN = [
 
 class PackageError(Exception):
     """A package cannot be made; the message says what to do."""
+
+
+class IndexUnreachable(PackageError):
+    """No package index answers."""
 
 
 def build(function: str, architecture: str, target: Path, bytecode: str = "", root: Path = PROJECT) -> None:
@@ -177,8 +183,16 @@ def _install(requirements: str, architecture: str, target: Path) -> None:
     )
     pinned.unlink(missing_ok=True)
     if done.returncode:
-        errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-        raise PackageError(f"pip could not get the wheels: {(errors or ['see its output'])[-1]}")
+        raise _not_installed(done.stderr)
+
+
+def _not_installed(told: str) -> PackageError:
+    """What pip's complaints come to."""
+    if any(sign in told for sign in _NO_CONNECTION):
+        return IndexUnreachable("pip cannot reach a package index")
+    lines = told.strip().splitlines() or ["it does not say why"]
+    errors = [line for line in lines if line.startswith("ERROR")]
+    return PackageError(f"pip could not get the wheels: {(errors or lines)[-1]}")
 
 
 def _compile(python: str, target: Path) -> None:

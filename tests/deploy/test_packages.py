@@ -139,6 +139,15 @@ def test_what_a_locked_requirement_needs_comes_with_it() -> None:
         packages._with_dependencies({"unheard-of"}, pins)
 
 
+def test_an_index_that_does_not_answer_is_told_from_wheels_that_are_not_there() -> None:
+    silent = "WARNING: Retrying ... connection broken by 'NewConnectionError(...)'\nERROR: No matching distribution"
+    assert isinstance(packages._not_installed(silent), packages.IndexUnreachable)
+    for told in ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES", "python3: No module named pip"):
+        error = packages._not_installed(f"WARNING: something\n{told}\n")
+        assert not isinstance(error, packages.IndexUnreachable)
+        assert str(error) == f"pip could not get the wheels: {told}"
+
+
 def test_a_file_for_another_machine_is_refused(tmp_path: Path) -> None:
     (tmp_path / "module.so").write_bytes(ELF + (183).to_bytes(2, "little") + bytes(40))
     assert packages.machine(tmp_path / "module.so") == "aarch64"
