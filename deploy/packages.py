@@ -46,6 +46,9 @@ OF_AN_EXTRA = {"rapidocr_onnxruntime", "cv2"}
 ENTRY_DATE = (1980, 1, 1, 0, 0, 0)
 """Of every entry of a zip file: the earliest it can have."""
 
+_NO_CONNECTION = ("NewConnectionError", "NameResolutionError", "ConnectTimeout", "ReadTimeout", "ProxyError")
+"""What pip says of an index that does not answer."""
+_NO_DATA = (".py", ".pyc", ".txt", ".lock")
 _CODECS = ["avif", "sz3", "pcodec", "blosc", "blosc2", "ultrahdr", "sperr", "zfp", "meshopt"]
 _LIBRARIES = ["aom", "avif", "SZ3c", "cpcodec", "blosc2", "uhdr", "SPERR", "zfp", "meshoptimizer"]
 NEVER_RUN = [
@@ -63,6 +66,10 @@ NEVER_RUN = [
 
 class PackageError(Exception):
     """A package cannot be made; the message says what to do."""
+
+
+class IndexUnreachable(PackageError):
+    """No package index answers."""
 
 
 def build(function: str, architecture: str, target: Path, bytecode: str = "", root: Path = PROJECT) -> None:
@@ -88,14 +95,17 @@ def build(function: str, architecture: str, target: Path, bytecode: str = "", ro
 
 
 def _copy_modules(files: Iterable[Path], root: Path, target: Path) -> None:
-    """Modules, and the data files beside them that one of them names."""
+    """Modules, the data files beside them that one of them names, and a user's tables, which a parameter of
+    the template names, where one of them reads TOML.
+    """
     sources = {path: path.read_text() for path in files}
-    beside = [
-        path
-        for path in (root / "pipeline").rglob("*")
-        if path.is_file() and path.suffix not in (".py", ".pyc")
+    beside = [one for one in (root / "pipeline").rglob("*") if one.is_file() and one.suffix not in _NO_DATA]
+    tables = any("import tomllib" in source for source in sources.values())
+    data = [
+        one
+        for one in beside
+        if any(f'"{one.name}"' in source for source in sources.values()) or (tables and one.suffix == ".toml")
     ]
-    data = [path for path in beside if any(f'"{path.name}"' in source for source in sources.values())]
     for path in [*sources, *data]:
         place = target / path.relative_to(root)
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -173,8 +183,16 @@ def _install(requirements: str, architecture: str, target: Path) -> None:
     )
     pinned.unlink(missing_ok=True)
     if done.returncode:
-        errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-        raise PackageError(f"pip could not get the wheels: {(errors or ['see its output'])[-1]}")
+        raise _not_installed(done.stderr)
+
+
+def _not_installed(told: str) -> PackageError:
+    """What pip's complaints come to."""
+    if any(sign in told for sign in _NO_CONNECTION):
+        return IndexUnreachable("pip cannot reach a package index")
+    lines = told.strip().splitlines() or ["it does not say why"]
+    errors = [line for line in lines if line.startswith("ERROR")]
+    return PackageError(f"pip could not get the wheels: {(errors or lines)[-1]}")
 
 
 def _compile(python: str, target: Path) -> None:

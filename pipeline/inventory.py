@@ -8,9 +8,10 @@ import csv
 import gzip
 import hashlib
 import io
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
 import msgspec
@@ -117,13 +118,16 @@ def _read(s3: "S3Client", place: str) -> bytes:
 
 
 def _rows(content: bytes, schema: dict[str, int], place: str) -> Iterator[FileRef]:
+    """Unpacked as they are read: a part may tell of a million files."""
+    raw: Any = io.BytesIO(content)
+    if content[:2] == b"\x1f\x8b":
+        raw = gzip.GzipFile(fileobj=raw)
     try:
-        plain = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
-        rows = csv.reader(io.StringIO(plain.decode()))
+        rows = csv.reader(io.TextIOWrapper(raw, encoding="utf-8", newline=""))
         for number, row in enumerate(rows, start=1):
             if row and (ref := _ref(row, schema, f"{place}, line {number},")) is not None:
                 yield ref
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, EOFError, UnicodeDecodeError, csv.Error, zlib.error) as error:
         raise InventoryError(f"{place} is damaged: {error}") from error
 
 

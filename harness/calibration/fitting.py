@@ -35,23 +35,31 @@ class Fitted(msgspec.Struct, frozen=True):
     source: str
 
 
+class Read(msgspec.Struct, frozen=True):
+    """What an invocation read: so many pages, in so many seconds together."""
+
+    seconds: float
+    pages: int
+
+
 def cpu_factor(
-    known: Calibration, batch_pages: int, reports: Sequence[Report], page_seconds: Sequence[float]
+    known: Calibration, batch_pages: int, reports: Sequence[Report], read: Sequence[Read]
 ) -> Fitted | None:
     """How many times longer a Lambda vCPU takes than the calibration's core. None where too little is told.
-    reports: of the function that reads pages; page_seconds: of pages, if metrics tell them.
+    reports: of the function that reads pages; read: what metrics tell of its invocations, if they do.
     """
     good = [one for one in reports if one.succeeded]
-    if len(page_seconds) >= FEWEST and good:
+    if len(read) >= FEWEST and good:
         share = vcpu_share(good[0].memory_mb)
         mean = float(np.mean([page for file in known.pages for page in file]))
-        return _bootstrapped(np.asarray(page_seconds) * share / mean, "seconds of pages")
+        seconds = np.array([one.seconds for one in read]) * share / mean
+        return _bootstrapped(seconds, np.array([float(one.pages) for one in read]), "seconds of pages")
     if len(good) < FEWEST:
         return None
     cpu, wait = _batches(known, batch_pages)
     shares = np.array([vcpu_share(one.memory_mb) for one in good])
     computing = (np.array([one.seconds for one in good]) - float(wait.mean())) * shares
-    return _bootstrapped(computing / float(cpu.mean()), "REPORT lines")
+    return _mean(computing / float(cpu.mean()), "REPORT lines")
 
 
 def _batches(known: Calibration, batch_pages: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -67,18 +75,22 @@ def _batches(known: Calibration, batch_pages: int) -> tuple[NDArray[np.float64],
     return np.array(cpu), np.array(wait)
 
 
-def _bootstrapped(values: NDArray[np.float64], source: str) -> Fitted:
-    """The mean."""
+def _mean(values: NDArray[np.float64], source: str) -> Fitted:
+    return _bootstrapped(values, np.ones(len(values)), source)
+
+
+def _bootstrapped(sums: NDArray[np.float64], counts: NDArray[np.float64], source: str) -> Fitted:
+    """The sum of the sums over that of the counts; what belongs together is drawn together."""
     generator = np.random.default_rng(0)
-    means = [values[generator.integers(0, len(values), len(values))].mean() for _ in range(DRAWS)]
-    low, high = np.quantile(means, [0.05, 0.95])
-    return Fitted(float(values.mean()), float(low), float(high), len(values), source)
+    drawn = [generator.integers(0, len(sums), len(sums)) for _ in range(DRAWS)]
+    low, high = np.quantile([sums[one].sum() / counts[one].sum() for one in drawn], [0.05, 0.95])
+    return Fitted(float(sums.sum() / counts.sum()), float(low), float(high), len(sums), source)
 
 
 def init_seconds(reports: Sequence[Report]) -> Fitted | None:
     """Of cold starts."""
     found = [one.init_seconds for one in reports if one.init_seconds is not None]
-    return _bootstrapped(np.array(found), "cold starts") if found else None
+    return _mean(np.array(found), "cold starts") if found else None
 
 
 def expected_seconds(known: Calibration, stage: Stage, memory_mb: int, batch_pages: int) -> float:

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 
 from harness.calibration import fitting
-from harness.calibration.fitting import Fitted
+from harness.calibration.fitting import Fitted, Read
 from harness.calibration.samples import Metric, Report, Samples
 from harness.cloud.limits import vcpu_share
 from harness.errors import UsageError
@@ -51,8 +51,8 @@ def learn(known: Calibration, samples: Samples, batch_pages: int, names: Names) 
     """Raises `UsageError` when the logs say nothing of this system."""
     functions = {stage.function: stage for stage in known.stages}
     of_system = {name: reports for name, reports in samples.reports.items() if name in functions}
-    pages = page_seconds(samples.metrics, names)
-    factor = fitting.cpu_factor(known, batch_pages, of_system.get(known.stages[1].function, []), pages)
+    read, pages = pages_read(samples.metrics, names)
+    factor = fitting.cpu_factor(known, batch_pages, of_system.get(known.stages[1].function, []), read)
     answers = fitting.latencies(samples.answers, known.latencies)
     if not (of_system or answers or samples.gauges or pages):
         raise UsageError("the logs tell nothing that a projection goes by")
@@ -80,21 +80,21 @@ def learn(known: Calibration, samples: Samples, batch_pages: int, names: Names) 
     return Learnt(learnt, factor, compared, _notes(known, of_system, factor))
 
 
-def page_seconds(metrics: Sequence[Metric], names: Names) -> list[float]:
-    """Seconds of a page each: told one by one, or as a sum with the number of an invocation's pages, which
-    then counts as that many of the mean.
+def pages_read(metrics: Sequence[Metric], names: Names) -> tuple[list[Read], list[float]]:
+    """What invocations read, and the seconds of single pages; those that are told as a sum count as that many
+    of their mean.
     """
     counts = {one.request: sum(one.values) for one in metrics if one.name == names.pages and names.pages}
-    found: list[float] = []
+    read: list[Read] = []
+    single: list[float] = []
     for one in metrics:
         if one.name != names.seconds or not names.seconds:
             continue
-        count = int(counts.get(one.request, len(one.values)))
-        if len(one.values) == count:
-            found += one.values
-        elif count:
-            found += [sum(one.values) / count] * count
-    return found
+        total, count = sum(one.values), int(counts.get(one.request, len(one.values)))
+        if count:
+            read.append(Read(total, count))
+            single += one.values if len(one.values) == count else [total / count] * count
+    return read, single
 
 
 def _with_init(stage: Stage, reports: Sequence[Report], factor: float) -> Stage:

@@ -107,6 +107,25 @@ def test_imports_are_followed_into_functions_but_not_into_types_only(tmp_path: P
     assert names == {"__init__.py", "main.py", "first.py", "deep/__init__.py", "deep/second.py"}
 
 
+def test_data_goes_along_with_who_names_it_and_tables_with_who_reads_them(tmp_path: Path) -> None:
+    (tmp_path / "pipeline" / "npi").mkdir(parents=True)
+    screen, tables, other = (tmp_path / "pipeline" / f"{name}.py" for name in ("screen", "tables", "other"))
+    screen.write_text('WEIGHTS = "weights.npz"\n')
+    tables.write_text("import tomllib\n")
+    other.touch()
+    for name in ("weights.npz", "own.toml", "requirements.txt", "requirements.lock", "notes.md"):
+        (tmp_path / "pipeline" / name).touch()
+
+    def copied(path: Path) -> set[str]:
+        target = tmp_path / f"of_{path.stem}"
+        packages._copy_modules([path], tmp_path, target)
+        return {one.name for one in target.rglob("*") if one.is_file() and one != path} - {path.name}
+
+    assert copied(screen) == {"weights.npz"}
+    assert copied(tables) == {"own.toml"}
+    assert copied(other) == set()
+
+
 def test_a_module_that_nothing_gives_is_named(tmp_path: Path) -> None:
     with pytest.raises(packages.PackageError, match="nothing that gives unheard_of"):
         packages._required({"json", "boto3", "unheard_of"}, ["msgspec>=0.20  # msgspec"])
@@ -118,6 +137,15 @@ def test_what_a_locked_requirement_needs_comes_with_it() -> None:
     assert wanted == {"aws-lambda-powertools", "jmespath", "typing-extensions"}
     with pytest.raises(packages.PackageError, match="lacks unheard-of: make lock"):
         packages._with_dependencies({"unheard-of"}, pins)
+
+
+def test_an_index_that_does_not_answer_is_told_from_wheels_that_are_not_there() -> None:
+    silent = "WARNING: Retrying ... connection broken by 'NewConnectionError(...)'\nERROR: No matching distribution"
+    assert isinstance(packages._not_installed(silent), packages.IndexUnreachable)
+    for told in ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES", "python3: No module named pip"):
+        error = packages._not_installed(f"WARNING: something\n{told}\n")
+        assert not isinstance(error, packages.IndexUnreachable)
+        assert str(error) == f"pip could not get the wheels: {told}"
 
 
 def test_a_file_for_another_machine_is_refused(tmp_path: Path) -> None:

@@ -134,6 +134,13 @@ def test_a_damaged_part_is_named(world, tmp_path: Path) -> None:
         keys(place)
 
 
+def test_a_torn_archive_is_named(world, tmp_path: Path) -> None:
+    path = tmp_path / "list.csv.gz"
+    path.write_bytes(gzip.compress(b'"b","k.tif","9","e"\n' * 1000)[:-20])
+    with pytest.raises(InventoryError, match=r"list\.csv\.gz is damaged"):
+        keys(str(path), "Bucket,Key,Size,ETag")
+
+
 def test_a_torn_row_is_named_by_its_line(world, tmp_path: Path) -> None:
     with pytest.raises(InventoryError, match=r"line 2, has no size or no ETag"):
         keys(downloaded(tmp_path, row("a.tif") + row("b.tif", size="")))

@@ -3,15 +3,19 @@
 import json
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 from harness.bill import platform_logs
 from harness.calibration import fitting, learning, reading
+from harness.calibration.fitting import Read
 from harness.calibration.learning import Names
 from harness.calibration.samples import Answer, Metric, Report, Samples
 from harness.cloud.latency import Distribution
+from harness.commands import cli
 from harness.errors import UsageError
+from harness.fleet import calibration as calibrations
 from harness.fleet.calibration import VERSION, Calibration, Stage
 from harness.fleet.fitting import Line
 from harness.recorder import Invocation
@@ -145,7 +149,9 @@ def test_pages_told_as_a_sum_count_as_many() -> None:
         Metric(name="OcrSeconds", values=(1.0, 3.0), request="b"),
         Metric(name="Other", values=(9.0,), request="b"),
     ]
-    assert learning.page_seconds(metrics, NAMES) == [0.5] * 4 + [1.0, 3.0]
+    read, single = learning.pages_read(metrics, NAMES)
+    assert read == [Read(2.0, 4), Read(4.0, 2)]
+    assert single == [0.5] * 4 + [1.0, 3.0]
 
 
 def test_cold_starts_become_the_new_init() -> None:
@@ -163,15 +169,9 @@ def test_it_says_how_far_the_projection_was() -> None:
     (row, *_) = learning.learn(calibration, Samples({"WorkerFunction": lines}), BATCH, NAMES).compared
     real = np.mean([one.seconds for one in lines])
     assert row.real == pytest.approx(real)
-    again = msgspec_factor(calibration, 1.5)
+    again = msgspec.structs.replace(calibration, cpu_factor=1.5)
     (row, *_) = learning.learn(again, Samples({"WorkerFunction": lines}), BATCH, NAMES).compared
     assert row.off == pytest.approx(0.0, abs=0.02), "one that knew it was not"
-
-
-def msgspec_factor(calibration: Calibration, factor: float) -> Calibration:
-    import msgspec
-
-    return msgspec.structs.replace(calibration, cpu_factor=factor)
 
 
 def test_a_known_latency_is_found_and_payloads_are_taken_off() -> None:
@@ -225,13 +225,8 @@ def test_the_tunnels_own_logs_give_back_the_factor_that_it_ran_with(tmp_path: Pa
 
 
 def test_the_command_leaves_a_calibration_that_projections_take(tmp_path: Path, capsys, monkeypatch) -> None:
-    from harness.commands import cli
-    from harness.fleet import calibration as calibrations
-
     known_file = tmp_path / "run" / "calibration.json"
     known_file.parent.mkdir()
-    import msgspec
-
     known_file.write_bytes(msgspec.json.encode(known()))
     log = tmp_path / "WorkerFunction.log"
     log.write_text(

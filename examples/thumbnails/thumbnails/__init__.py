@@ -1,0 +1,1 @@
+"""Makes thumbnails: a toy, but deployed and run like any system."""
