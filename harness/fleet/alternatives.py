@@ -86,7 +86,7 @@ def _settings(
 
 
 def _more_openers(plan: Plan, found: Chain) -> Iterator[tuple[str, tuple[Plan, str]]]:
-    """Twice as many invocations of the first function at once: where it is the busiest, workers wait for it."""
+    """Twice as many of the first function at once: where it is the busiest, workers wait for it."""
     most = found.files.maximum_concurrency
     if not most or found.files.provisioned_pollers:
         return
