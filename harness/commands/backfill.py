@@ -40,7 +40,7 @@ def backfill(
     calibration: Annotated[
         Path | None, typer.Option(help="With --dry-run: folder of a run; the sample's without one.")
     ] = None,
-    compute: Annotated[str, typer.Option(help="measured, recorded or modelled.")] = "recorded",
+    compute: choices.Compute = "recorded",
     faults: choices.Faults = "calm",
     parameter: choices.Parameter = None,
     template: choices.Template = None,

@@ -38,6 +38,13 @@ AccountConcurrency = Annotated[
     int,
     typer.Option(help="Invocations of all functions together, at most; a new account may have 10.", min=1),
 ]
+Compute = Annotated[str, typer.Option(help="measured, recorded or modelled.")]
+CpuFactor = Annotated[
+    float,
+    typer.Option(
+        help="How many times longer a Lambda vCPU takes than a core of this machine.", min=0.01, max=100
+    ),
+]
 Faults = Annotated[str, typer.Option(help="What breaks: calm, rough, hostile, or a TOML file.")]
 Out = Annotated[Path, typer.Option(help="Folder for the results.")]
 

@@ -27,12 +27,7 @@ def serve(
     memory: choices.Memory = None,
     parameter: choices.Parameter = None,
     compute: Annotated[str, typer.Option(help="recorded or modelled.")] = "recorded",
-    cpu_factor: Annotated[
-        float,
-        typer.Option(
-            help="How many times longer a Lambda vCPU takes than a core of this machine.", min=0.01, max=100
-        ),
-    ] = 1.0,
+    cpu_factor: choices.CpuFactor = 1.0,
     account_concurrency: choices.AccountConcurrency = ACCOUNT_CONCURRENCY,
     template: choices.Template = None,
     faults: choices.Faults = "calm",
