@@ -97,6 +97,23 @@ def test_time_stands_while_it_is_paused_and_looks_are_answered() -> None:
     assert seen == [0, 5]
 
 
+def test_a_pause_between_two_events_loses_nothing_of_the_way() -> None:
+    pace = WallClock(speed=10)
+    kernel, shown, began = paced(pace), [], monotonic()
+    kernel.call_at(5, kernel.stop)
+    for seconds, is_paused in ((0.3, True), (0.5, False)):
+        later(seconds, lambda is_paused=is_paused: pace.post(lambda: turn(is_paused), is_cause=False))
+
+    def turn(is_paused: bool) -> None:
+        pace.change(is_paused=is_paused)
+        shown.append(pace.shown)
+
+    kernel.run()
+    assert 2.5 < shown[0] < 4.5
+    assert shown[1] == pytest.approx(shown[0], abs=0.1)
+    assert 0.65 < monotonic() - began < 0.95  # half a second of the way, and the pause
+
+
 def test_a_kernel_that_is_stopped_from_outside_ends_though_its_next_event_is_far() -> None:
     pace = WallClock(speed=1)
     kernel = paced(pace)

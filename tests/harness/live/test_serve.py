@@ -260,3 +260,12 @@ def test_looking_takes_no_time_and_is_on_no_bill(cloud: Cloud) -> None:
         sqs.list_queues()
     after = cloud.state()
     assert (after["now"], after["cost"]) == (before["now"], before["cost"])
+
+
+@pytest.mark.parametrize("name", ["a b.tiff", "ä+ö & 1%20.tiff", "deep/er/x~y'(1).tiff", "二.tiff"])
+def test_names_of_any_kind_come_through(cloud: Cloud, name: str) -> None:
+    cloud.put(sorted(builders.sample().glob("*.tiff"))[0], name)
+    state = cloud.wait(lambda state: any(one["name"] == name and one["result"] for one in state["files"]))
+    (key,) = [one["result"] for one in state["files"] if one["name"] == name]
+    body = cloud.client("s3").get_object(Bucket=cloud.bucket, Key=key)["Body"].read()
+    assert json.loads(body)["s3Key"] == f"uploads/{name}"
