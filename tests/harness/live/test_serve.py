@@ -103,6 +103,11 @@ def test_a_state_folder_brings_all_back_and_nobody_else_can_read_it(tmp_path: Pa
         cloud.end()
     modes = {path.name: path.stat().st_mode & 0o777 for path in (state, *state.rglob("*"))}
     assert all(not mode & 0o077 for mode in modes.values()), modes
+    truth = json.loads((builders.sample() / "truth.json").read_text())
+    values = [one["value"] for file in files for unit in truth[file.name] for one in unit["npi"]]
+    journal = (state / "journal.jsonl").read_text()
+    assert values
+    assert not [value for value in values if value in journal]
     with serving("--speed", "max", "--state", state) as cloud:
         assert cloud.results(3) == before
         again = cloud.state()
