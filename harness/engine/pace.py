@@ -45,7 +45,7 @@ class WallClock:
         self._bounds: dict[int, Bound] = {}
         self._numbers = 0
         self._shown, self._since = 0.0, monotonic()
-        self._now = 0.0
+        self._now = self._when = 0.0
         self._is_resting = self._is_paused = False
 
     @property
@@ -62,12 +62,22 @@ class WallClock:
         """
         self._posted.put(_Posted(action, is_cause))
 
+    @property
+    def shown(self) -> float:
+        """The time that it is, which may lie between two events. In the kernel's thread."""
+        if self._speed == inf or self._past:
+            return self._now
+        if self._stands:
+            return self._shown
+        return self._reached(self._now, self._when)[0]
+
     def change(self, speed: float | None = None, is_paused: bool | None = None) -> None:
         """In the kernel's thread: from now on time passes at this speed, or does not."""
+        shown = self.shown
         self._speed = self._speed if speed is None else speed
         self._is_paused = self._is_paused if is_paused is None else is_paused
         self._is_resting = self._is_resting and self._speed == inf
-        self._go_on_from(self._now)
+        self._go_on_from(shown)
 
     def rest(self) -> None:
         """There is nothing to do: where no event waits for the clock, time stands until there is a cause."""
@@ -90,7 +100,7 @@ class WallClock:
 
     def wait(self, now: float, when: float) -> Arrival | None:
         """See `kernel.Pace`."""
-        self._now = now
+        self._now, self._when = now, when
         timeout = 0.0
         while True:
             try:

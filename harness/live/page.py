@@ -135,6 +135,7 @@ class Page:
         pace = self.session.pace
         return {
             **self.view.since(version, line),
+            "now": round(max(pace.shown, self.session.stage.kernel.now), 3),
             "speed": next((name for name, speed in SPEEDS.items() if speed == pace.speed), f"{pace.speed:g}"),
             "paused": pace.is_paused,
             "idle": self.session.world.is_idle,

@@ -94,7 +94,6 @@ class View:
         self.catch_up()
         rows = [row for row in self.rows.values() if row.version > version]
         return {
-            "now": round(self._stage.kernel.now, 3),
             "version": self._version,
             "files": msgspec.to_builtins(rows),
             "counts": Counter(row.state for row in self.rows.values()),

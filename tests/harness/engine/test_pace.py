@@ -97,6 +97,24 @@ def test_time_stands_while_it_is_paused_and_looks_are_answered() -> None:
     assert seen == [0, 5]
 
 
+def test_a_pause_between_two_events_loses_nothing_of_the_way() -> None:
+    pace = WallClock(speed=10)
+    kernel, shown, at = paced(pace), [], []
+    kernel.call_at(20, kernel.stop)
+    for seconds, is_paused in ((1.0, True), (1.3, False)):
+        later(seconds, lambda is_paused=is_paused: pace.post(lambda: turn(is_paused), is_cause=False))
+
+    def turn(is_paused: bool) -> None:
+        pace.change(is_paused=is_paused)
+        shown.append(pace.shown)
+        at.append(monotonic())
+
+    kernel.run()
+    assert 9 < shown[0] < 19
+    assert shown[1] == pytest.approx(shown[0], abs=0.5)
+    assert monotonic() - at[1] < 1.7  # the whole way again would take two seconds
+
+
 def test_a_kernel_that_is_stopped_from_outside_ends_though_its_next_event_is_far() -> None:
     pace = WallClock(speed=1)
     kernel = paced(pace)
@@ -111,7 +129,7 @@ def test_threads_of_others_wait_in_real_time_and_no_process_waits_for_them() -> 
     def elsewhere() -> None:
         import time
 
-        time.sleep(0.3)
+        time.sleep(1)
         slept.append(monotonic() - began)
 
     with virtual_time() as kernel:
@@ -119,9 +137,9 @@ def test_threads_of_others_wait_in_real_time_and_no_process_waits_for_them() -> 
         thread.start()
         kernel.spawn("waiter", lambda: threading.Event().wait(600))
         kernel.run()
-        assert (kernel.now, monotonic() - began < 0.25) == (600, True)
+        assert (kernel.now, monotonic() - began < 0.9) == (600, True)
         thread.join()
-    assert slept[0] >= 0.3
+    assert slept[0] >= 1
 
 
 def paced(pace: WallClock) -> Kernel:

@@ -103,6 +103,11 @@ def test_a_state_folder_brings_all_back_and_nobody_else_can_read_it(tmp_path: Pa
         cloud.end()
     modes = {path.name: path.stat().st_mode & 0o777 for path in (state, *state.rglob("*"))}
     assert all(not mode & 0o077 for mode in modes.values()), modes
+    truth = json.loads((builders.sample() / "truth.json").read_text())
+    values = [one["value"] for file in files for unit in truth[file.name] for one in unit["npi"]]
+    journal = (state / "journal.jsonl").read_text()
+    assert values
+    assert not [value for value in values if value in journal]
     with serving("--speed", "max", "--state", state) as cloud:
         assert cloud.results(3) == before
         again = cloud.state()
@@ -260,3 +265,12 @@ def test_looking_takes_no_time_and_is_on_no_bill(cloud: Cloud) -> None:
         sqs.list_queues()
     after = cloud.state()
     assert (after["now"], after["cost"]) == (before["now"], before["cost"])
+
+
+@pytest.mark.parametrize("name", ["a b.tiff", "ä+ö & 1%20.tiff", "deep/er/x~y'(1).tiff", "二.tiff"])
+def test_names_of_any_kind_come_through(cloud: Cloud, name: str) -> None:
+    cloud.put(sorted(builders.sample().glob("*.tiff"))[0], name)
+    state = cloud.wait(lambda state: any(one["name"] == name and one["result"] for one in state["files"]))
+    (key,) = [one["result"] for one in state["files"] if one["name"] == name]
+    body = cloud.client("s3").get_object(Bucket=cloud.bucket, Key=key)["Body"].read()
+    assert json.loads(body)["s3Key"] == f"uploads/{name}"
