@@ -12,6 +12,7 @@ from reports import (
     compare_report,
     exploration_report,
     guard_report,
+    learning_report,
     projection_report,
     run_report,
     tuning_report,
@@ -27,6 +28,7 @@ KINDS: Mapping[str, tuple[str, Contents]] = {
     "search": ("tuning_report.html.j2", tuning_report.contents),
     "compare": ("compare_report.html.j2", compare_report.contents),
     "guard": ("guard_report.html.j2", guard_report.contents),
+    "learning": ("learning_report.html.j2", learning_report.contents),
     "explore": ("exploration_report.html.j2", exploration_report.contents),
 }
 """Kind of a summary -> its template, and what fills it."""

@@ -42,6 +42,7 @@ def calibrate(
 
     from harness.calibration import learning, reading
     from harness.commands.console import Screen
+    from harness.commands.reporting import write_report
     from harness.fleet import calibration as calibrations
 
     known = calibrations.load(calibration)
@@ -60,9 +61,11 @@ def calibrate(
         "notes": learnt.notes,
     }
     screen = Screen()
-    with out_folder.held(out, out_folder.Kind("learning", ("summary.json", "calibration.json"), ())):
+    left = ("summary.json", "calibration.json", "report.html")
+    with out_folder.held(out, out_folder.Kind("learning", left, ())):
         (out / "calibration.json").write_bytes(msgspec.json.encode(learnt.calibration))
         (out / "summary.json").write_bytes(msgspec.json.format(msgspec.json.encode(numbers), indent=1))
+        write_report(out)
     for line in _table(learnt.compared):
         screen.say(line)
     if learnt.factor is not None:
@@ -74,7 +77,7 @@ def calibrate(
     for note in learnt.notes:
         screen.say(f"Note: {note}")
     screen.say(f"harness project --calibration {out} goes by it")
-    screen.left(out, Report="calibration.json")
+    screen.left(out, Report="report.html", Calibration="calibration.json")
 
 
 def _table(rows: "list[Compared]") -> list[str]:

@@ -1,5 +1,6 @@
 """Pages of every kind, made by the commands that make them, and a browser to open them in."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -10,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from harness import recorder
+from harness.bill import platform_logs
 from tests.builders import PROJECT
 
 HARNESS = str(Path(sys.executable).with_name("harness"))
@@ -36,6 +39,22 @@ def sample_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def projection(sample_run: Path) -> Path:
     out = sample_run.parent / "projection"
     harness(PROJECT, "project", "--files", "200000", "--calibration", sample_run, "--out", out)
+    return out
+
+
+@pytest.fixture(scope="session")
+def learning(sample_run: Path) -> Path:
+    """Of the logs that the sample's own run would have left."""
+    out = sample_run.parent / "learning"
+    lines = [
+        line
+        for event in recorder.read(sample_run / "trace.jsonl")
+        if isinstance(event, recorder.Invocation)
+        for line in platform_logs.lines(event)
+    ]
+    logs = sample_run.parent / "WorkerFunction.json"
+    logs.write_text(json.dumps({"events": [{"message": line} for line in lines]}), encoding="utf-8")
+    harness(PROJECT, "calibrate", "--calibration", sample_run, "--logs", logs, "--out", out)
     return out
 
 

@@ -33,16 +33,16 @@ def many(sample_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_fails_and_nobody_is_kept_out(scheme: str, sample_run, projection, others, visit) -> None:
-    for folder in (sample_run, projection, *others.values()):
+def test_nothing_fails_and_nobody_is_kept_out(scheme: str, sample_run, projection, learning, others, visit) -> None:
+    for folder in (sample_run, projection, learning, *others.values()):
         page = visit(folder, color_scheme=scheme)
         page.tab.wait_for_timeout(200)
         assert page.said == [], folder.name
         assert page.barriers() == [], folder.name
 
 
-def test_nothing_is_fetched_from_anywhere(sample_run, projection, others) -> None:
-    for folder in (sample_run, projection, *others.values()):
+def test_nothing_is_fetched_from_anywhere(sample_run, projection, learning, others) -> None:
+    for folder in (sample_run, projection, learning, *others.values()):
         text = (folder / "report.html").read_text(encoding="utf-8")
         assert not re.findall(r"(?:src|href)=[\"'](?!data:|#)(?!thumbnails/)[^\"']+", text), folder.name
 
