@@ -221,10 +221,10 @@ def _differs(a: Taken, b: Taken) -> list[str]:
         names = {name for name in (*a.sizes, *b.sizes) if a.sizes.get(name) != b.sizes.get(name)}
         found.append(f"other inputs: {len(names)} of {len({*a.sizes, *b.sizes})}")
     if a.seed != b.seed:
-        found.append(f"seed {a.seed} and {b.seed}")
+        found.append(f"seed {a.seed} in A, {b.seed} in B")
     for one, other in ((a.parameters, b.parameters), (a.options, b.options)):
         found += [
-            f"{name} {one.get(name, 'none')} and {other.get(name, 'none')}"
+            f"{name} {one.get(name, 'none')} in A, {other.get(name, 'none')} in B"
             for name in dict.fromkeys((*one, *other))
             if one.get(name) != other.get(name)
         ]

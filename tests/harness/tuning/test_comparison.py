@@ -68,7 +68,7 @@ def test_smaller_batches_cost_more_where_they_do_and_fail_at_3_percent(
 ) -> None:
     found = smaller
     told = rows(found)
-    assert found.differs == ("BatchPages 10 and 2",)
+    assert found.differs == ("BatchPages 10 in A, 2 in B",)
     # Ten pages a file: one batch became five.
     queue = told["fleet", "BatchQueue DeleteMessage requests"]
     assert (queue.verdict, queue.b / queue.a) == (MORE, pytest.approx(5))
