@@ -128,10 +128,10 @@ class Wire:
 
     def _on_request(self, event_name: str, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
         service, operation = event_name.split(".")[1:]
-        return self.carry(service, operation, request)
+        return self.carry(service, operation, request, backends.answer)
 
     def carry(
-        self, service: str, operation: str, request: AWSPreparedRequest, answer: Answering = backends.answer
+        self, service: str, operation: str, request: AWSPreparedRequest, answer: Answering
     ) -> AWSResponse:
         """Has a request answered in its own time; `answer`: by whom."""
         process = self._kernel.current

@@ -73,15 +73,15 @@ class Fleets:
         take too long, and for those whose files come over time, whose makespan is that.
         """
         self.plan, self._calibration, self._prices = plan, calibration, prices
-        self._workload, self.found = workload, chain(plan.system)
-        files = workload(1_000)
-        if why := projection.why_coupled(plan, self.found, files, calibration):
+        self.found = chain(plan.system)
+        some = workload(SPREAD)
+        if why := projection.why_coupled(plan, self.found, some, calibration):
             raise UsageError(why)
         if self.found.batches.provisioned_pollers:
             raise UsageError("its mapping has provisioned pollers, whose number says how many run at once")
         known = np.concatenate([np.asarray(one) for one in calibration.pages])
         self.seconds = float(known.mean()) * plan.cpu_factor
-        self._pages = np.sort(workload(SPREAD).pages)
+        self._pages, self._bytes_a_file = np.sort(some.pages), some.total_bytes / len(some.pages)
         counts, shares = _page_counts(self._pages)
         self.page_counts = tuple(zip(counts, shares, strict=True))
         self.pages = sum(pages * share for pages, share in self.page_counts)
@@ -135,9 +135,14 @@ class Fleets:
 
     def _fleet(self, plan: Plan, known: Calibration, point: Point, files: int) -> tuple[float, ...]:
         # As many files of each number of pages as there should be, by no chance, in an order by chance.
+        generator = np.random.default_rng(np.random.SeedSequence([self.plan.seed, 4]))
         spread = self._pages[((np.arange(files) + 0.5) * len(self._pages) / files).astype(int)]
-        shuffled = np.random.default_rng(np.random.SeedSequence([self.plan.seed, 4])).permutation(spread)
-        like = msgspec.structs.replace(self._workload(files), pages=shuffled)
+        like = Workload(
+            pages=generator.permutation(spread),
+            uploaded=np.zeros(files),
+            total_bytes=self._bytes_a_file * files,
+            source=generator.integers(0, len(known.pages), files),
+        )
         work = with_pages(like, point.pages / self.pages, None)
         flow = projection.simulate(plan, work, known)
         made = bills.bill(quantities(plan, work, known, flow), self._prices, False)
@@ -162,7 +167,7 @@ class Fleets:
     def digest(self) -> str:
         """Names all that a surface depends on, the code of the fleet included."""
         hasher = hashlib.blake2b(f"{VERSION} {FITTED} {UNSEEN}".encode(), digest_size=12)
-        for part in (self.plan, self._calibration, self._prices, self._workload(1_000).pages.tolist()):
+        for part in (self.plan, self._calibration, self._prices, self._bytes_a_file, self._pages.tolist()):
             hasher.update(msgspec.json.encode(part, enc_hook=str))
         for folder in ("fleet", "bill"):
             for file in sorted((Path(__file__).parent.parent / folder).glob("*.py")):

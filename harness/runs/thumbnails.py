@@ -18,10 +18,11 @@ from harness.errors import UsageError
 from harness.runs import application
 from harness.runs.inputs import InputFile
 from harness.runs.results import Outcome
-from harness.runs.rig import Progress
 
 if TYPE_CHECKING:
     from PIL import Image
+
+    from harness.runs.rig import Progress
 
 FOLDER = "thumbnails"
 INDEX = "index.json"
@@ -62,7 +63,7 @@ def leave(
     results: Iterable[tuple[InputFile, Outcome]],
     which: str,
     out: Path,
-    progress: Progress,
+    progress: "Progress",
 ) -> None:
     """Pictures in a folder of `out`, with their index: of the units that are marked or suspect, or of all.
     Units that cannot be shown have none.

@@ -33,7 +33,9 @@ def many(sample_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_fails_and_nobody_is_kept_out(scheme: str, sample_run, projection, learning, others, visit) -> None:
+def test_nothing_fails_and_nobody_is_kept_out(
+    scheme: str, sample_run, projection, learning, others, visit
+) -> None:
     for folder in (sample_run, projection, learning, *others.values()):
         page = visit(folder, color_scheme=scheme)
         page.tab.wait_for_timeout(200)

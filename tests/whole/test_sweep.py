@@ -51,7 +51,12 @@ def test_a_sweep_leaves_numbers_table_pictures_and_page(swept: Path) -> None:
         assert point["bill"]["total"] == pytest.approx(
             sum(line["dollars"] for line in point["bill"]["lines"])
         )
-    assert {path.name for path in (swept / "pictures").iterdir()} == {"cost-makespan.svg", "cost-p95.svg"}
+    assert {path.name for path in (swept / "pictures").iterdir()} == {
+        "cost-makespan.svg",
+        "cost-p95.svg",
+        "BatchPages.svg",
+        "OcrMemory.svg",
+    }
     assert "is the cheapest" in (swept / "report.html").read_text()
 
 

@@ -26,7 +26,9 @@ def numbers(folder: Path) -> dict:
 def orders(tmp_path: Path) -> Path:
     """The example of another system, in a repository of its own."""
     folder = tmp_path / "orders"
-    shutil.copytree(PROJECT / "examples" / "orders", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        PROJECT / "examples" / "orders", folder, ignore=shutil.ignore_patterns("__pycache__", ".harness")
+    )
     commit(folder, {".gitignore": ".harness/\nruns/\n__pycache__/\n"}, "First")
     return folder
 
