@@ -134,14 +134,16 @@ class Fleets:
         return Made(*((one - other) / half for one, other in zip(large, small, strict=True)))
 
     def _fleet(self, plan: Plan, known: Calibration, point: Point, files: int) -> tuple[float, ...]:
-        # As many files of each number of pages as there should be, by no chance, in an order by chance.
+        # As many files of each number of pages as there should be, and as many like each calibrated one, by
+        # no chance: only their order is drawn.
         generator = np.random.default_rng(np.random.SeedSequence([self.plan.seed, 4]))
         spread = self._pages[((np.arange(files) + 0.5) * len(self._pages) / files).astype(int)]
+        order, calibrated = generator.permutation(files), len(known.pages)
         like = Workload(
-            pages=generator.permutation(spread),
+            pages=spread[order],
             uploaded=np.zeros(files),
             total_bytes=self._bytes_a_file * files,
-            source=generator.integers(0, len(known.pages), files),
+            source=(np.arange(files) % calibrated)[order],
         )
         work = with_pages(like, point.pages / self.pages, None)
         flow = projection.simulate(plan, work, known)
