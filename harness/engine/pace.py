@@ -56,6 +56,11 @@ class WallClock:
     def is_paused(self) -> bool:
         return self._is_paused
 
+    @property
+    def is_held(self) -> bool:
+        """Whether somebody is at work on what may come before the next event."""
+        return bool(self._bounds)
+
     def post(self, action: Callable[[], object], *, is_cause: bool = True) -> None:
         """Has the kernel do this, from any thread, also from a signal's handler. Not a cause: it looks, or
         ends what was awaited; time stands still for it.

@@ -14,7 +14,7 @@ from harness.errors import UsageError
 from harness.live import requests
 from harness.live.requests import Answer, Outside
 from harness.recorder import Upload
-from harness.runs.emulation import Client, Setting, World
+from harness.runs.emulation import GAUGE_SECONDS, Client, Setting, World
 from harness.runs.places import Place
 from harness.services.lambda_service import LambdaService
 from harness.services.stage import Stage
@@ -133,6 +133,12 @@ class LivingWorld(World):
         if asked["QueueUrl"].rpartition("/")[2] == self.queue:
             size = len(asked["MessageBody"])
             self._recorder.record(Upload(t=self._kernel.now, key=told["MessageId"], size_bytes=size))
+
+    def _until_next_look(self) -> float:
+        """While somebody is at work, the next event may come before the one that is known: a look at every
+        second misses none, and one in which nothing has changed leaves nothing.
+        """
+        return GAUGE_SECONDS if self._pace.is_held else super()._until_next_look()
 
     def _watch(self) -> None:
         """As in a run, but that it goes on: when there is nothing left to do time may rest, and when somebody
