@@ -31,7 +31,14 @@ NOT_HERE = (
     "compare BASE",  # two revisions: minutes
     "--daily",  # files that come over days: a minute
 )
-MENTIONED = {"harness run", "harness project", "harness backfill", "harness redrive", "harness run --world"}
+MENTIONED = {
+    "harness run",
+    "harness calibrate",
+    "harness project",
+    "harness backfill",
+    "harness redrive",
+    "harness run --world",
+}
 """Names of commands in sentences, without what they are given."""
 
 
