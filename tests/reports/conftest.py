@@ -14,9 +14,9 @@ import pytest
 from harness import recorder
 from harness.bill import platform_logs
 from tests.builders import PROJECT
+from tests.harness.live.browser import program
 
 HARNESS = str(Path(sys.executable).with_name("harness"))
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 PARAMETERS = "Parameters:\n  Batch: {Type: Number, Default: 10}\n  Memory: {Type: Number, Default: 256}\n"
 
 
@@ -107,7 +107,7 @@ def browser() -> Iterator[Any]:
     """Chromium without a window; tests that need one are skipped where none is installed."""
     from playwright.sync_api import sync_playwright
 
-    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    found = program()
     if found is None:
         pytest.skip("no browser is installed (Debian: apt-get install chromium)")
     with sync_playwright() as started:
