@@ -171,6 +171,20 @@ class Log(Event, frozen=True, kw_only=True, tag="log"):
     text: str
 
 
+class Metric(Event, frozen=True, kw_only=True, tag="metric"):
+    """Values of a metric that a line of a function's log had embedded; unit: one of CloudWatch's. What its
+    namespace, name and dimensions tell apart is a metric of its own.
+    """
+
+    function: str
+    request: str
+    namespace: str
+    name: str
+    unit: str
+    dimensions: dict[str, str] = {}
+    values: tuple[float, ...] = ()
+
+
 class Stroke(Event, frozen=True, kw_only=True, tag="stroke"):
     """A fault that struck: at which of its opportunities, and what it struck."""
 
@@ -203,6 +217,7 @@ AnyEvent = (
     | Upload
     | Result
     | Log
+    | Metric
     | Stroke
     | Held
 )

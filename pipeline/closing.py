@@ -24,19 +24,19 @@ def close_file(
     settings: Settings,
     file_id: str,
     remaining_seconds: Callable[[], float] = lambda: math.inf,
-) -> None:
+) -> str:
     """Writes the result of a file whose batches are all counted, and its PDF if configured; does nothing for
-    others.
+    others. Returns the status that it closed the file with, "" where it did not.
 
     The result of a file that was given up (`StateTable.give_up_closing`) says just that. A PDF that there is
     no time for (`remaining_seconds`) is no reason to hold back the result.
     """
     found = state.read_file(file_id)
     if found is None:
-        return
+        return ""
     record, stored = found
     if record.status != "PROCESSING" or record.remaining_batches:
-        return
+        return ""
     stored_after_all = [
         batch for batch, _ in stored if not batch.failure and batch.batch_id in record.failed_batch_ids
     ]
@@ -45,7 +45,7 @@ def close_file(
     ):  # counted as failed while a worker was storing them; the count that is put right wakes us again
         for batch in stored_after_all:
             state.count_completed(file_id, batch.batch_id, batch.npi_pages)
-        return
+        return ""
     batches = tuple(_unspilled(s3, record.file, batch, key) for batch, key in stored)
     verdict = results.judge(record.total_pages, batches, UNCLOSED if record.unclosed else record.fault)
     pdf_key = pdf_reason = ""
@@ -84,7 +84,7 @@ def close_file(
         Body=msgspec.json.encode(result),
         ContentType="application/json",
     )
-    state.close_file(file_id, record, verdict, bool(pdf_key))
+    return verdict.status if state.close_file(file_id, record, verdict, bool(pdf_key)) else ""
 
 
 def _unspilled(s3: "S3Client", ref: FileRef, batch: BatchOutcome, key: str) -> BatchOutcome:

@@ -19,8 +19,8 @@ ENTRIES_PER_SEND = 10
 
 def open_file(
     s3: "S3Client", sqs: "SQSClient", state: StateTable, settings: Settings, ref: FileRef, event_id: str
-) -> None:
-    """Finds the pages of an upload, records the file and sends its batches.
+) -> bool:
+    """Finds the pages of an upload, records the file and sends its batches; returns whether the file is new.
 
     `event_id` names the message that told of the upload: its own redelivery resumes the work, another message
     about the same upload (S3 delivers at least once) does nothing. A redriven one sends the batches again if
@@ -29,8 +29,8 @@ def open_file(
     try:
         chain = documents.read_chain(s3, ref, settings.whole_file_bytes)
     except BadFile as bad:
-        state.create_file(ref, total_pages=0, total_batches=0, fault=str(bad), event_id=event_id)
-        return
+        known = state.create_file(ref, total_pages=0, total_batches=0, fault=str(bad), event_id=event_id)
+        return known is None
     ranges = messages.plan_batches(chain.offsets, settings.batch_pages)
     known = state.create_file(
         ref,
@@ -42,11 +42,11 @@ def open_file(
     )
     if known:
         if known.event_id != event_id or not (known.status == "PROCESSING" or known.failed_batches):
-            return
+            return False
         if known.total_pages != len(
             chain.offsets
         ):  # another delivery found that the file is bad, or gone, and that stands
-            return
+            return False
         ranges = messages.split_pages(
             chain.offsets, known.total_batches
         )  # as it was recorded, if with other settings
@@ -56,6 +56,7 @@ def open_file(
     ]
     for start in range(0, len(batches), ENTRIES_PER_SEND):
         _send(sqs, settings.batch_queue_url, batches[start : start + ENTRIES_PER_SEND])
+    return known is None
 
 
 def _send(sqs: "SQSClient", queue_url: str, batches: list[BatchMessage]) -> None:

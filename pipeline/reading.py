@@ -2,14 +2,17 @@
 conditional or the same.
 """
 
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from pipeline import documents, npi, page_reading, results, text_layer, tiff
+from pipeline.documents import PageFile
 from pipeline.failures import BadFile, PageUnreadable
 from pipeline.messages import BatchMessage, FileRef, PageRange
+from pipeline.ocr_options import OcrOptions
 from pipeline.page_text import Finding, PageText
 from pipeline.results import BatchOutcome, PageOutcome
 from pipeline.settings import Settings
@@ -24,6 +27,16 @@ DEADLINE_MARGIN_SECONDS = 10
 """What a worker keeps, beside the time of one page, to store what it has or to hand back the rest."""
 
 
+class Reading(msgspec.Struct, frozen=True):
+    """What one invocation did of a batch: outcomes of the pages that it read, seconds that OCR took of each
+    that could be decoded, and whether it handed the rest back. Nothing of a batch that was stored already.
+    """
+
+    outcomes: tuple[PageOutcome, ...] = ()
+    ocr_seconds: tuple[float, ...] = ()
+    handed_back: bool = False
+
+
 def read_batch(
     s3: "S3Client",
     sqs: "SQSClient",
@@ -31,16 +44,21 @@ def read_batch(
     settings: Settings,
     batch: BatchMessage,
     remaining_seconds: Callable[[], float],
-) -> None:
-    """Reads the pages of a batch, stores what they hold and counts the batch.
+) -> Reading:
+    """Reads the pages of a batch, stores what they hold and counts the batch; returns what that took.
 
     A batch that is stored already (a redelivery) is only counted. Pages that the time left is too short for
     go back to the queue, with the outcomes of those that are done.
     """
     file_id = batch.file.file_id
     done = state.finished_batch(file_id, batch.batch_id)
+    reading = Reading()
     if done is None:
-        outcomes, layers, left = _read_pages(s3, settings, batch, remaining_seconds)
+        seconds: list[float] = []
+        outcomes, layers, left = _read_pages(s3, settings, batch, remaining_seconds, seconds)
+        reading = Reading(
+            outcomes[len(decode_outcomes(bytes(batch.done))) :], tuple(seconds), left is not None
+        )
         text_parts = _store_text(s3, batch, layers)
         if left is not None:
             carried = msgspec.Raw(encode_outcomes(outcomes).encode())
@@ -48,22 +66,28 @@ def read_batch(
             if text_parts:
                 rest = msgspec.structs.replace(rest, text_parts=text_parts)
             sqs.send_message(QueueUrl=settings.batch_queue_url, MessageBody=rest.encode())
-            return
+            return reading
         pages = f"{outcomes[0].page}-{outcomes[-1].page}"
         done = BatchOutcome(
             batch.batch_id, pages, outcomes, results.npi_pages(outcomes), text_parts=text_parts
         )
         state.put_batch(file_id, done, _spill(s3, settings.item_bytes, batch.file, done))
     state.count_completed(file_id, batch.batch_id, done.npi_pages)
+    return reading
 
 
 def _read_pages(
-    s3: "S3Client", settings: Settings, batch: BatchMessage, remaining_seconds: Callable[[], float]
+    s3: "S3Client",
+    settings: Settings,
+    batch: BatchMessage,
+    remaining_seconds: Callable[[], float],
+    seconds: list[float],
 ) -> tuple[tuple[PageOutcome, ...], list[PageLayer], PageRange | None]:
     """Outcomes of the batch so far, the text layers of the pages read now, if the PDF needs them, and the
     pages that there was no time for.
 
-    At least one page is read, so that a batch never goes round without progress.
+    At least one page is read, so that a batch never goes round without progress. What OCR took of each is
+    added to `seconds`.
     """
     outcomes = list(decode_outcomes(bytes(batch.done)))
     layers: list[PageLayer] = []
@@ -80,7 +104,7 @@ def _read_pages(
         number = first + index
         try:
             page = next(pages)
-            text = page_reading.read_page(page, options)
+            text = _timed(page, options, seconds)
         except PageUnreadable as unreadable:
             outcomes.append(PageOutcome(number, error=str(unreadable)))
         except BadFile as bad:
@@ -94,6 +118,14 @@ def _read_pages(
             if settings.keeps_text and text_layer.is_kept(settings.pdf_mode, suspect):
                 layers.append(text_layer.of_page(settings.pdf_mode, number, text, as_read))
     return tuple(outcomes), layers, None
+
+
+def _timed(page: PageFile, options: OcrOptions, seconds: list[float]) -> PageText:
+    began = time.perf_counter()
+    try:
+        return page_reading.read_page(page, options)
+    finally:
+        seconds.append(time.perf_counter() - began)
 
 
 def _as_scanned(text: PageText, finding: Finding) -> Finding:

@@ -1,7 +1,8 @@
 """The pictures of a run, as SVG: what ran and waited when, and where time and money went."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from itertools import cycle
+from itertools import accumulate, cycle
 from typing import Any
 
 from markupsafe import Markup
@@ -11,7 +12,7 @@ from matplotlib.patches import Patch
 
 from reports.file_times import KINDS
 from reports.plots import COLORS, QUEUE_COLORS, Colors, svg, thinned, tidy
-from reports.trace import FileWay, Trace, concurrency
+from reports.trace import FileWay, Told, Trace, concurrency
 
 SLOWEST = 25
 """Files shown in the picture of the ways of files."""
@@ -22,6 +23,8 @@ KIND_COLORS = dict(
 )
 """Others than those of functions and queues (P. Tol, "Colour schemes", 2021, light)."""
 OTHER = "#8a8a8a"
+COUNT = "Count"
+"""CloudWatch's unit of what is counted."""
 Steps = Mapping[str, Sequence[tuple[float, float]]]
 
 
@@ -115,6 +118,37 @@ def bill_lines(lines: Sequence[Mapping[str, Any]], colors: Colors) -> Markup:
     axes.set_xlabel("dollars")
     tidy(axes)
     return svg(figure, "The largest lines of the bill, in dollars, and their share of it")
+
+
+def told(metrics: Mapping[str, Told]) -> Markup:
+    """What functions told of themselves over virtual time: counts as they add up, all else value by value."""
+    by_unit: dict[str, list[Told]] = defaultdict(list)
+    for _, one in sorted(metrics.items()):
+        by_unit[one.unit].append(one)
+    units = sorted(by_unit, key=lambda unit: (unit != COUNT, unit))
+    figure = Figure(figsize=(9, 0.6 + 2.1 * len(units)), layout="constrained")
+    rows = figure.subplots(len(units), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, unit in zip(rows, units, strict=True):
+        styles = ((color, style) for style in ("-", "--", ":", "-.") for color in COLORS)
+        for one, (color, style) in zip(by_unit[unit], cycle(styles), strict=False):
+            times, values = zip(*one.points, strict=True)
+            if unit == COUNT:
+                curve = thinned([(0.0, 0.0), *zip(times, accumulate(values), strict=True)])
+                axes.plot(
+                    *zip(*curve, strict=True),
+                    linestyle=style,
+                    drawstyle="steps-post",
+                    color=color,
+                    label=one.name,
+                )
+            else:
+                axes.plot(times, values, ".", color=color, markersize=4, label=one.name)
+        axes.set_ylabel("counted so far" if unit == COUNT else unit.lower())
+        axes.set_ylim(bottom=0)
+        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+        tidy(axes)
+    rows[-1].set_xlabel("virtual time, seconds")
+    return svg(figure, "What the functions told of their work, over virtual time")
 
 
 def page_seconds(pages: Sequence[float]) -> Markup:

@@ -41,6 +41,7 @@ def contents(directory: Path, summary: Mapping[str, Any]) -> dict[str, Any]:
         "file_parts": run_plots.file_parts(recorded.ways, kinds) if recorded.ways else "",
         "page_seconds": run_plots.page_seconds(recorded.pages) if recorded.pages else "",
         "bill_lines": run_plots.bill_lines(summary["bill"]["lines"], colors),
+        "told": run_plots.told(recorded.metrics) if recorded.metrics else "",
         "calls": recorded.calls.rows(),
     }
 

@@ -44,9 +44,17 @@ class FileWay(msgspec.Struct, frozen=True):
         return self.finished - self.uploaded
 
 
+class Told(msgspec.Struct):
+    """A metric that functions told: its unit, and (time, value) of each."""
+
+    name: str
+    unit: str
+    points: list[tuple[float, float]]
+
+
 class Trace(msgspec.Struct, frozen=True):
     """`depths`, `ages`: by queue, (time, messages in it) at every change, and (time, seconds that the oldest
-    of them is old). `pages`: CPU seconds of each recorded call.
+    of them is old). `pages`: CPU seconds of each recorded call. `metrics`: by name and dimensions.
     """
 
     spans: tuple[Span, ...]
@@ -55,6 +63,7 @@ class Trace(msgspec.Struct, frozen=True):
     ways: tuple[FileWay, ...]
     pages: tuple[float, ...]
     calls: ApiCalls
+    metrics: dict[str, Told]
 
 
 def read(directory: Path, finished: Mapping[str, str]) -> Trace:
@@ -78,6 +87,7 @@ class _Reading:
         self._results: dict[str, float] = {}
         self._pages: list[float] = []
         self._calls = ApiCalls()
+        self._metrics: dict[str, Told] = {}
         self._doings: dict[str, list[file_times.Doing]] = defaultdict(list)
 
     def take(self, event: Event) -> None:
@@ -95,6 +105,8 @@ class _Reading:
                 self._uploads[event["key"]] = event["t"]
             case "result":
                 self._results[event["key"]] = event["t"]
+            case "metric":
+                self._take_metric(event)
             case "compute":
                 self._pages.append(event["cpu"])
                 self._did(event, "work")
@@ -111,6 +123,12 @@ class _Reading:
             self._readers[key].append(event["request"])
         kind = "reading" if event["operation"] in file_times.READS else "writing"
         self._did(event, kind, key)
+
+    def _take_metric(self, event: Event) -> None:
+        told = sorted(event.get("dimensions", {}).items())
+        key = " ".join((event["namespace"], event["name"], *(f"{name}={value}" for name, value in told)))
+        metric = self._metrics.setdefault(key, Told(event["name"], event["unit"], []))
+        metric.points += [(event["t"], value) for value in event["values"]]
 
     def _did(self, event: Event, kind: str, key: str = "") -> None:
         ended = event["t"]
@@ -131,6 +149,7 @@ class _Reading:
             tuple(ways),
             tuple(self._pages),
             self._calls,
+            self._metrics,
         )
 
     def _way(self, upload: str, result: str, ended: float) -> FileWay:

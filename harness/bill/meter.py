@@ -12,7 +12,7 @@ from harness.bill import platform_logs
 from harness.bill.bill import Quantity
 from harness.cloud.deployment import Holding
 from harness.cloud.system import Function, System
-from harness.recorder import AnyEvent, Call, Invocation
+from harness.recorder import AnyEvent, Call, Invocation, Metric
 
 SQS_CHUNK_BYTES = 65_536
 """Each 64 KB of a payload is billed as one request (Amazon SQS pricing)."""
@@ -24,6 +24,8 @@ ITEM_OVERHEAD_BYTES = 100
 STORED_LOG_SHARE = 0.15
 """Of what is ingested, when it lies there compressed (example 1 of the CloudWatch pricing page)."""
 DAYS_A_MONTH = 30
+HOURS_A_MONTH = 24 * DAYS_A_MONTH
+HOUR_SECONDS = 3_600
 S3_WRITES = ("Put", "Copy", "Post", "List", "Create", "Upload", "Complete", "Restore")
 S3_FREE = ("Delete", "Abort")
 """S3 bills PUT, COPY, POST and LIST at one price, DELETE and CANCEL not at all, all else like GET."""
@@ -46,6 +48,8 @@ def quantities(usage: Usage) -> list[Quantity]:
         *_tables(usage),
         *_buckets(usage),
         *_logs(usage),
+        *_metrics(usage),
+        *of_watching(usage.system, usage.months),
         *_keys(usage),
     ]
 
@@ -93,6 +97,24 @@ def of_log(function: Function, size_bytes: float, months: float) -> Iterator[Qua
     kept = min(months, days / DAYS_A_MONTH) if days else months
     yield Quantity("logs.ingested", "ingested", function.logical_id, gigabytes)
     yield Quantity("logs.stored", "stored", function.logical_id, gigabytes * STORED_LOG_SHARE * kept)
+
+
+def of_metrics(namespace: str, hours: float) -> Quantity:
+    """What CloudWatch bills of custom metrics, `hours` of all of them together: each counts in the hours in
+    which it was sent (Amazon CloudWatch pricing).
+    """
+    return Quantity("cloudwatch.metrics", "custom metrics", namespace, hours / HOURS_A_MONTH)
+
+
+def of_watching(system: System, months: float) -> Iterator[Quantity]:
+    """What CloudWatch bills of alarms, each metric of theirs, and of dashboards that stand for so many
+    months.
+    """
+    for alarm in system.alarms:
+        price = "cloudwatch.alarms" + (f".{alarm.kind}" if alarm.kind else "")
+        yield Quantity(price, _for(months, "alarm"), alarm.logical_id, alarm.metrics * months)
+    for dashboard in system.dashboards:
+        yield Quantity("cloudwatch.dashboards", _for(months, "dashboard"), dashboard, months)
 
 
 def sqs_requests(call: Call) -> int:
@@ -177,6 +199,21 @@ def _logs(usage: Usage) -> Iterator[Quantity]:
             logged[event.function] += event.logged_bytes + platform_logs.size_bytes(event, function)
     for name, size in sorted(logged.items()):
         yield from of_log(usage.system.functions[name], size, usage.months)
+
+
+def _metrics(usage: Usage) -> Iterator[Quantity]:
+    sent: dict[str, set[tuple[object, ...]]] = defaultdict(set)
+    for event in usage.events:
+        if isinstance(event, Metric):
+            sent[event.namespace].add((*identity(event), event.t // HOUR_SECONDS))
+    for namespace, hours in sorted(sent.items()):
+        yield of_metrics(namespace, len(hours))
+
+
+def identity(metric: Metric) -> tuple[str, ...]:
+    """What tells a metric from all others, its namespace first."""
+    told = (f"{name}={value}" for name, value in sorted(metric.dimensions.items()))
+    return metric.namespace, metric.name, *told
 
 
 def _keys(usage: Usage) -> Iterator[Quantity]:

@@ -36,6 +36,11 @@ PRODUCTS = {
     ("AmazonS3", "TimedStorage-GIR-ByteHrs"): "s3.storage.GLACIER_IR",
     ("AmazonCloudWatch", "DataProcessing-Bytes"): "logs.ingested",
     ("AmazonCloudWatch", "TimedStorage-ByteHrs"): "logs.stored",
+    ("AmazonCloudWatch", "CW:MetricMonitorUsage"): "cloudwatch.metrics",
+    ("AmazonCloudWatch", "CW:AlarmMonitorUsage"): "cloudwatch.alarms",
+    ("AmazonCloudWatch", "CW:HighResAlarmMonitorUsage"): "cloudwatch.alarms.high_resolution",
+    ("AmazonCloudWatch", "CW:CompositeAlarmMonitorUsage"): "cloudwatch.alarms.composite",
+    ("AmazonCloudWatch", "DashboardsUsageHour"): "cloudwatch.dashboards",
     ("awskms", "KMS-Requests"): "kms.requests",
 }
 """(service code, usage type without its region) -> what the table calls it."""

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.calibration.samples import Answer, Gauge, Metric, Report
+from harness.cloud import embedded_metrics
 
 Sample = Report | Metric | Answer | Gauge
 
@@ -53,8 +54,8 @@ def _of_document(value: Mapping[str, Any]) -> Iterator[Sample]:
     match value:
         case {"type": "platform.report", "record": {"metrics": {}}}:
             yield _platform_report(value["record"])
-        case {"_aws": {"CloudWatchMetrics": list(directives)}}:
-            yield from _embedded(value, directives)
+        case {"_aws": {"CloudWatchMetrics": [*_]}}:
+            yield from _embedded(value)
         case {"events": list(events)}:  # aws logs filter-log-events, get-log-events
             for event in events:
                 yield from of_line(str(event.get("message", "")))
@@ -102,20 +103,16 @@ def _platform_report(record: Mapping[str, Any]) -> Report:
     )
 
 
-def _embedded(value: Mapping[str, Any], directives: list[Any]) -> Iterator[Metric]:
-    """Values are numbers or lists of them; times in seconds."""
+def _embedded(value: Mapping[str, Any]) -> Iterator[Metric]:
+    """Times in seconds."""
     request = next((value[name] for name in ("function_request_id", "requestId") if name in value), "")
-    for directive in directives:
-        for metric in directive.get("Metrics", []):
-            found = value.get(metric["Name"])
-            values = found if isinstance(found, list) else [found]
-            unit = metric.get("Unit", "None")
-            numbers = tuple(
-                float(one) * _UNITS.get(unit, 1.0) for one in values if isinstance(one, int | float)
-            )
-            if numbers:
-                unit = "Seconds" if unit in _UNITS else unit
-                yield Metric(name=metric["Name"], values=numbers, unit=unit, request=str(request))
+    for metric in embedded_metrics.of_document(value):
+        yield Metric(
+            name=metric.name,
+            values=tuple(one * _UNITS.get(metric.unit, 1.0) for one in metric.values),
+            unit="Seconds" if metric.unit in _UNITS else metric.unit,
+            request=str(request),
+        )
 
 
 def _answers(segment: Mapping[str, Any]) -> Iterator[Answer]:

@@ -90,7 +90,9 @@ def pages_read(metrics: Sequence[Metric], names: Names) -> tuple[list[Read], lis
     for one in metrics:
         if one.name != names.seconds or not names.seconds:
             continue
-        total, count = sum(one.values), int(counts.get(one.request, len(one.values)))
+        total, count = sum(one.values), len(one.values)
+        if count == 1:
+            count = int(counts.get(one.request, 1))
         if count:
             read.append(Read(total, count))
             single += one.values if len(one.values) == count else [total / count] * count

@@ -15,12 +15,16 @@ class Scope(Enum):
     EMULATED = ""
     HARMLESS = "which changes nothing here"
     """Nothing happens by it that a run would show: it watches, names, holds or limits."""
+    BILLED = "which changes nothing here but the bill"
     MISSING = "and what it would start or receive does not happen"
 
 
 KINDS: tuple[tuple[str, Scope, bool], ...] = (
     ("AWS::ApplicationAutoScaling::", Scope.HARMLESS, False),
     ("AWS::CloudFormation::", Scope.HARMLESS, False),
+    ("AWS::CloudWatch::Alarm", Scope.BILLED, False),
+    ("AWS::CloudWatch::CompositeAlarm", Scope.BILLED, False),
+    ("AWS::CloudWatch::Dashboard", Scope.BILLED, False),
     ("AWS::CloudWatch::", Scope.HARMLESS, False),
     ("AWS::DynamoDB::Table", Scope.EMULATED, True),
     ("AWS::IAM::ManagedPolicy", Scope.EMULATED, True),

@@ -6,6 +6,7 @@ moto resolves references when it has deployed the resources; this reads what cam
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -20,6 +21,9 @@ DEFAULT_POLLERS = (2, 200)
 
 DESCRIBED = frozenset(
     {
+        "AWS::CloudWatch::Alarm",
+        "AWS::CloudWatch::CompositeAlarm",
+        "AWS::CloudWatch::Dashboard",
         "AWS::DynamoDB::Table",
         "AWS::IAM::ManagedPolicy",
         "AWS::IAM::Policy",
@@ -32,6 +36,10 @@ DESCRIBED = frozenset(
     }
 )
 """Types of the resources that make up a `System`."""
+STANDARD_SECONDS = 60
+"""An alarm that looks more often is one of high resolution (CloudWatch user guide, "Using Amazon CloudWatch
+alarms").
+"""
 KEY_KEPT_SECONDS = 300.0
 """A service keeps a key of KMS for a caller for five minutes, where it does so and nothing else is said."""
 
@@ -143,6 +151,16 @@ class Redelivery(msgspec.Struct, frozen=True):
     receives: int = 0
 
 
+class Alarm(msgspec.Struct, frozen=True):
+    """An alarm of CloudWatch, as it is billed. metrics: that it looks at; kind: "" for one of standard
+    resolution, "high_resolution", "composite".
+    """
+
+    logical_id: str
+    metrics: int = 1
+    kind: Literal["", "high_resolution", "composite"] = ""
+
+
 class System(msgspec.Struct, frozen=True, kw_only=True):
     """What the harness emulates, by logical id where not said otherwise. `buckets` and `queues` map to names
     and ARNs.
@@ -151,7 +169,8 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
     point-in-time recovery; fifo: queues that are; keys: what is encrypted with a key of KMS -> seconds for
     which the service keeps that key for a caller, 0 where each request asks for it. dead_letters: ARNs of
     queues that receive what others, or a stream's mapping, give up; redelivery: of each queue, by its ARN.
-    partitions: name of a table -> how many it has at first.
+    partitions: name of a table -> how many it has at first. alarms, dashboards: which nothing happens by, but
+    which are billed.
     """
 
     functions: dict[str, Function]
@@ -168,6 +187,8 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
     dead_letters: frozenset[str] = frozenset()
     redelivery: dict[str, Redelivery] = {}
     partitions: dict[str, int] = {}
+    alarms: tuple[Alarm, ...] = ()
+    dashboards: tuple[str, ...] = ()
 
     @property
     def stream_shards(self) -> int:
@@ -271,7 +292,23 @@ def describe(
             physical[logical_id]: _partitions(resource["Properties"])
             for logical_id, resource in of_type(resolved, "AWS::DynamoDB::Table")
         },
+        alarms=tuple(_alarms(resolved)),
+        dashboards=tuple(logical_id for logical_id, _ in of_type(resolved, "AWS::CloudWatch::Dashboard")),
     )
+
+
+def _alarms(resolved: dict[str, Resource]) -> Iterator[Alarm]:
+    """Each metric of an alarm is billed, expressions over them are not ("Amazon CloudWatch pricing")."""
+    for logical_id, resource in of_type(resolved, "AWS::CloudWatch::Alarm"):
+        properties = resource["Properties"]
+        stats = [one["MetricStat"] for one in properties.get("Metrics") or [] if one.get("MetricStat")]
+        periods = [int(one.get("Period", 60)) for one in [*stats, properties] if "Period" in one]
+        kind: Literal["", "high_resolution"] = (
+            "high_resolution" if any(period < STANDARD_SECONDS for period in periods) else ""
+        )
+        yield Alarm(logical_id, max(1, len(stats)), kind)
+    for logical_id, _ in of_type(resolved, "AWS::CloudWatch::CompositeAlarm"):
+        yield Alarm(logical_id, 1, "composite")
 
 
 def _partitions(properties: Resource) -> int:

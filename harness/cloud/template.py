@@ -10,7 +10,7 @@ import msgspec
 import yaml
 from samtranslator.yaml_helper import yaml_parse
 
-from harness.cloud import packages, scope
+from harness.cloud import conditions, packages, scope
 from harness.cloud.translation import translated
 from harness.errors import UsageError
 
@@ -51,7 +51,8 @@ def load(
     local = packages.local(path, document, values)
     plain = translated(path, document, parameters, kept)
     mapped = _mapped(plain, plain.get("Mappings", {}), values)
-    notes = (*local.notes, *scope.notes(mapped["Resources"]))
+    made = conditions.made(mapped["Resources"], mapped.get("Conditions") or {}, values)
+    notes = (*local.notes, *scope.notes(made))
     return Template(
         path=path, document=mapped, parameters=values, code=local.code, layers=local.layers, notes=notes
     )

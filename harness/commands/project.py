@@ -94,7 +94,7 @@ def project(
     screen, table = Screen(), price_tables.load(prices)
     with reporter() as write_report:
         sizes = inventories.sizes(inventory) if inventory else None
-        known = _calibration(config, template, calibration, screen)
+        known = _calibration(config, template, calibration, parameters, screen)
         checked = _validation(
             config, template, validate or calibration, screen, required=validate is not None
         )
@@ -145,9 +145,15 @@ def project(
 
 
 def _calibration(
-    config: "Config", template: Path | None, folder: Path | None, screen: "Screen"
+    config: "Config",
+    template: Path | None,
+    folder: Path | None,
+    parameters: dict[str, str],
+    screen: "Screen",
 ) -> "Calibration":
-    """Of a run's folder; else of the project's sample, which is run now."""
+    """Of a run's folder; else of the project's sample, which is run now: with these parameters, but for those
+    that the fleet itself knows what to make of.
+    """
     from harness.fleet import calibration as calibrations
 
     if folder is not None:
@@ -156,7 +162,9 @@ def _calibration(
     from harness.runs import run as runs
 
     files = inputs.collect([application.sample(config)], config.input_suffixes)
-    finished = runs.run(config, files, choices.options(config, template, {}, seed=0), screen.progress)
+    modelled = config.parameters.values()
+    given = {name: value for name, value in parameters.items() if name not in modelled}
+    finished = runs.run(config, files, choices.options(config, template, given, seed=0), screen.progress)
     if isinstance(finished.calibration, str):
         raise UsageError(f"the sample gives no calibration: {finished.calibration}")
     return finished.calibration

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from time import perf_counter
 from typing import Any, Protocol, get_type_hints
 
 import msgspec
@@ -318,12 +319,12 @@ def _stand_in(spec: RecordedFunction, original: Callable[..., Any]) -> object:
 
 def measure(original: Callable[..., Any], args: Any, kwargs: Any) -> Outcome:
     """Calls the function and measures its CPU time, children included."""
-    began, started = cpu_clock(), time.perf_counter()
+    began, started = cpu_clock(), perf_counter()
     try:
         value = original(*args, **kwargs)
     except Exception as error:
-        return Outcome(cpu_clock() - began, error=error, seconds=time.perf_counter() - started)
-    return Outcome(cpu_clock() - began, value, seconds=time.perf_counter() - started)
+        return Outcome(cpu_clock() - began, error=error, seconds=perf_counter() - started)
+    return Outcome(cpu_clock() - began, value, seconds=perf_counter() - started)
 
 
 def to_entry(outcome: Outcome, limit: float = math.inf) -> Entry:

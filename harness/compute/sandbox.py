@@ -3,7 +3,7 @@ modules, its own /tmp.
 
 All environments share this Python process and its third-party modules. What makes each one its own is put in
 place when a process of it is resumed and put away when it pauses: module globals live exactly as long as
-their environment.
+their environment, and so does what libraries keep of it (`shared_state`).
 """
 
 import importlib
@@ -22,6 +22,7 @@ from typing import Any, ClassVar
 import boto3
 
 from harness.compute.branches import NOTE, Branches
+from harness.compute.shared_state import SharedState
 
 BLOCK_BYTES = 512
 """What stat(2) counts a file's blocks in."""
@@ -139,6 +140,7 @@ class Sandbox:
         self._variables = {os.fsencode(name): os.fsencode(value) for name, value in variables.items()}
         self._host_variables: Any = None
         self._boto_session: boto3.Session | None = None
+        self._shared = SharedState()
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._host_folder: str | None = None
 
@@ -148,6 +150,7 @@ class Sandbox:
         self._host_folder, tempfile.tempdir = tempfile.tempdir, self._tmp
         boto3.DEFAULT_SESSION, self._boto_session = self._boto_session, boto3.DEFAULT_SESSION
         sys.modules.update(self._modules)
+        self._shared.enter()
         self._code.choose(self._folders)
         self._known = len(sys.modules)
 
@@ -155,6 +158,7 @@ class Sandbox:
         environ: Any = os.environ
         environ._data = self._host_variables
         tempfile.tempdir = self._host_folder
+        self._shared.leave()
         boto3.DEFAULT_SESSION, self._boto_session = self._boto_session, boto3.DEFAULT_SESSION
         self._code.choose(None)
         if len(sys.modules) == self._known:

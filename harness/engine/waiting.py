@@ -11,14 +11,16 @@ import selectors
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, TypeVar
 from unittest import mock
 
 from harness.engine.kernel import Kernel
 
 _FOR_EVER_SECONDS = 1e9
+NANO = 1_000_000_000
+Number = TypeVar("Number", int, float)
 
 
 @contextmanager
@@ -28,9 +30,12 @@ def in_virtual_time(kernel: Kernel) -> Iterator[None]:
     with ExitStack() as stack:
         for owner, name, made in (
             (time, "sleep", waits.sleep),
-            (time, "monotonic", waits.monotonic),
-            (queue, "time", waits.monotonic),
-            (threading, "_time", waits.monotonic),
+            (time, "monotonic", waits.clock(time.monotonic)),
+            (time, "monotonic_ns", waits.clock(time.monotonic_ns, NANO)),
+            (time, "perf_counter", waits.clock(time.perf_counter)),
+            (time, "perf_counter_ns", waits.clock(time.perf_counter_ns, NANO)),
+            (queue, "time", waits.clock(time.monotonic)),
+            (threading, "_time", waits.clock(time.monotonic)),
             (threading.Condition, "wait", waits.condition()),
             (selectors.DefaultSelector, "select", waits.selector()),
             (threading.Thread, "start", waits.start()),
@@ -42,8 +47,6 @@ def in_virtual_time(kernel: Kernel) -> Iterator[None]:
 class _Waits:
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
-        self._monotonic = time.monotonic
-        self._began = time.monotonic()
         self._sleep = time.sleep
         self._own = threading.get_ident()
         self._started: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
@@ -67,8 +70,16 @@ class _Waits:
             raise RuntimeError("a real sleep was asked for during a run in virtual time")
         self._kernel.sleep(float(seconds))
 
-    def monotonic(self) -> float:
-        return self._began + self._kernel.now if self._is_in_process() else self._monotonic()
+    def clock(self, really: Callable[[], Number], a_second: Number = 1) -> Callable[[], Number]:
+        """A clock that tells how long something takes."""
+        began = really()
+
+        def told() -> Number:
+            if not self._is_in_process():
+                return really()
+            return began + type(began)(self._kernel.now * a_second)
+
+        return told
 
     def condition(self) -> Any:
         """`threading.Condition.wait`: passes to its end, and tells then whether another process notified."""

@@ -6,7 +6,7 @@ function splits each file; a queue of batches of pages; a table's stream that wa
 Other shapes are refused.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from harness.cloud.limits import vcpu_share
 from harness.cloud.system import Function, SqsSource, StreamSource, System
 from harness.errors import UsageError
 from harness.fleet.fitting import Line, fit
-from harness.recorder import AnyEvent, Call, Compute, Invocation, Result, Upload
+from harness.recorder import AnyEvent, Call, Compute, Invocation, Metric, Result, Upload
 
 VERSION = 2
 
@@ -96,7 +96,8 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 class Calibration(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """See `of_run`. pages: CPU seconds of each page, by file; sizes: bytes of each file; uploaded: when it
-    came, in virtual seconds; heard: when the first queue had its message.
+    came, in virtual seconds; heard: when the first queue had its message. metrics: namespace -> custom
+    metrics that functions send.
     """
 
     version: int
@@ -111,6 +112,7 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     stages: tuple[Stage, ...]
     stored: tuple[Stored, ...]
     batch_bytes: Line
+    metrics: dict[str, int] = {}
 
     @property
     def bytes_a_page(self) -> float:
@@ -185,6 +187,7 @@ class _Reader:
         self._calls: dict[str, list[Call]] = defaultdict(list)
         self._recorded: dict[str, list[float]] = defaultdict(list)
         self._uploaded: dict[str, tuple[int, float]] = {}
+        self._metrics: set[tuple[str, ...]] = set()
         for event in seen.events:
             match event:
                 case Call() if event.request:
@@ -193,6 +196,8 @@ class _Reader:
                     self._recorded[event.request].append(event.cpu_seconds)
                 case Upload():
                     self._uploaded[event.key] = event.size_bytes, event.t
+                case Metric():
+                    self._metrics.add(meter.identity(event))
                 case _:
                     pass
 
@@ -230,6 +235,7 @@ class _Reader:
             stages=stages,
             stored=tuple(self._stored()),
             batch_bytes=self._batch_bytes(),
+            metrics=dict(Counter(namespace for namespace, *_ in self._metrics)),
         )
 
     def _heard(self, keys: Sequence[str]) -> tuple[float, ...]:

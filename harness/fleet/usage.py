@@ -22,6 +22,7 @@ def quantities(plan: Plan, work: Workload, calibration: Calibration, flow: Flow)
         *_requests(plan, work, calibration, flow),
         *_storage(plan, work, calibration, flow),
         *_logs(plan, work, calibration, flow),
+        *_watching(plan, calibration, flow),
         *_keys(plan, flow),
     ]
 
@@ -111,6 +112,16 @@ def _logs(plan: Plan, work: Workload, calibration: Calibration, flow: Flow) -> I
         size += stage.failing.log_bytes * bad if stage.failing else 0.0
         size += stage.cold_log_bytes * numbers.cold_starts
         yield from meter.of_log(plan.system.functions[stage.function], size, plan.months)
+
+
+def _watching(plan: Plan, calibration: Calibration, flow: Flow) -> Iterator[Quantity]:
+    """What functions tell of themselves for as long as they are at work, and what stands there to look at
+    it.
+    """
+    hours = ceil(max(1e-9, flow.makespan) / meter.HOUR_SECONDS)
+    for namespace, count in sorted(calibration.metrics.items()):
+        yield meter.of_metrics(namespace, count * hours)
+    yield from meter.of_watching(plan.system, plan.months)
 
 
 def _keys(plan: Plan, flow: Flow) -> Iterator[Quantity]:

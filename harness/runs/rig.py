@@ -222,6 +222,7 @@ class Rig:
             self.options.redrive,
             self.options.redrive or emulation.redriven > 0,
             self._has_results,
+            self.config.calibrate,
         )
         return results, *invariants.check(evidence)
 

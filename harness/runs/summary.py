@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from harness.bill import meter
 from harness.bill.bill import Bill
 from harness.config import ResultFields, Words
 from harness.recorder import (
@@ -16,6 +17,7 @@ from harness.recorder import (
     IteratorAge,
     LoopStopped,
     Message,
+    Metric,
     Result,
     SideWork,
     Stroke,
@@ -108,6 +110,7 @@ def summarize(
         work_key(words): _work(events, one_unit, all_units),
         **_side_work(events),
         "bill": msgspec.to_builtins(bill),
+        "metrics": _metrics(events),
         "invocations": _invocations(events),
         "queues": _queues(events),
         "iteratorAge": _iterator_age(events),
@@ -182,6 +185,31 @@ def _side_work(events: Sequence[AnyEvent]) -> Numbers:
         for function, seconds in taken.items()
     }
     return {"sideWork": made} if made else {}
+
+
+def _metrics(events: Sequence[AnyEvent]) -> list[Numbers]:
+    """What functions told CloudWatch of themselves; the statistics are CloudWatch's."""
+    values: dict[tuple[str, ...], list[float]] = defaultdict(list)
+    first: dict[tuple[str, ...], Metric] = {}
+    for event in events:
+        if isinstance(event, Metric):
+            values[meter.identity(event)] += event.values
+            first.setdefault(meter.identity(event), event)
+    return [
+        {
+            "namespace": first[key].namespace,
+            "name": first[key].name,
+            "dimensions": first[key].dimensions,
+            "unit": first[key].unit,
+            "sampleCount": len(values[key]),
+            "sum": round(sum(values[key]), 6),
+            "minimum": min(values[key]),
+            "maximum": max(values[key]),
+            "p50": _quantiles(values[key])["p50"],
+            "p95": _quantiles(values[key])["p95"],
+        }
+        for key in sorted(values)
+    ]
 
 
 def _invocations(events: Sequence[AnyEvent]) -> Numbers:

@@ -16,7 +16,9 @@ import boto3
 import msgspec
 
 import harness
+from harness.cloud import embedded_metrics
 from harness.cloud.deployment import ACCOUNT, CREDENTIALS
+from harness.cloud.embedded_metrics import EmbeddedMetric
 from harness.cloud.limits import ACCOUNT_CONCURRENCY, vcpu_share
 from harness.cloud.system import Function
 from harness.cloud.wire import OUT_OF_MEMORY
@@ -24,7 +26,7 @@ from harness.compute.modules import file_of
 from harness.compute.policies import Policy, argument, cpu_clock
 from harness.compute.sandbox import CodeBase, Sandbox
 from harness.config import RecordedFunction
-from harness.recorder import Compute, Log, Recorder, SideWork
+from harness.recorder import Compute, Log, Metric, Recorder, SideWork
 from harness.region import REGION
 from harness.services.lineage import NONE, Chain
 from harness.services.stage import Stage
@@ -185,14 +187,34 @@ class Environment:
         return text
 
     def log(self, text: str) -> None:
-        """Takes what is written to standard output; each line becomes a log event."""
+        """Takes what is written to standard output: each line becomes a log event, or the metrics that are
+        embedded in it.
+        """
         text = self.as_on_aws(text)
         self.logged_bytes += len(text.encode())
         *lines, self._line = (self._line + text).split("\n")
         for line in lines:
-            if line.strip():
+            if found := embedded_metrics.of_line(line):
+                self._record_metrics(found)
+            elif line.strip():
                 self._recorder.record(
                     Log(t=self._kernel.now, function=self.name, text=line[: Recorder.LOG_CHARACTERS])
+                )
+
+    def _record_metrics(self, found: Sequence[EmbeddedMetric]) -> None:
+        for metric in found:
+            for dimensions in metric.dimensions:
+                self._recorder.record(
+                    Metric(
+                        t=self._kernel.now,
+                        function=self.name,
+                        request=self.request_id,
+                        namespace=metric.namespace,
+                        name=metric.name,
+                        unit=metric.unit,
+                        dimensions=dimensions,
+                        values=metric.values,
+                    )
                 )
 
     def load(self) -> None:

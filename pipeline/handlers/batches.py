@@ -9,6 +9,8 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, Exc
 from aws_lambda_powertools.utilities.batch.base import FailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
+from pipeline.handlers import metrics
+
 logger = Logger()
 
 EVENT_ID = "eventId"
@@ -34,6 +36,7 @@ class LoggingBatchProcessor(BatchProcessor):
         super().__init__(event_type=event_type, raise_on_entire_batch_failure=False)
 
     def failure_handler(self, record: Any, exception: ExceptionInfo) -> FailureResponse:
+        metrics.count("Failures")
         kind, error, trace = exception
         while trace is not None and trace.tb_next is not None:
             trace = trace.tb_next

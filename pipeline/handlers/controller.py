@@ -8,6 +8,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from pipeline import clients, messages, opening, settings
+from pipeline.handlers import metrics
 from pipeline.handlers.batches import LoggingBatchProcessor, event_id
 from pipeline.state import StateTable
 
@@ -18,9 +19,11 @@ PROCESSOR = LoggingBatchProcessor(EventType.SQS)
 
 def open_files(record: SQSRecord) -> None:
     for ref in messages.decode_uploads(record.body):
-        opening.open_file(clients.s3(), clients.sqs(), STATE, SETTINGS, ref, event_id(record))
+        if opening.open_file(clients.s3(), clients.sqs(), STATE, SETTINGS, ref, event_id(record)):
+            metrics.count("FilesOpened")
 
 
+@metrics.told
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     return process_partial_response(
         event=event, record_handler=open_files, processor=PROCESSOR, context=context

@@ -14,6 +14,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from pipeline import burying, clients, messages, settings
+from pipeline.handlers import metrics
 from pipeline.handlers.batches import EVENT_ID, LoggingBatchProcessor, event_id
 from pipeline.state import StateTable
 
@@ -39,6 +40,7 @@ def bury(record: SQSRecord) -> None:
             "a message that is not ours", extra={"message_id": record.message_id, "error": str(error)}
         )
     if parked:
+        metrics.count("DeadLetters")
         clients.sqs().send_message(
             QueueUrl=SETTINGS.parked_queues[record.event_source_arn],
             MessageBody=parked,
@@ -61,5 +63,6 @@ def bury_results(body: str) -> str:
     return messages.Unclosed(buried).encode() if buried else ""
 
 
+@metrics.told
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     return process_partial_response(event=event, record_handler=bury, processor=PROCESSOR, context=context)

@@ -7,8 +7,10 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from pipeline import clients, engines, messages, npi, reading, screening, settings
+from pipeline import clients, engines, messages, npi, reading, results, screening, settings
+from pipeline.handlers import metrics
 from pipeline.handlers.batches import LoggingBatchProcessor
+from pipeline.reading import Reading
 from pipeline.state import StateTable
 
 SETTINGS = settings.load()
@@ -20,7 +22,7 @@ PROCESSOR = LoggingBatchProcessor(EventType.SQS)
 
 
 def read_batch(record: SQSRecord, lambda_context: LambdaContext) -> None:
-    reading.read_batch(
+    work = reading.read_batch(
         clients.s3(),
         clients.sqs(),
         STATE,
@@ -28,8 +30,23 @@ def read_batch(record: SQSRecord, lambda_context: LambdaContext) -> None:
         messages.decode_batch(record.body),
         remaining_seconds=lambda: lambda_context.get_remaining_time_in_millis() / 1000,
     )
+    _count(work)
 
 
+def _count(work: Reading) -> None:
+    if work.outcomes:
+        metrics.count("Pages", len(work.outcomes))
+        metrics.count("NpiPages", len(results.npi_pages(work.outcomes)))
+        metrics.seconds("OcrSeconds", work.ocr_seconds)
+    if suspect := sum(bool(outcome.suspect) for outcome in work.outcomes):
+        metrics.count("SuspectPages", suspect)
+    if unreadable := sum(bool(outcome.error) for outcome in work.outcomes):
+        metrics.count("UnreadablePages", unreadable)
+    if work.handed_back:
+        metrics.count("HandBacks")
+
+
+@metrics.told
 def handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
     return process_partial_response(
         event=event, record_handler=read_batch, processor=PROCESSOR, context=context

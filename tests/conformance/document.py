@@ -14,6 +14,7 @@ MODULES = {
     "test_sqs_source": "The event source mapping on SQS",
     "test_sdk": "The AWS SDK in a handler",
     "test_lambda": "Lambda",
+    "test_cloudwatch": "CloudWatch",
     "test_iam": "IAM",
     "test_dynamodb": "DynamoDB",
     "test_streams": "DynamoDB Streams and their event source mapping",

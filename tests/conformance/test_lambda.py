@@ -554,6 +554,26 @@ def test_memory_that_nobody_measured_is_not_reported(tunnel: Tunnel) -> None:
     assert [(one.outcome, one.max_memory_mb) for one in tunnel.invocations] == [("success", 0)]
 
 
+@row(
+    "Python documentation, time.perf_counter; Lambda developer guide, Define Lambda function handler in Python"
+)
+def test_a_handler_that_times_itself_reads_the_time_that_passes(tunnel: Tunnel) -> None:
+    """time.perf_counter and time.monotonic, in seconds or nanoseconds, tell how long a handler slept."""
+    tunnel.run(
+        queue(),
+        """
+        import time
+        def handler(event, context):
+            clocks = (time.perf_counter, time.monotonic, time.perf_counter_ns, time.monotonic_ns)
+            began = [clock() for clock in clocks]
+            time.sleep(3)
+            print(*[round(clock() - start, 6) for clock, start in zip(clocks, began)])
+        """,
+        send("m"),
+    )
+    assert tunnel.logs == ["3.0 3.0 3000000000 3000000000"]
+
+
 FILLING = """
     import os, tempfile
     from pathlib import Path

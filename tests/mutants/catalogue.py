@@ -66,10 +66,10 @@ MUTANTS = (
         changes={
             "pipeline/handlers/worker.py": (
                 (
-                    "    reading.read_batch(",
+                    "    work = reading.read_batch(",
                     "    clients.sqs().delete_message(QueueUrl=SETTINGS.batch_queue_url, "
                     "ReceiptHandle=record.receipt_handle)\n"
-                    "    reading.read_batch(",
+                    "    work = reading.read_batch(",
                 ),
             )
         },
@@ -78,7 +78,10 @@ MUTANTS = (
         name="aggregator without idempotency",
         changes={
             "pipeline/closing.py": (
-                ('    if record.status != "PROCESSING" or record.remaining_batches:\n        return\n', ""),
+                (
+                    '    if record.status != "PROCESSING" or record.remaining_batches:\n        return ""\n',
+                    "",
+                ),
                 ('Key=f"results/{file_id}.json"', 'Key=f"results/{file_id}-{time.time()}.json"'),
                 ("from typing import", "import time\nfrom typing import"),
             )
@@ -128,13 +131,13 @@ MUTANTS = (
             ),
             "pipeline/handlers/aggregator.py": (
                 (
-                    "    closing.close_file(",
+                    "    status = closing.close_file(",
                     '    if record.raw_event["eventName"] == "REMOVE":\n'
                     "        image = record.dynamodb.old_image\n"
                     '        told = {"s3Key": image["s3Key"], "status": "COMPLETED", "totalPages": 0, "npiPages": [], "pageErrors": []}\n'
                     '        body = __import__("json").dumps({**told, "reason": ""})\n'
                     '        clients.s3().put_object(Bucket=image["bucket"], Key=f"results/{file_id}.json", Body=body)\n'
-                    "    closing.close_file(",
+                    "    status = closing.close_file(",
                 ),
             ),
         },

@@ -11,7 +11,7 @@ from urllib.parse import quote_plus
 import msgspec
 from boto3.dynamodb.types import TypeDeserializer
 
-from harness.config import ResultFields, StateFields
+from harness.config import Calibrate, ResultFields, StateFields
 from harness.engine.clock import seconds_of
 from harness.recorder import Call, Compute, Stroke, Upload
 from harness.runs.emulation import Emulation
@@ -52,7 +52,7 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
     each.
 
     expected: the results of a calm run by input key, None where there was none to compare with. given_back:
-    what was given up was given back; healed: when nothing broke any more.
+    what was given up was given back; healed: when nothing broke any more; told: names of metrics.
     """
 
     emulation: Emulation
@@ -64,6 +64,7 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
     healed: bool = False
     given_back: bool = False
     has_results: bool = True
+    told: Calibrate = Calibrate()
 
     def events(self, kind: type) -> Iterator[Any]:
         return (event for event in self.emulation.recorder.events if isinstance(event, kind))

@@ -1,9 +1,13 @@
 """Of the work, which is billed: none is done twice without a cause."""
 
 from collections import defaultdict
+from math import inf
 
-from harness.recorder import Call, Compute, Invocation, Message, Result, Stroke
+from harness.recorder import Call, Compute, Invocation, Message, Metric, Result, Stroke
 from harness.runs.invariants.evidence import Evidence, Found, Invariants, each_result
+
+TOLD_WITHIN = 0.001
+"""Seconds: a metric need not be told more exactly."""
 
 
 def _work_is_not_repeated(evidence: Evidence) -> Found:
@@ -98,9 +102,34 @@ def _results_of_closed_files_are_not_written(evidence: Evidence) -> Found:
                 )
 
 
+def _work_is_told_as_it_was(evidence: Evidence) -> Found:
+    """The metric of the seconds that units take has a value for each recorded call of its invocation, or one
+    of them all, and together they are what those calls took. Rounding may take half a millisecond from each.
+    """
+    if not evidence.told.seconds:
+        return
+    worked: dict[str, list[float]] = defaultdict(list)
+    for event in evidence.events(Compute):
+        worked[event.request].append(event.seconds)
+    lasted = {event.request: event.duration_seconds for event in evidence.events(Invocation)}
+    told: dict[str, list[float]] = defaultdict(list)
+    for metric in evidence.events(Metric):
+        if metric.name == evidence.told.seconds:
+            told[metric.request] += metric.values
+    for request, values in told.items():
+        done = worked[request]
+        least, most = sum(done) - TOLD_WITHIN * len(values), lasted.get(request, inf) + TOLD_WITHIN
+        if len(values) not in (1, len(done)) or not least <= sum(values) <= most:
+            yield (
+                f"{request} told of {len(values)} {evidence.told.seconds}, {sum(values):.3f} together, and "
+                f"made {len(done)} recorded calls of {sum(done):.3f} s",
+            )
+
+
 INVARIANTS: Invariants = {
     "no work is done twice without a cause": _work_is_not_repeated,
     "a completed file is not read again": _completed_files_are_not_read,
     "a stored batch is not computed again": _stored_parts_are_not_computed,
     "the result of a closed file is not written again": _results_of_closed_files_are_not_written,
+    "metrics tell the work that was done": _work_is_told_as_it_was,
 }

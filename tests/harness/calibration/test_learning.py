@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from harness import recorder
 from harness.bill import platform_logs
 from harness.calibration import fitting, learning, reading
 from harness.calibration.fitting import Read
@@ -222,6 +223,33 @@ def test_the_tunnels_own_logs_give_back_the_factor_that_it_ran_with(tmp_path: Pa
     assert learnt.factor.value == pytest.approx(1.6, rel=0.03)
     for before, after in zip(calibration.stages, learnt.calibration.stages, strict=True):
         assert after.init_cpu == pytest.approx(before.init_cpu, rel=0.05), "the import is the same work"
+
+
+def test_the_tunnels_own_metrics_give_back_the_factor_within_two_percent(tmp_path: Path) -> None:
+    """The seconds of pages that the worker tells, as CloudWatch Logs has them, beside its REPORT lines."""
+    slow = builders.run(builders.sample(), cpu_factor=1.6, parameters={"Metrics": "on"})
+    calibration = builders.run(builders.sample()).calibration
+    assert isinstance(calibration, Calibration)
+    path = tmp_path / "WorkerFunction.log"
+    lines: list[str] = []
+    for event in slow.emulation.recorder.events:
+        if isinstance(event, Invocation) and event.function == "WorkerFunction":
+            lines += platform_logs.lines(event, "JSON")
+        elif isinstance(event, recorder.Metric) and event.function == "WorkerFunction":
+            directive = {
+                "Namespace": event.namespace,
+                "Dimensions": [list(event.dimensions)],
+                "Metrics": [{"Name": event.name, "Unit": event.unit}],
+            }
+            told = {"_aws": {"Timestamp": 0, "CloudWatchMetrics": [directive]}, **event.dimensions}
+            told |= {event.name: list(event.values), "function_request_id": event.request}
+            lines.append(json.dumps(told))
+    path.write_text("\n".join(lines))
+    samples = reading.read([str(path)], ["WorkerFunction"])
+    learnt = learning.learn(calibration, samples, 15, NAMES)
+    assert learnt.factor is not None
+    assert learnt.factor.source == "seconds of pages"
+    assert learnt.factor.value == pytest.approx(1.6, rel=0.02)
 
 
 def test_the_command_leaves_a_calibration_that_projections_take(tmp_path: Path, capsys, monkeypatch) -> None:
