@@ -53,6 +53,7 @@ class FileRecord(msgspec.Struct, frozen=True):
     fault: str
     created_at: int
     event_id: str
+    counted_batch_ids: frozenset[int] = frozenset()
     failed_batch_ids: frozenset[int] = frozenset()
     unclosed: bool = False
     left_out: tuple[str, ...] = ()
@@ -393,6 +394,7 @@ def _file_record(item: Item) -> FileRecord:
         fault=item["fault"],
         created_at=int(item["createdAt"]),
         event_id=item["eventId"],
+        counted_batch_ids=frozenset(map(int, item.get("countedBatches", ()))),
         failed_batch_ids=frozenset(map(int, item.get("failedBatchIds", ()))),
         unclosed=bool(item.get("unclosed")),
         left_out=tuple(item.get("leftOut", ())),

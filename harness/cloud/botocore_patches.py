@@ -4,6 +4,7 @@ and what it would wait for by the real clock, or do in threads.
 The requests that reach the wire are the same but for their signature and user agent; tests compare the two.
 """
 
+import copy
 import functools
 import time
 from collections.abc import Callable
@@ -13,7 +14,17 @@ from typing import Any
 from unittest import mock
 
 from boto3.s3 import transfer
-from botocore import client, endpoint_provider, hooks, regions, signers, useragent
+from botocore import (
+    client,
+    endpoint_provider,
+    handlers,
+    hooks,
+    httpsession,
+    regions,
+    session,
+    signers,
+    useragent,
+)
 from botocore.retries import standard
 from s3transfer.futures import NonThreadedExecutor
 
@@ -123,23 +134,77 @@ def _handler_signatures() -> Any:
 
 
 def _handler_copies() -> Any:
-    """Each client copies its session's tree of handlers, and asks the copy module how for each of a thousand
-    small lists.
+    """Each client copies its session's tree of handlers, a thousand small lists, and registers a few of its
+    own: copies share what neither has changed.
     """
+    kind: Any = hooks
+    trie_kind = kind._PrefixTrie
+    append_item, remove_item = trie_kind.append_item, trie_kind.remove_item
 
-    def copied(trie: Any, node: dict[str, Any]) -> dict[str, Any]:
-        fresh: dict[str, Any] = {}
-        for key, value in node.items():
-            if isinstance(value, hooks.NodeList):
-                fresh[key] = hooks.NodeList(value.first[:], value.middle[:], value.last[:])
-            elif isinstance(value, dict):
-                fresh[key] = copied(trie, value)
-            else:
-                fresh[key] = value
+    def copied(trie: Any) -> Any:
+        fresh = trie_kind()
+        fresh._root = trie._root
+        trie._owner, fresh._owner = object(), object()
         return fresh
 
-    kind: Any = hooks
-    return mock.patch.object(kind._PrefixTrie, "_recursive_copy", copied)
+    def append(trie: Any, key: str, value: Any, section: int = kind._MIDDLE) -> None:
+        _make_own(trie, key)
+        append_item(trie, key, value, section)
+
+    def remove(trie: Any, key: str, value: Any) -> None:
+        _make_own(trie, key)
+        remove_item(trie, key, value)
+
+    return mock.patch.multiple(trie_kind, __copy__=copied, append_item=append, remove_item=remove)
+
+
+def _make_own(trie: Any, key: str) -> None:
+    """The nodes of a tree that lead to a key are no copy's any more."""
+    owner = trie.__dict__.setdefault("_owner", object())
+
+    def own(node: dict[str, Any]) -> dict[str, Any]:
+        if node.get("owner") is owner:
+            return node
+        values = node["values"] and hooks.NodeList(*(one[:] for one in node["values"]))
+        return {**node, "children": dict(node["children"]), "values": values, "owner": owner}
+
+    node = trie._root = own(trie._root)
+    for part in key.split("."):
+        if part not in node["children"]:
+            return
+        node["children"][part] = own(node["children"][part])
+        node = node["children"][part]
+
+
+def _builtin_handlers() -> Any:
+    """Each session registers the same some hundred handlers, one by one."""
+    kind: Any = session.Session
+    original = kind._register_builtin_handlers
+    known: dict[tuple[int, ...], Any] = {}
+
+    def register(one: Any, events: Any) -> None:
+        emitter = one._original_handler
+        which = tuple(map(id, handlers.BUILTIN_HANDLERS))
+        if which in known and not emitter._handlers._root["children"]:
+            emitter._handlers = copy.copy(known[which])
+            return
+        is_first = not emitter._handlers._root["children"]
+        original(one, events)
+        if is_first:
+            known[which] = copy.copy(emitter._handlers)
+
+    return mock.patch.object(kind, "_register_builtin_handlers", register)
+
+
+def _certificates() -> Any:
+    """Each client prepares to check certificates, of which it will see none."""
+    kind: Any = httpsession.URLLib3Session
+    return mock.patch.object(kind, "_get_ssl_context", return_value=_ssl_context())
+
+
+@functools.cache
+def _ssl_context() -> Any:
+    return httpsession.create_urllib3_context()
 
 
 def _retry_pauses() -> Any:
@@ -173,6 +238,8 @@ PATCHES: dict[str, Callable[[], Any]] = {
     "client classes": _client_classes,
     "handler signatures": _handler_signatures,
     "handler copies": _handler_copies,
+    "builtin handlers": _builtin_handlers,
+    "certificates": _certificates,
     "retry pauses": _retry_pauses,
     "transfers": _transfers,
 }

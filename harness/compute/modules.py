@@ -26,6 +26,15 @@ def reached(names: Collection[str], code: CodeBase, only_top: bool = False) -> d
     return found
 
 
+@lru_cache(maxsize=256)
+def may_import(name: str, folders: tuple[Path, ...], code: CodeBase, edition: int) -> frozenset[str]:
+    """The application's modules that a module with these folders imports at any time, by its source. edition:
+    of the code, which may change.
+    """
+    with code.within(folders):
+        return frozenset(reached([name], code))
+
+
 @lru_cache(maxsize=1024)
 def _imported(source: bytes, only_top: bool) -> tuple[str, ...]:
     """Names that a module's source imports, and what may be modules in them."""

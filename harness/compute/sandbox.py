@@ -13,7 +13,7 @@ import importlib.util
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -33,14 +33,16 @@ class _CachedLoader(importlib.machinery.SourceFileLoader):
 
     compiled: ClassVar[dict[str, CodeType | None]] = {}
 
-    def __init__(self, fullname: str, path: str, watching: Branches | None) -> None:
+    def __init__(self, fullname: str, path: str, code: "CodeBase") -> None:
         super().__init__(fullname, path)
-        self._watching = watching
+        self._code, self._watching = code, code.watching
 
     def exec_module(self, module: ModuleType) -> None:
         if self._watching is not None:
             vars(module)[NOTE] = self._watching.note
         super().exec_module(module)
+        if self._code.imported is not None:
+            self._code.imported(module)
 
     def get_code(self, fullname: str) -> CodeType | None:
         if self._watching is not None and (noting := self._watching.code(self.path)) is not None:
@@ -52,7 +54,7 @@ class _CachedLoader(importlib.machinery.SourceFileLoader):
 
 class CodeBase(importlib.abc.MetaPathFinder):
     """The application's own modules: what lies in the functions' code folders, but for what this process runs
-    itself.
+    itself. `imported` is told of each that has been imported; edition: how often its files may have changed.
     """
 
     def __init__(self, folders: Sequence[Path], handlers: Sequence[str]) -> None:
@@ -64,22 +66,27 @@ class CodeBase(importlib.abc.MetaPathFinder):
             }
             names |= {name for name in found if name not in sys.modules}
         self.names = frozenset(names)
-        self._watching: Branches | None = None
+        self.watching: Branches | None = None
+        self.imported: Callable[[ModuleType], None] | None = None
+        self.edition = 0
+        self._found: dict[tuple[str, tuple[str, ...]], importlib.machinery.ModuleSpec | None] = {}
         self.forget()
 
     def forget(self) -> None:
         """The files may have changed: they are read again when they are imported."""
         _CachedLoader.compiled.clear()
+        self._found.clear()
+        self.edition += 1
         importlib.invalidate_caches()
 
     @contextmanager
     def watched(self, branches: Branches) -> Iterator[None]:
         """Modules that are imported meanwhile note which of their branches are taken."""
-        self._watching = branches
+        self.watching = branches
         try:
             yield
         finally:
-            self._watching = None
+            self.watching = None
 
     @contextmanager
     def within(self, folders: Sequence[Path]) -> Iterator[None]:
@@ -103,10 +110,17 @@ class CodeBase(importlib.abc.MetaPathFinder):
     ) -> importlib.machinery.ModuleSpec | None:
         if not self.owns(fullname):
             return None
-        spec = importlib.machinery.PathFinder.find_spec(fullname, path or list(self.folders), target)
-        if spec is not None and type(spec.loader) is importlib.machinery.SourceFileLoader:
-            spec.loader = _CachedLoader(spec.loader.name, spec.loader.path, self._watching)
-        return spec
+        places = tuple(path or self.folders)
+        if (fullname, places) not in self._found:
+            self._found[fullname, places] = importlib.machinery.PathFinder.find_spec(fullname, places, target)
+        spec = self._found[fullname, places]
+        if spec is None or type(spec.loader) is not importlib.machinery.SourceFileLoader:
+            return spec
+        loader = _CachedLoader(spec.loader.name, spec.loader.path, self)
+        inner = spec.submodule_search_locations
+        return importlib.util.spec_from_file_location(
+            fullname, spec.origin, loader=loader, submodule_search_locations=inner and list(inner)
+        )
 
     @contextmanager
     def importable(self) -> Iterator[None]:
@@ -130,11 +144,17 @@ def take_modules(code: CodeBase) -> dict[str, ModuleType]:
 
 class Sandbox:
     """What an environment has to itself. `enter` and `leave` put it in place and away (see
-    `kernel.Scope`).
+    `kernel.Scope`). `imported` is told of each module of the application that is imported in it.
     """
 
-    def __init__(self, code: CodeBase, variables: Mapping[str, str], folders: Sequence[Path]) -> None:
-        self._code, self._folders = code, folders
+    def __init__(
+        self,
+        code: CodeBase,
+        variables: Mapping[str, str],
+        folders: Sequence[Path],
+        imported: Callable[[ModuleType], None] | None = None,
+    ) -> None:
+        self._code, self._folders, self._imported = code, folders, imported
         self._modules: dict[str, ModuleType] = {}
         self._known = 0
         self._variables = {os.fsencode(name): os.fsencode(value) for name, value in variables.items()}
@@ -152,6 +172,7 @@ class Sandbox:
         sys.modules.update(self._modules)
         self._shared.enter()
         self._code.choose(self._folders)
+        self._code.imported = self._imported
         self._known = len(sys.modules)
 
     def leave(self) -> None:
@@ -159,6 +180,7 @@ class Sandbox:
         environ._data = self._host_variables
         tempfile.tempdir = self._host_folder
         self._shared.leave()
+        self._code.imported = None
         boto3.DEFAULT_SESSION, self._boto_session = self._boto_session, boto3.DEFAULT_SESSION
         self._code.choose(None)
         if len(sys.modules) == self._known:

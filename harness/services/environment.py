@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Sequence
 from math import ceil, inf
 from pathlib import Path
+from types import ModuleType
 from typing import Any, cast
 
 import boto3
@@ -22,7 +23,7 @@ from harness.cloud.embedded_metrics import EmbeddedMetric
 from harness.cloud.limits import ACCOUNT_CONCURRENCY, vcpu_share
 from harness.cloud.system import Function
 from harness.cloud.wire import OUT_OF_MEMORY
-from harness.compute.modules import file_of
+from harness.compute.modules import may_import
 from harness.compute.policies import Policy, argument, cpu_clock
 from harness.compute.sandbox import CodeBase, Sandbox
 from harness.config import RecordedFunction
@@ -93,7 +94,7 @@ class Environment:
     def __init__(self, host: Host, function: Function, number: int) -> None:
         self.function, self.name, self.identity = function, function.logical_id, function.identity
         self.id = f"{function.logical_id}/{number}"
-        self.sandbox = Sandbox(host.code, _variables(function), function.folders)
+        self.sandbox = Sandbox(host.code, _variables(function), function.folders, self._imported_now)
         self.handler: Callable[[Any, Context], Any] | None = None
         self.request_id = ""
         self.chain: Chain = NONE
@@ -221,11 +222,18 @@ class Environment:
         """Runs the initialisation: the handler's module, and with it the application's own, are imported
         afresh.
         """
+        code, handler = self._host.code, self.function.handler.replace("/", ".").rpartition(".")[0]
+        ever = may_import(handler, self.function.folders, code, code.edition)
         for spec in self._host.recorded:
-            module = application_module(spec.module, self._host.code)
-            if module is not None:
-                setattr(module, spec.name, self._charged(spec, getattr(module, spec.name)))
+            if spec.module in ever:  # now, so that its import is in nobody's time
+                importlib.import_module(spec.module)
         self.handler = self.sandbox.load(self.function.handler)
+
+    def _imported_now(self, module: ModuleType) -> None:
+        """What is recorded of a module is charged for from the beginning."""
+        for spec in self._host.recorded:
+            if spec.module == module.__name__:
+                setattr(module, spec.name, self._charged(spec, getattr(module, spec.name)))
 
     def _charged(self, spec: RecordedFunction, original: Callable[..., Any]) -> Callable[..., Any]:
         """The function, charged for by the run's policy."""
@@ -297,13 +305,6 @@ class Environment:
             Exception,
             getattr(importlib.import_module(module), name)(f"{spec.unit} took longer than {limit:.0f} s"),
         )
-
-
-def application_module(name: str, code: CodeBase) -> Any:
-    """A module of the application in the environment that is entered; None when its function has no such
-    module: a package may carry only what its function imports.
-    """
-    return importlib.import_module(name) if code.owns(name) and file_of(name, code) else None
 
 
 def _variables(function: Function) -> dict[str, str]:

@@ -117,6 +117,35 @@ def test_a_file_whose_event_died_says_of_each_page_why_it_was_not_processed(worl
     ]
 
 
+def test_a_file_of_many_batches_is_buried_however_often_that_breaks_off(world, monkeypatch) -> None:
+    """Found by exploration: sixty batches are some two hundred calls, which in hostile weather never went well
+    in a row; each attempt began anew, and the file stayed in work for ever."""
+    ref = world.upload(b"whatever")
+    world.state.create_file(ref, total_pages=60, total_batches=60, fault="", event_id="event")
+    calls = 0
+    really = world.dynamodb.update_item
+
+    def sometimes(**request) -> object:
+        nonlocal calls
+        calls += 1
+        if calls % 8 == 0:
+            raise ConnectionError
+        return really(**request)
+
+    monkeypatch.setattr(world.dynamodb, "update_item", sometimes)
+    attempts = 0
+    while attempts < 20:
+        attempts += 1
+        try:
+            burying.bury_file(world.state, ref, "event")
+            break
+        except ConnectionError:
+            pass
+    assert attempts < 20
+    file = world.metadata(ref)
+    assert (file["failedBatches"], file["remainingBatches"]) == (60, 0)
+
+
 def test_a_file_without_readable_pages_gets_no_pdf_and_closes(world) -> None:
     ref = world.upload(b"whatever")
     world.state.create_file(ref, total_pages=1, total_batches=1, fault="", event_id="event")

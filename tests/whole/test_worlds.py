@@ -249,6 +249,43 @@ def test_a_redrive_in_the_middle_gives_back_while_things_break(explorer: WorldEx
     assert wrong([explorer.attempt(Case.of(world))]) == []
 
 
+REMOVED_AND_LATE = World(
+    seed=822,
+    scenario=Scenario(
+        "removed, and told late",
+        {
+            "removed": Fault(seconds=(0.0, 30.0), only=(1,)),
+            "late_event": Fault(seconds=(1.0, 900.0), only=(1,)),
+        },
+    ),
+    puts=(Put("one.tif"), Put("one.tif", 0.0, "empty.tif")),
+)
+OVERWRITTEN_AND_REMOVED = World(
+    seed=746,
+    scenario=Scenario(
+        "overwritten and removed",
+        {
+            "removed": Fault(seed=0, seconds=(0.0, 30.0), only=(4,)),
+            "late_delivery": Fault(seed=0, seconds=(0.1, 60.0), only=(2, 6)),
+        },
+    ),
+    puts=(Put("zeros.tif"), Put("one.tif"), Put("three.tif", 0.383), Put("zeros.tif", 37.772, "one.tif")),
+)
+
+
+@pytest.mark.parametrize(
+    "world",
+    [REMOVED_AND_LATE, OVERWRITTEN_AND_REMOVED],
+    ids=["removed", "overwritten"],
+)
+def test_what_an_upload_loses_by_a_fault_is_no_violation(explorer: WorldExplorer, world: World) -> None:
+    """One of two versions is removed, and its result says what that of the empty one says."""
+    trial = explorer.attempt(Case.of(world))
+    assert "ended failed" in trial.happened
+    assert trial.strokes.keys() == world.scenario.faults.keys()
+    assert wrong([trial]) == []
+
+
 class Planted(WorldExplorer):
     """Takes it for a bug when three pages are in batches of one and a message comes twice."""
 

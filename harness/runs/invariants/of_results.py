@@ -111,14 +111,18 @@ def _says_why(result: Outcome, calm: Outcome) -> bool:
 
 
 def _said_of_another_version(evidence: Evidence, key: str, wanted: Sequence[Outcome]) -> Found:
-    """Of versions with different contents, each result may be there as often as its content was put."""
+    """Of versions with different contents, each result may be there as often as its content was put; one that
+    was removed says that it failed, as others may.
+    """
     if len({str(_essence(one)) for one in wanted}) < 2:
         return
     extra = sum(stroke.where == key and stroke.fault == "overwritten" for stroke in evidence.events(Stroke))
     right = Counter(str(_essence(one)) for one in wanted)
-    told = Counter(str(_essence(one)) for one in evidence.results.get(key, ()))
-    for essence, count in told.items():
-        if essence in right and count > right[essence] + extra:
+    gone = sum(stroke.where == key and stroke.fault == "removed" for stroke in evidence.events(Stroke))
+    results = evidence.results.get(key, ())
+    failed = {str(_essence(one)) for one in results if one.status == evidence.fields.failed}
+    for essence, count in Counter(str(_essence(one)) for one in results).items():
+        if essence in right and count > right[essence] + extra + gone * (essence in failed):
             yield f"{key}: {count} results say {essence}, which {right[essence]} of its versions are", key
 
 
@@ -139,7 +143,8 @@ def _a_bad_unit_costs_only_itself(evidence: Evidence) -> Found:
     """What a result that is not whole says of a unit outside of the parts that were given up is what the calm
     run's says: its error or none, its marks, its findings.
 
-    A unit that took too long (a recorded call that failed where the calm run's did not) may be in error too.
+    A unit that took too long (a recorded call that failed where the calm run's did not) may be in error too,
+    and one that is in error in the calm run as well may say that it took too long.
     """
     fields, state = evidence.fields, evidence.state
     if state is None or state.parts is None or not (fields.units and fields.errors and fields.error_unit):
@@ -161,7 +166,7 @@ def _a_bad_unit_costs_only_itself(evidence: Evidence) -> Found:
             continue
         is_, was = _by_unit(found, fields), _by_unit(wanted, fields)
         for unit in range(1, found.units + 1):
-            may_be_slow = key in slow and is_[unit][0] and not was[unit][0]
+            may_be_slow = is_[unit][0] and (evidence.cut_short[key] if was[unit][0] else key in slow)
             if unit not in lost[key] and is_[unit] != was[unit] and not may_be_slow:
                 yield (
                     f"{key}: of {unit}, which was not given up, the result says {is_[unit]}, that of a calm "

@@ -167,11 +167,12 @@ def _nothing_is_taken_back(evidence: Evidence) -> Found:
 
 def _units_are_shared_out(evidence: Evidence) -> Found:
     """Each batch always says the same units, no unit is in two, and all batches together have those of the
-    result.
+    result; where an upload has several versions, it is not known of which of them that is.
     """
     state, named = evidence.state, _named(evidence)
     if state is None or named is None or not named.units:
         return
+    versions = Counter(_file(evidence, way[-1]) for way in evidence.ways)
     for step in (way[-1] for way in evidence.ways):
         key = _file(evidence, step)
         said = {
@@ -181,7 +182,8 @@ def _units_are_shared_out(evidence: Evidence) -> Found:
         ranges = sorted(_range(one) for each in said.values() for one in each)
         units = [unit for first, last in ranges for unit in range(first, last + 1)]
         results = evidence.results.get(key, ())
-        whole = len(said) == int(step.after[state.total]) and len(results) == 1 and results[0].units
+        is_known = versions[key] == len(results) == 1 and len(said) == int(step.after[state.total])
+        whole = sum(result.units for result in results) if is_known else 0
         if (whole and units != list(range(1, whole + 1))) or len(set(units)) < len(units):
             yield f"{key}: its batches have the units {said}", key
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from harness.cloud import packages
+from harness.compute.modules import may_import
 from harness.compute.sandbox import CodeBase
-from harness.services.environment import application_module
 
 
 def built(folder: Path) -> Path:
@@ -55,7 +55,7 @@ def test_a_function_whose_package_lacks_a_recorded_module_has_none(tmp_path: Pat
         (folder / "app_of_test" / "__init__.py").touch()
         (folder / "app_of_test" / f"{module}.py").touch()
     code = CodeBase(folders, ["app_of_test.opening.handler"])
-    with code.importable(), code.within(folders[:1]):
-        assert application_module("app_of_test.reading", code) is None
-    with code.importable(), code.within(folders[1:]):
-        assert application_module("app_of_test.reading", code).__name__ == "app_of_test.reading"
+    (folders[0] / "app_of_test" / "opening.py").write_text("def handler(): from app_of_test import reading")
+    (folders[1] / "app_of_test" / "opening.py").write_text("def handler(): from app_of_test import reading")
+    lacking, having = (may_import("app_of_test.opening", (folder,), code, code.edition) for folder in folders)
+    assert having - lacking == {"app_of_test.reading"}

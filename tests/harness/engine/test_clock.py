@@ -62,6 +62,26 @@ def test_what_waits_for_nobody_waits_in_virtual_time(wait) -> None:
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.parametrize("clock", ["monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns"])
+def test_a_wait_that_never_pauses_ends(clock: str) -> None:
+    """While virtual time stands, a clock goes on under the eyes of who only looks at it."""
+    second = 10**9 if clock.endswith("_ns") else 1
+    seen: list[float] = []
+
+    def wait() -> None:
+        look = getattr(time, clock)
+        began = look()
+        while look() - began < second / 10:
+            seen.append(look())
+
+    with virtual_time() as kernel:
+        kernel.spawn("waiter", wait)
+        kernel.run()
+        assert kernel.now == 0
+    assert seen == sorted(seen)
+    assert seen[0] == seen[100], "at first it stands"
+
+
 def until(deadline: float) -> None:
     while time.monotonic() < deadline:
         time.sleep(1)

@@ -13,9 +13,9 @@ import pytest
 from boto3.dynamodb.types import TypeSerializer
 
 from harness.cloud.system import Redelivery, SqsSource, StreamSource, System
-from harness.config import PartFields, ResultFields, StateFields
+from harness.config import Calibrate, PartFields, ResultFields, StateFields
 from harness.engine.clock import EPOCH
-from harness.recorder import Call, Compute, Event, Invocation, Message, Recorder, Result
+from harness.recorder import Call, Compute, Event, Invocation, Message, Metric, Recorder, Result
 from harness.runs import invariants
 from harness.runs.emulation import Emulation
 from harness.runs.invariants import of_messages
@@ -226,6 +226,12 @@ def test_an_item_after_one_that_was_removed_begins_anew() -> None:
     found.emulation.changes.insert(-1, removed)
     assert broken(evidence(*WHOLE, NEW, events=())) == {MARKED, TAKEN_BACK}
     assert broken(invariants.Evidence(found.emulation, ["doc"], {}, FIELDS, STATE)) == set()
+
+
+def test_a_file_of_two_versions_of_which_one_has_a_result_shares_out_nothing_that_is_known() -> None:
+    """The result is that of the other version; the empty one was given up before it had one."""
+    empty = {**file(set(), total=0, left=0), "PK": "FILE#2"}
+    assert broken(evidence(*WHOLE, empty)) == set()
 
 
 def test_without_names_of_the_parts_nothing_is_asked_of_the_way() -> None:
@@ -483,3 +489,36 @@ def test_the_result_of_a_closed_file_is_not_written_again(
     events = (Result(t=5, key="results/doc", size_bytes=1), invocation("a", began, 9.5), write)
     told = evidence(*images, events=events, results={})
     assert (AGAIN in {violation.invariant for violation in invariants.check(told)[1]}) == is_broken
+
+
+@pytest.mark.parametrize(("cut_short", "broken_by_it"), [(True, False), (False, True)])
+def test_a_page_that_cannot_be_read_may_take_too_long_to_say_so(cut_short: bool, broken_by_it: bool) -> None:
+    """Page 1 is in error in the calm run, too, for another reason, and no part of it was given up."""
+    calm = CALM | {"errors": [{"page": 1, "reason": "unreadable"}, BAD]}
+    slow = CALM | {"errors": [{"page": 1, "reason": "took too long"}, BAD]}
+    read = Call(t=1, caller="Worker", service="s3", operation="GetObject", target="bucket/doc", request="a")
+    late = Compute(
+        t=2, function="read", cpu_seconds=9.0, request="a", error="Unreadable", cut_short=cut_short
+    )
+    told = evidence(*GIVEN_UP, PARTIAL, results=slow, expected=calm, events=(read, late))
+    assert (ALONE in broken(told)) == broken_by_it
+
+
+def told(*values: float, worked: tuple[float, ...] = (0.2, 0.3), name: str = "Seconds") -> bool:
+    """Whether an invocation that made recorded calls of these seconds may tell these values."""
+    calls = [Compute(t=1, function="read", cpu_seconds=1, request="a", seconds=one) for one in worked]
+    metric = Metric(t=1, function="W", request="a", namespace="N", name=name, unit="Seconds", values=values)
+    found = evidence(events=(*calls, metric, invocation("a", 0.0, 1.0)))
+    found = invariants.Evidence(found.emulation, ["doc"], {}, FIELDS, told=Calibrate(seconds="Seconds"))
+    return "metrics tell the work that was done" not in {one.invariant for one in invariants.check(found)[1]}
+
+
+def test_metrics_tell_the_work_that_was_done() -> None:
+    assert told(0.2, 0.3)
+    assert told(0.2, 0.31), "what the handler does between is told too"
+    assert told(0.51), "all at once"
+    assert not told(0.2), "less than was worked"
+    assert not told(0.2, 0.2)
+    assert not told(0.2, 0.3, 0.1), "of calls that were not made"
+    assert not told(0.6, 0.7), "more than the invocation took"
+    assert told(9.0, name="Other")
