@@ -32,8 +32,12 @@ from harness.cloud import patching
 
 _SIGNATURES: dict[CodeType, Any] = {}
 """Name of the keyword arguments that some code takes, if it takes any: this never changes, so it is kept from
-one run to the next.
+one run to the next, as all these are.
 """
+_PROVIDERS: dict[tuple[int, int], tuple[Any, Any]] = {}
+"""Endpoint rules that have been parsed, by the documents that they stand in."""
+_CLASSES: dict[str, type] = {}
+"""Of clients, by service."""
 
 
 def applied() -> AbstractContextManager[None]:
@@ -86,16 +90,15 @@ def _endpoint_rules() -> Any:
     """Each client parses the endpoint rules of its service, some hundred conditions, and resolves its
     endpoints with a cache of its own.
     """
-    known: dict[tuple[int, int], tuple[Any, Any]] = {}
 
     def provider(ruleset_data: Any, partition_data: Any, excluded_params: Any = None) -> Any:
         key = (id(ruleset_data), id(partition_data))  # one object a service: the loader is shared
-        if key not in known:
-            known[key] = (
+        if key not in _PROVIDERS:
+            _PROVIDERS[key] = (
                 ruleset_data,
                 endpoint_provider.EndpointProvider(ruleset_data, partition_data, excluded_params),
             )
-        return known[key][1]
+        return _PROVIDERS[key][1]
 
     return mock.patch.object(regions, "EndpointProvider", provider)
 
@@ -106,12 +109,11 @@ def _client_classes() -> Any:
     """
     kind: Any = client.ClientCreator
     original = kind._create_client_class
-    known: dict[str, type] = {}
 
     def create_client_class(creator: Any, service_name: str, service_model: Any) -> type:
-        if service_name not in known:
-            known[service_name] = original(creator, service_name, service_model)
-        return known[service_name]
+        if service_name not in _CLASSES:
+            _CLASSES[service_name] = original(creator, service_name, service_model)
+        return _CLASSES[service_name]
 
     return mock.patch.object(kind, "_create_client_class", create_client_class)
 
