@@ -105,6 +105,7 @@ def _results_of_closed_files_are_not_written(evidence: Evidence) -> Found:
 def _work_is_told_as_it_was(evidence: Evidence) -> Found:
     """The metric of the seconds that units take has a value for each recorded call of its invocation, or one
     of them all, and together they are what those calls took. Rounding may take half a millisecond from each.
+    Who tells of units tells of their seconds.
     """
     if not evidence.told.seconds:
         return
@@ -116,6 +117,8 @@ def _work_is_told_as_it_was(evidence: Evidence) -> Found:
     for metric in evidence.events(Metric):
         if metric.name == evidence.told.seconds:
             told[metric.request] += metric.values
+        elif metric.name == evidence.told.pages and worked[metric.request]:
+            told[metric.request] += ()
     for request, values in told.items():
         done = worked[request]
         least, most = sum(done) - TOLD_WITHIN * len(values), lasted.get(request, inf) + TOLD_WITHIN

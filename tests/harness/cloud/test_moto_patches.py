@@ -6,12 +6,16 @@ import contextlib
 import copy
 import json
 from collections.abc import Callable
+from typing import Any
 
 import boto3
+import botocore.session
 import moto
 import pytest
 from botocore import hooks
 from botocore.exceptions import ClientError
+from hypothesis import given
+from hypothesis import strategies as st
 from moto import mock_aws
 from moto.core import request as moto_request
 from moto.moto_api._internal import mock_random
@@ -267,6 +271,54 @@ def test_a_copy_of_event_handlers_is_the_same_and_its_own() -> None:
         assert called(other) == [3, 1, 2]  # the most specific first
         with pytest.raises(ValueError, match="keyword arguments"):
             emitter.register("before-send", lambda: None)
+
+
+KEYS = ("before", "before.s3", "before.*.Put", "before.s3.Put", "after", "*.s3")
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("append"), st.integers(0, 9), st.sampled_from(KEYS), st.integers(0, 2)),
+        st.tuples(st.just("remove"), st.integers(0, 9), st.sampled_from(KEYS), st.integers(0, 40)),
+        st.tuples(st.just("copy"), st.integers(0, 9)),
+    ),
+    max_size=40,
+)
+
+
+@given(STEPS)
+def test_copies_of_handlers_share_only_what_none_has_changed(steps: list[tuple[Any, ...]]) -> None:
+    """Whatever is registered with which of many copies, each finds what botocore's own deep copies find."""
+    told = []
+    for patches in (contextlib.nullcontext, botocore_patches.applied):
+        with patches():
+            tries = [hooks._PrefixTrie()]
+            for number, (step, which, *args) in enumerate(steps):
+                trie = tries[which % len(tries)]
+                if step == "copy":
+                    tries.append(copy.copy(trie))
+                elif step == "append":
+                    trie.append_item(args[0], number, args[1])
+                else:
+                    with contextlib.suppress(ValueError, AttributeError):
+                        trie.remove_item(*args)
+            searched = [key.replace("*", "dynamodb") for key in KEYS]
+            told.append([[list(trie.prefix_search(key)) for key in searched] for trie in tries])
+    assert told[0] == told[1]
+
+
+def handlers_of(session: botocore.session.Session) -> list[object]:
+    names = ("before-sign.s3", "before-parameter-build.s3.PutObject", "provide-client-params.dynamodb.Query")
+    return [list(session._events._emitter._handlers.prefix_search(name)) for name in names]
+
+
+def test_every_session_has_the_handlers_that_botocore_registers() -> None:
+    bare = handlers_of(botocore.session.Session())
+    with botocore_patches.applied():
+        first, second = botocore.session.Session(), botocore.session.Session()
+        assert handlers_of(first) == handlers_of(second) == bare
+        assert any(bare)
+        first.register("before-sign.s3", lambda **_: None)
+        assert handlers_of(second) == bare
+        assert handlers_of(botocore.session.Session()) == bare
 
 
 def without_request_id(body: bytes) -> bytes:

@@ -509,7 +509,8 @@ def told(*values: float, worked: tuple[float, ...] = (0.2, 0.3), name: str = "Se
     calls = [Compute(t=1, function="read", cpu_seconds=1, request="a", seconds=one) for one in worked]
     metric = Metric(t=1, function="W", request="a", namespace="N", name=name, unit="Seconds", values=values)
     found = evidence(events=(*calls, metric, invocation("a", 0.0, 1.0)))
-    found = invariants.Evidence(found.emulation, ["doc"], {}, FIELDS, told=Calibrate(seconds="Seconds"))
+    names = Calibrate(pages="Pages", seconds="Seconds")
+    found = invariants.Evidence(found.emulation, ["doc"], {}, FIELDS, told=names)
     return "metrics tell the work that was done" not in {one.invariant for one in invariants.check(found)[1]}
 
 
@@ -522,3 +523,5 @@ def test_metrics_tell_the_work_that_was_done() -> None:
     assert not told(0.2, 0.3, 0.1), "of calls that were not made"
     assert not told(0.6, 0.7), "more than the invocation took"
     assert told(9.0, name="Other")
+    assert not told(2.0, name="Pages"), "of two pages, and not how long they took"
+    assert told(2.0, name="Pages", worked=()), "of pages that no call was made for"
