@@ -63,7 +63,7 @@ class Trace(msgspec.Struct, frozen=True):
     ways: tuple[FileWay, ...]
     pages: tuple[float, ...]
     calls: ApiCalls
-    metrics: dict[str, Told]
+    metrics: dict[str, Told] = {}
 
 
 def read(directory: Path, finished: Mapping[str, str]) -> Trace:

@@ -67,17 +67,17 @@ def _all(indices: list[int], variables: Mapping[str, str]) -> Generator[tuple[in
     """The entries of these calls as they are done, until one crashes."""
     context = multiprocessing.get_context("fork")
     workers = min(len(indices), os.cpu_count() or 1)
+    others = set(multiprocessing.active_children())
     with ProcessPoolExecutor(workers, context, _prepare, (dict(variables),)) as pool:
-        running = {pool.submit(_record_one, index): index for index in indices}
         try:
+            running = {pool.submit(_record_one, index): index for index in indices}
             for done in as_completed(running):
                 yield running[done], done.result()
         except BrokenProcessPool:
             return
         except (KeyboardInterrupt, GeneratorExit):  # here, or where the entries go
-            processes = list((getattr(pool, "_processes", None) or {}).values())  # gone after its shutdown
             pool.shutdown(wait=False, cancel_futures=True)
-            for process in processes:
+            for process in set(multiprocessing.active_children()) - others:
                 process.terminate()
             raise
 
