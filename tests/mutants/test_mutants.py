@@ -11,9 +11,24 @@ from tests.mutants.catalogue import MUTANTS, Mutant
 from tests.mutants.hunting import Catch, hunt
 
 MOST_SEEDS = 60
+EACH_TIME = (
+    "counter without condition",
+    "message deleted early",
+    "dead letters not handled",
+    "stale read",
+    "timeout ignored",
+    "refused entries of a batch forgotten",
+)
+"""One for each kind of fault that finds them; the others take four minutes, with `-m slow`."""
 
 
-@pytest.mark.parametrize("mutant", MUTANTS, ids=[mutant.name for mutant in MUTANTS])
+@pytest.mark.parametrize(
+    "mutant",
+    [
+        pytest.param(mutant, id=mutant.name, marks=() if mutant.name in EACH_TIME else pytest.mark.slow)
+        for mutant in MUTANTS
+    ],
+)
 def test_a_deliberate_bug_is_found(mutant: Mutant, tmp_path: Path, record_property) -> None:
     caught = hunt(mutant, tmp_path, first_seed=0, most_seeds=MOST_SEEDS)
     record_property(f"seeds to find: {mutant.name}", caught.seeds)
