@@ -53,11 +53,7 @@ def told(handler: Handler[Answer]) -> Handler[Answer]:
 
     @wraps(handler)
     def telling(event: dict[str, Any], context: LambdaContext) -> Answer:
-        try:
-            answer = handler(event, context)
-        except Exception:
-            _tell(context.aws_request_id)
-            raise
+        answer = handler(event, context)
         _tell(context.aws_request_id)
         return answer
 

@@ -17,6 +17,7 @@ from harness.exploration.world_explorer import WorldExplorer
 from harness.exploration.worlds import Put, World
 from harness.faults import scenario
 from harness.faults.scenario import Fault, Scenario
+from harness.recorder import Compute
 from harness.runs import application, inputs
 from harness.runs.invariants import Violation
 from harness.runs.rig import Options, quiet
@@ -273,17 +274,46 @@ OVERWRITTEN_AND_REMOVED = World(
 )
 
 
+OVERWRITTEN_AND_GIVEN_UP = World(
+    seed=528,
+    scenario=Scenario(
+        "throttled", {"throttled": Fault(rate=1.0, repeats=(9, 9), where="ControllerFunction")}
+    ),
+    parameters={"MaxReceives": "2"},
+    puts=(Put("three.tif"), Put("three.tif", 0.83, "empty.tif")),
+)
+
+
 @pytest.mark.parametrize(
     "world",
-    [REMOVED_AND_LATE, OVERWRITTEN_AND_REMOVED],
-    ids=["removed", "overwritten"],
+    [REMOVED_AND_LATE, OVERWRITTEN_AND_REMOVED, OVERWRITTEN_AND_GIVEN_UP],
+    ids=["removed", "overwritten", "given up"],
 )
 def test_what_an_upload_loses_by_a_fault_is_no_violation(explorer: WorldExplorer, world: World) -> None:
-    """One of two versions is removed, and its result says what that of the empty one says."""
+    """One of two versions is removed or given up, and its result says what that of the empty one says."""
     trial = explorer.attempt(Case.of(world))
     assert "ended failed" in trial.happened
     assert trial.strokes.keys() == world.scenario.faults.keys()
     assert wrong([trial]) == []
+
+
+def test_what_is_given_back_while_it_is_still_in_work_may_be_done_twice(explorer: WorldExplorer) -> None:
+    """The second delivery of a message dies at once, and comes back from the parked queue before the first has
+    ended."""
+    twice = Scenario("twice", {"duplicate_delivery": Fault(seed=2, seconds=(0.0, 20.0), only=(1,))})
+    world = World(
+        seed=630,
+        scenario=twice,
+        parameters={"MaxReceives": "1"},
+        slowness=60.0,
+        redrive="middle",
+        puts=(Put("three.tif"),),
+    )
+    case = Case.of(world)
+    rig, _ = explorer.staged(case)
+    emulation = rig.emulate(twice, world.seed, quiet)
+    assert sum(isinstance(event, Compute) for event in emulation.recorder.events) == 2 * 3
+    assert wrong([explorer.attempt(case)]) == []
 
 
 class Planted(WorldExplorer):

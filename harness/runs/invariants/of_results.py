@@ -111,18 +111,18 @@ def _says_why(result: Outcome, calm: Outcome) -> bool:
 
 
 def _said_of_another_version(evidence: Evidence, key: str, wanted: Sequence[Outcome]) -> Found:
-    """Of versions with different contents, each result may be there as often as its content was put; one that
-    was removed says that it failed, as others may.
+    """Of versions with different contents, each result may be there as often as its content was put. One that
+    was removed or given up says that it failed, as that of another content may.
     """
     if len({str(_essence(one)) for one in wanted}) < 2:
         return
     extra = sum(stroke.where == key and stroke.fault == "overwritten" for stroke in evidence.events(Stroke))
     right = Counter(str(_essence(one)) for one in wanted)
-    gone = sum(stroke.where == key and stroke.fault == "removed" for stroke in evidence.events(Stroke))
     results = evidence.results.get(key, ())
-    failed = {str(_essence(one)) for one in results if one.status == evidence.fields.failed}
+    if evidence.is_destroyed(key) or evidence.is_gone(key, "redriven"):
+        results = [one for one in results if one.status != evidence.fields.failed]
     for essence, count in Counter(str(_essence(one)) for one in results).items():
-        if essence in right and count > right[essence] + extra + gone * (essence in failed):
+        if essence in right and count > right[essence] + extra:
             yield f"{key}: {count} results say {essence}, which {right[essence]} of its versions are", key
 
 

@@ -24,7 +24,8 @@ def _work_is_not_repeated(evidence: Evidence) -> Found:
     resent = sum(
         stroke.fault == "answer_lost" and " sqs.Send" in stroke.where for stroke in evidence.events(Stroke)
     )
-    if not again and not failed and not lost and not resent and done > units:
+    given_up = any(event.action == "redriven" for event in evidence.events(Message))
+    if not again and not failed and not lost and not resent and not given_up and done > units:
         yield (
             f"{done} recorded calls were made, though {units} would have done and nothing was delivered "
             f"twice",
