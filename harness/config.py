@@ -225,8 +225,8 @@ class Backfill(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Calibrate(msgspec.Struct, frozen=True, kw_only=True):
-    """Embedded metrics of the application that `harness calibrate` reads: pages of an invocation, and the
-    seconds that reading them took, of each or of all.
+    """Embedded metrics of the application that `harness calibrate` reads, and that an invariant compares with
+    the work that was done: pages of an invocation, and the seconds that reading them took, of each or of all.
     """
 
     pages: str = ""

@@ -93,9 +93,16 @@ def check_parameters(path: Path, declared: Resource, given: dict[str, str]) -> N
                 number = float(value)
             except ValueError:
                 raise UsageError(f"parameter {name} is {value!r}; it must be a number") from None
-            low, high = parameter.get("MinValue", number), parameter.get("MaxValue", number)
-            if not low <= number <= high:
-                raise UsageError(f"parameter {name} is {value}; it must lie between {low} and {high}")
+            low, high = parameter.get("MinValue"), parameter.get("MaxValue")
+            if (low is not None and number < low) or (high is not None and number > high):
+                raise UsageError(f"parameter {name} is {value}; it must {_within(low, high)}")
+
+
+def _within(low: float | None, high: float | None) -> str:
+    """What a number must do that lies outside of these ends, of which one may be open."""
+    if low is not None and high is not None:
+        return f"lie between {low} and {high}"
+    return f"be {low} at least" if high is None else f"be {high} at most"
 
 
 def _has_form(value: str, pattern: str | None) -> bool:

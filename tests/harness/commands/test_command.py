@@ -43,6 +43,10 @@ def harness(*arguments: object) -> subprocess.CompletedProcess[str]:
             "parameter BatchPages is 1000; it must lie between 1 and 100",
         ),
         (
+            ["run", "--sample", "--parameter", "OldestMessage=5"],
+            "parameter OldestMessage is 5; it must be 60 at least",
+        ),
+        (
             ["run", "--sample", "--parameter", "BatchPages"],
             "--parameter BatchPages is not of the form NAME=VALUE",
         ),
