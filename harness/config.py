@@ -236,7 +236,8 @@ class Calibrate(msgspec.Struct, frozen=True, kw_only=True):
 class Explore(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the worlds of `harness explore` are drawn from. pool: the maker of their inputs, and how many it
     makes. parameters: of the template, each with the two ends of its range (numbers) or with its values
-    (texts); reads: those of them that decide what is read of an input, and so what is right. concurrency,
+    (texts); together: narrower ranges of several of them, by what they bring about, which some worlds take
+    as they stand; reads: those that decide what is read of an input, and so what is right. concurrency,
     slowness, shards: ranges of the account's concurrency, of how many times longer the recorded functions
     take, and of a stream's shards. most_inputs: of a world.
     happenings: what an exploration counts the worlds of, by name, each a pattern of the calls that tell of
@@ -247,6 +248,7 @@ class Explore(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     pool: Sample = Sample()
     parameters: dict[str, tuple[int | str, ...]] = {}
+    together: dict[str, dict[str, tuple[int | str, ...]]] = {}
     reads: tuple[str, ...] = ()
     concurrency: tuple[int, int] = (1000, 1000)
     slowness: tuple[float, float] = (1.0, 1.0)
@@ -258,7 +260,12 @@ class Explore(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     def __post_init__(self) -> None:
         ranges = {"concurrency": self.concurrency, "slowness": self.slowness, "shards": self.shards}
-        for name, values in {**ranges, **self.parameters}.items():
+        told = [*ranges.items(), *self.parameters.items()]
+        for some in self.together.values():
+            told += some.items()
+            if others := [name for name in some if name not in self.parameters or name in self.reads]:
+                raise ValueError(f"together names {others[0]}, which is none of parameters, or one of reads")
+        for name, values in told:
             numbers = [value for value in values if not isinstance(value, str)]
             if not values or (numbers and (len(numbers), len(values)) != (2, 2)):
                 raise ValueError(f"{name} must be two numbers (a range) or texts (values)")

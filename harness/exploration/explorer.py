@@ -22,15 +22,15 @@ from harness.exploration.coverage import Coverage
 from harness.exploration.states import States
 from harness.exploration.timeline import timeline
 from harness.exploration.worlds import World
+from harness.faults import scenario
 from harness.faults.scenario import Fault, Scenario
 from harness.recorder import Call, Held, Invocation, Stroke
+from harness.runs.emulation import Emulation
 from harness.runs.invariants import Violation
 from harness.runs.results import Results
 from harness.runs.rig import Progress, Rig, quiet
 
 KILLS = ("killed_before_call", "killed_after_call")
-OF_UPLOADS = frozenset({"late_event", "duplicate_event", "overwritten", "removed"})
-"""Faults that strike an upload, whose key says where."""
 SHRINK_TRIALS, SHRINK_SECONDS = 400, 120.0
 """Emulations and real seconds spent on making a failure small, at most."""
 DICE, OFTEN = 3, 0.5
@@ -100,7 +100,7 @@ class Explorer:
         trusted.
         """
         self._rig, self._scenario = rig, scenario
-        calm = rig.calm(progress)
+        calm = rig.results(rig.calm(progress))
         self._expected: Results = calm if expected is None else expected
         if (
             "overwritten" in scenario.faults
@@ -195,11 +195,7 @@ class Explorer:
             happened=happenings.of(emulation, results, rig.config, states),
             taken=self.coverage.taken,
             struck_in=states.struck(),
-            calls=Counter(
-                f"{event.caller} {event.service}.{event.operation}"
-                for event in events
-                if isinstance(event, Call) and event.request
-            ),
+            calls=calls_of(emulation),
             preempted=Counter(
                 event.where for event in events if isinstance(event, Held) and not event.behind
             ),
@@ -331,6 +327,15 @@ def _anew(case: Case) -> Iterator[Case]:
         yield case.broken_by(Scenario(case.scenario.name, faults))
 
 
+def calls_of(emulation: Emulation) -> Counter[str]:
+    """The calls of its invocations, by whose and what, as faults and schedules name them."""
+    return Counter(
+        f"{event.caller} {event.service}.{event.operation}"
+        for event in emulation.recorder.events
+        if isinstance(event, Call) and event.request
+    )
+
+
 def _killed(strokes: Strokes) -> Scenario:
     """A scenario of nothing but these kills; both kinds are in it, so that their opportunities are
     counted.
@@ -351,7 +356,7 @@ def _places(struck: Sequence[Stroke]) -> dict[str, Counter[str]]:
     """
     found: dict[str, Counter[str]] = {}
     for stroke in struck:
-        if stroke.fault in OF_UPLOADS:
+        if stroke.fault in scenario.OF_UPLOADS:
             place = "uploads"
         else:
             name, _, call = stroke.where.partition(" ")

@@ -51,7 +51,8 @@ class ScheduleExplorer(WorldExplorer):
         self._calls: dict[str, Counter[str]] = {}
 
     def seeds(self, first: int, count: int) -> Iterator[Case]:
-        return (case.broken_by(Scenario(f"world {case.seed}")) for case in super().seeds(first, count))
+        calm = (case.broken_by(Scenario(f"world {case.seed}")) for case in super().seeds(first, count))
+        return (_with(case, None) for case in calm)
 
     def attempt(self, case: Case) -> Trial:
         """A trial in the schedule of its world. Where that has none, one is drawn, unless the world fails

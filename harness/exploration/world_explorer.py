@@ -7,6 +7,7 @@ reads): for each of their values a calm run of all inputs is recorded beforehand
 
 import itertools
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 import msgspec
 
@@ -15,8 +16,8 @@ from harness.cloud.template import Template
 from harness.config import Config
 from harness.errors import UsageError
 from harness.exploration import worlds
-from harness.exploration.explorer import Case, Explorer
-from harness.exploration.worlds import World
+from harness.exploration.explorer import Case, Explorer, calls_of
+from harness.exploration.worlds import Stock, World
 from harness.faults.scenario import CALM
 from harness.runs.inputs import InputFile
 from harness.runs.results import Outcome, Results
@@ -51,13 +52,7 @@ class WorldExplorer(Explorer):
         self._latest: tuple[World, Rig] | None = None
         self._check()
         self._base = self._rig_of({}, pool)
-        functions = sorted(
-            name
-            for name, resource in self._base.template.document["Resources"].items()
-            if resource["Type"] == "AWS::Lambda::Function"
-        )
-        given = tuple(options.parameters)
-        self._stock = worlds.Stock(config.explore, sorted(self._pool), functions, given)
+        self._made: set[str] = set()
 
     def prepare(self, progress: Progress) -> None:
         """Records what all worlds need, so that they only replay."""
@@ -68,6 +63,21 @@ class WorldExplorer(Explorer):
             *(dict.fromkeys((default, *map(str, some))) for default, some in zip(usual, choices, strict=True))
         ):
             self._prepare(self._reads(dict(zip(names, values, strict=True))), progress)
+
+    @cached_property
+    def stock(self) -> Stock:
+        """What worlds are drawn from, when all that they need is recorded."""
+        resources = self._base.template.document["Resources"]
+        functions = sorted(
+            name for name, resource in resources.items() if resource["Type"] == "AWS::Lambda::Function"
+        )
+        return Stock(
+            self._config.explore,
+            sorted(self._pool),
+            functions,
+            sorted(self._made),
+            tuple(self._options.parameters),
+        )
 
     def prepare_for(self, world: World, progress: Progress) -> None:
         """Records what this one world needs."""
@@ -82,11 +92,11 @@ class WorldExplorer(Explorer):
 
     def draw(self, seed: int) -> World:
         """The world of a seed."""
-        return worlds.draw(seed, self._stock)
+        return worlds.draw(seed, self.stock)
 
     def vary(self, world: World, seed: int) -> World:
         """The world of a seed that is much like another one."""
-        return worlds.vary(world, seed, self._stock)
+        return worlds.vary(world, seed, self.stock)
 
     def staged(self, case: Case) -> tuple[Rig, Results]:
         """Raises `UsageError` for a world that takes inputs that are not there, or parameters that the
@@ -151,7 +161,9 @@ class WorldExplorer(Explorer):
             return self._sound._prepare(reads, progress)
         if reads not in self._right:
             rig = self._rig_of(dict(reads), list(self._pool.values()))
-            results = rig.calm(progress)
+            emulation = rig.calm(progress)
+            self._made |= set(calls_of(emulation))
+            results = rig.results(emulation)
             self._right[reads] = {
                 name: results[key][0]
                 for name, key in zip(rig.names, rig.keys, strict=True)
@@ -162,7 +174,10 @@ class WorldExplorer(Explorer):
     def _check(self) -> None:
         """Raises `UsageError` for ranges and values that the template's parameters do not have."""
         declared = self._document.get("Parameters") or {}
-        for name, values in self._config.explore.parameters.items():
+        explore = self._config.explore
+        named = [*explore.parameters.items()]
+        named += [one for some in explore.together.values() for one in some.items()]
+        for name, values in named:
             for value in values:
                 try:
                     template.check_parameters(

@@ -18,7 +18,7 @@ import numpy as np
 
 from harness.cloud.limits import ACCOUNT_CONCURRENCY
 from harness.config import Explore
-from harness.engine.schedule import Schedule
+from harness.engine.schedule import Point, Schedule
 from harness.errors import UsageError
 from harness.faults import scenario
 from harness.faults.scenario import Fault, Scenario
@@ -30,15 +30,24 @@ NO_FAULT, ONE_FAULT = 0.1, 0.2
 """Of all worlds, those in which nothing breaks, and those in which only one kind of fault strikes."""
 RATES, RATES_ALONE = (0.1, 3.0), (1.0, 10.0)
 """Times the rate of `hostile`: among others, and alone."""
+RATES_OF_UPLOADS = (1.0, 8.0)
+"""Among others, for what strikes uploads: a world has few of them."""
 HIGHEST_RATE = 0.6
-AIMED, RATES_AIMED = 0.25, (3.0, 30.0)
-"""Of the worlds in which several kinds strike, those in which they strike one function alone, then so often
-that it fails again and again.
+AIMED, RATES_AIMED = 0.35, (3.0, 30.0)
+"""Of the worlds in which several kinds strike, those in which what strikes calls has an aim: one function,
+its calls of one service, or one call; there so often that it fails again and again, while all else goes on as
+it does elsewhere.
 """
+SCHEDULED, SCHEDULE_WINDOW = 0.2, (0.5, 30.0)
+"""Of all worlds, those whose calls come in an order that is drawn; seconds that a call may wait then."""
+PREEMPTED, HIGHEST_NUMBER = 2, 30
+"""Calls that are preempted at most, and the highest of their numbers."""
 OTHERWISE = 0.5
 """Of all worlds, those in which a parameter, the shards or the arrivals are not as usual; slowness and
 concurrency are in fewer, since all else is then hard to reach."""
 SLOW, SCARCE = 0.5, 0.25
+TOGETHER = 0.15
+"""Of all worlds, those that take each of the sets of ranges that belong together."""
 ALIKE = 0.8
 """Of what makes a world, what its variation shares with it."""
 TRICKLE_SECONDS, BURST_SECONDS, IN_WORK_SECONDS = (1.0, 200.0), (20.0, 1000.0), (0.3, 60.0)
@@ -165,12 +174,14 @@ def load(path: Path) -> World:
 
 class Stock(msgspec.Struct, frozen=True):
     """What worlds are made of. ranges: of what is drawn; names: of the inputs; functions: logical ids of
-    those that faults may be aimed at; given: parameters that somebody has chosen.
+    those that faults may be aimed at; calls: that they make where nothing breaks, as
+    "Function service.Operation"; given: parameters that somebody has chosen.
     """
 
     ranges: Explore
     names: Sequence[str]
     functions: Sequence[str] = ()
+    calls: Sequence[str] = ()
     given: Sequence[str] = ()
 
 
@@ -183,10 +194,17 @@ def draw(seed: int, stock: Stock) -> World:
         for name, values in ranges.parameters.items()
         if generator.random() < OTHERWISE and name not in stock.given
     }
+    for some in ranges.together.values():
+        if generator.random() < TOGETHER:
+            drawn |= {
+                name: str(_value(generator, values))
+                for name, values in some.items()
+                if name not in stock.given
+            }
     arrival = get_args(Arrival)[int(generator.integers(len(get_args(Arrival))))]
     return World(
         seed=seed,
-        scenario=_scenario(generator, seed, stock.functions),
+        scenario=_scenario(generator, seed, stock),
         parameters=drawn,
         slowness=round(_log(generator, *ranges.slowness), 2) if generator.random() < SLOW else 1.0,
         concurrency=_whole(generator, *ranges.concurrency)
@@ -196,6 +214,9 @@ def draw(seed: int, stock: Stock) -> World:
         redrive=("", "", "middle", "end")[int(generator.integers(4))],
         arrival=arrival,
         puts=_puts(generator, arrival, stock.names, ranges.most_inputs),
+        schedule=_schedule(generator, stock.calls)
+        if stock.calls and generator.random() < SCHEDULED
+        else None,
     )
 
 
@@ -217,7 +238,7 @@ def vary(world: World, seed: int, stock: Stock) -> World:
     }
     fields = {
         name: getattr(world if kept() else drawn, name)
-        for name in ("slowness", "concurrency", "shards", "redrive")
+        for name in ("slowness", "concurrency", "shards", "redrive", "schedule")
     }
     faults = world if kept() else drawn
     inputs = world if kept() else drawn
@@ -231,7 +252,7 @@ def vary(world: World, seed: int, stock: Stock) -> World:
     )
 
 
-def _scenario(generator: np.random.Generator, seed: int, functions: Sequence[str]) -> Scenario:
+def _scenario(generator: np.random.Generator, seed: int, stock: Stock) -> Scenario:
     hostile = scenario.load("hostile").faults
     mood = generator.random()
     aim = ""
@@ -241,17 +262,38 @@ def _scenario(generator: np.random.Generator, seed: int, functions: Sequence[str
         chosen, rates = [list(hostile)[int(generator.integers(len(hostile)))]], RATES_ALONE
     else:
         chosen, rates = [kind for kind in hostile if generator.random() < OTHERWISE], RATES
-        if functions and generator.random() < AIMED:
-            aim, rates = functions[int(generator.integers(len(functions)))], RATES_AIMED
-    faults = {
-        kind: msgspec.structs.replace(
-            hostile[kind],
-            rate=round(min(HIGHEST_RATE, hostile[kind].rate * _log(generator, *rates)), 6),
-            where=aim,
-        )
-        for kind in chosen
-    }
+        if stock.functions and generator.random() < AIMED:
+            aim = _aim(generator, stock)
+    faults = {}
+    for kind in chosen:
+        is_aimed = bool(aim) and kind in scenario.OF_CALLS
+        own = RATES_OF_UPLOADS if kind in scenario.OF_UPLOADS and rates == RATES else rates
+        factor = _log(generator, *(RATES_AIMED if is_aimed else own))
+        rate = round(min(HIGHEST_RATE, hostile[kind].rate * factor), 6)
+        faults[kind] = msgspec.structs.replace(hostile[kind], rate=rate, where=aim if is_aimed else "")
     return Scenario(f"world {seed}", faults)
+
+
+def _aim(generator: np.random.Generator, stock: Stock) -> str:
+    """A function, what it calls of one service, or one call."""
+    services = dict.fromkeys(call.partition(" ")[2].partition(".")[0] for call in stock.calls)
+    of_services = [f"{function} {service}" for function in stock.functions for service in services]
+    levels = [level for level in (stock.functions, of_services, stock.calls) if level]
+    level = levels[int(generator.integers(len(levels)))]
+    return level[int(generator.integers(len(level)))]
+
+
+def _schedule(generator: np.random.Generator, calls: Sequence[str]) -> Schedule:
+    """An order of calls; see `harness.engine.schedule`."""
+    points = (
+        Point(calls[int(generator.integers(len(calls)))], _whole(generator, 1, HIGHEST_NUMBER))
+        for _ in range(int(generator.integers(PREEMPTED + 1)))
+    )
+    return Schedule(
+        window=round(_log(generator, *SCHEDULE_WINDOW), 2),
+        points=tuple(dict.fromkeys(points)),
+        priorities=int(generator.integers(2**31)),
+    )
 
 
 def _puts(

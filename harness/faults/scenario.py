@@ -51,6 +51,26 @@ KINDS = {
 }
 """Every fault by its name in a scenario. What destroys an input is in `DESTRUCTIVE`."""
 
+OF_CALLS = frozenset(
+    {
+        "killed_before_call",
+        "killed_after_call",
+        "hangs",
+        "out_of_memory",
+        "throttled",
+        "internal_error",
+        "connection_reset",
+        "answer_lost",
+        "stale_read",
+        "empty_read",
+        "batch_entry_refused",
+    }
+)
+"""What strikes at a call that an invocation makes: `where` may name the function, the service, the call."""
+
+OF_UPLOADS = frozenset({"late_event", "duplicate_event", "overwritten", "removed"})
+"""What strikes an upload; `where` may be its key."""
+
 DESTRUCTIVE = frozenset({"message_expires", "removed"})
 
 

@@ -194,12 +194,12 @@ class Rig:
         modules = [handler.replace("/", ".").rpartition(".")[0] for handler in self.handlers]
         return [fingerprint(module, self.code) for module in modules]
 
-    def calm(self, progress: Progress) -> Results:
-        """The results of a run in which nothing breaks. Raises `Interrupted`."""
+    def calm(self, progress: Progress) -> Emulation:
+        """A run in which nothing breaks. Raises `Interrupted`."""
         emulation = self.emulate(CALM, self.options.seed, progress)
         if emulation.interrupted:
             raise Interrupted("nothing was emulated but the calm run that others are compared with")
-        return self.results(emulation)
+        return emulation
 
     def results(self, emulation: Emulation) -> Results:
         """The results by the key of the upload that they are about."""

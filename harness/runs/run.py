@@ -76,7 +76,8 @@ def run(
     """of_rig: what else a rig is told. Raises `UsageError` for a template that is wrong."""
     began = time.monotonic()
     rig = Rig(config, inputs, options, **of_rig)
-    expected = rig.calm(progress) if options.faults.faults and options.compute == "recorded" else None
+    is_compared = options.faults.faults and options.compute == "recorded"
+    expected = rig.results(rig.calm(progress)) if is_compared else None
     emulation = rig.emulate(options.faults, options.seed, progress)
     return finish(rig, emulation, expected, began)
 

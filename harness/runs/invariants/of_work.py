@@ -1,6 +1,6 @@
 """Of the work, which is billed: none is done twice without a cause."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from math import inf
 
 from harness.recorder import Call, Compute, Invocation, Message, Metric, Result, Stroke
@@ -30,6 +30,44 @@ def _work_is_not_repeated(evidence: Evidence) -> Found:
             f"{done} recorded calls were made, though {units} would have done and nothing was delivered "
             f"twice",
         )
+
+
+def _uploads_are_worked_on_once(evidence: Evidence) -> Found:
+    """Of an upload no more is computed than it has units, unless something that came to pass with its own
+    messages is a cause: one was received twice or given up, or an invocation that read it failed, or did not
+    hear that what it sent was taken. That S3 tells of it twice is none.
+    """
+    if not evidence.fields.units:
+        return
+    read: dict[str, set[str]] = defaultdict(set)
+    sent: dict[str, Counter[tuple[str, int]]] = defaultdict(Counter)
+    for call in evidence.events(Call):
+        if call.request and call.operation == "GetObject":
+            read[call.request].add(call.target.partition("/")[2])
+        elif call.request and call.operation.startswith("SendMessage") and call.status < 300:
+            sent[call.request][call.target, call.sent_bytes] += 1
+    receives = Counter(event.message for event in evidence.events(Message) if event.action == "received")
+    done = Counter(event.request for event in evidence.events(Compute))
+    worked: Counter[str] = Counter()
+    excused: set[str] = set()
+    for event in evidence.events(Invocation):
+        keys = read[event.request]
+        again = any(receives[message] > 1 for message in event.messages)
+        failed = event.outcome != "success" or event.failed_records > 0
+        sent_again = any(times > 1 for times in sent[event.request].values())
+        if again or failed or sent_again or len(keys) > 1:
+            excused |= keys
+        for key in keys:
+            worked[key] += done[event.request]
+    for key, results in evidence.results.items():
+        if key in excused or evidence.versions[key] > 1 or len(results) != 1 or not results[0].units:
+            continue
+        if worked[key] > results[0].units and not evidence.is_gone(key, "redriven"):
+            yield (
+                f"{key}: {worked[key]} recorded calls were made, though {results[0].units} would have done, "
+                f"and no message about it was delivered twice",
+                key,
+            )
 
 
 def _completed_files_are_not_read(evidence: Evidence) -> Found:
@@ -132,6 +170,7 @@ def _work_is_told_as_it_was(evidence: Evidence) -> Found:
 
 INVARIANTS: Invariants = {
     "no work is done twice without a cause": _work_is_not_repeated,
+    "an upload is worked on once": _uploads_are_worked_on_once,
     "a completed file is not read again": _completed_files_are_not_read,
     "a stored batch is not computed again": _stored_parts_are_not_computed,
     "the result of a closed file is not written again": _results_of_closed_files_are_not_written,

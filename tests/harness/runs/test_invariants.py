@@ -192,15 +192,16 @@ def test_sound_ways_break_nothing(images: tuple[dict[str, Any], ...]) -> None:
         ((NEW, file({1}, marked=(2,)), batch(1, (2,))), {STORED_FIRST}),
         ((NEW, batch(1, status="FAILED"), file({1})), {STORED_FIRST}),
         ((NEW, file(set(), {1})), {STORED_FIRST}),  # nothing says why it failed
+        ((NEW, batch(1), file(set(), {1})), {STORED_FIRST}),  # and nor does what was stored of it
         ((NEW, batch(1, (2,)), file({1})), {MARKED}),  # left out
         ((NEW, batch(1, (2,)), file({1}, marked=(2, 2))), {MARKED}),  # twice
         ((NEW, batch(1, (2,)), file({1}, marked=(1,))), {MARKED}),
         ((NEW, batch(1, (2,)), ONE, file({1}, marked=())), {MARKED}),  # lost while nothing is counted
         ((*WHOLE[:5], file({1, 2}, marked=(2,), status="COMPLETED")), {CLOSED}),
         ((*WHOLE[:5], file({1, 2}, marked=(1, 2, 3), status="COMPLETED")), {CLOSED}),
-        ((NEW, batch(1, (2,)), ONE, batch(2), file({1}, {2}, marked=(2,)), PARTIAL), {CLOSED}),
+        ((*GIVEN_UP[:4], batch(2), GIVEN_UP[4], PARTIAL), {CLOSED}),
         ((NEW, batch(1, (2,)), ONE, NEW), {MARKED, TAKEN_BACK}),
-        ((*WHOLE[:5], file({1}, {2}, marked=(2, 3))), {TAKEN_BACK}),  # done, and then failed
+        ((*WHOLE[:5], file({1}, {2}, marked=(2, 3))), {TAKEN_BACK, STORED_FIRST}),  # done, and then failed
         ((NEW, batch(1, (2,)), ONE, batch(1, status="FAILED"), ONE), {TAKEN_BACK}),
         ((NEW, batch(1, (2,)), ONE, file({1}, marked=(2,), total=3, left=2)), {TAKEN_BACK}),
     ],
@@ -502,6 +503,53 @@ def test_a_page_that_cannot_be_read_may_take_too_long_to_say_so(cut_short: bool,
     )
     told = evidence(*GIVEN_UP, PARTIAL, results=slow, expected=calm, events=(read, late))
     assert (ALONE in broken(told)) == broken_by_it
+
+
+ONCE = "an upload is worked on once"
+
+
+def worked(request: str, pages: int, message: str = "", **of_it: Any) -> tuple[Event, ...]:
+    """An invocation that reads the document and makes recorded calls."""
+    read = Call(
+        t=1, caller="Worker", service="s3", operation="GetObject", target="bucket/doc", request=request
+    )
+    calls = (Compute(t=1, function="read", cpu_seconds=1, request=request) for _ in range(pages))
+    ended = msgspec.structs.replace(invocation(request, 0.0, 2.0), messages=(message,), **of_it)
+    return (read, *calls, ended)
+
+
+def sent(request: str, size: int) -> Call:
+    call = Call(t=1, caller="Worker", service="sqs", operation="SendMessage", target="q", request=request)
+    return msgspec.structs.replace(call, sent_bytes=size)
+
+
+def received(message: str) -> Message:
+    return Message(t=0, queue="q", action="received", message=message)
+
+
+ANOTHER = (*worked("a", 4, "1"), received("1"), *worked("b", 4, "2"), received("2"))
+"""Two messages told of the same upload, and both were worked on."""
+
+
+@pytest.mark.parametrize(
+    ("events", "is_broken"),
+    [
+        (worked("a", 4), False),
+        ((*worked("a", 2), *worked("b", 2)), False),
+        (ANOTHER, True),
+        ((*ANOTHER, received("2")), False),  # one of them was delivered twice
+        ((*worked("a", 4, outcome="killed"), *worked("b", 4)), False),
+        ((*worked("a", 4, failed_records=1), *worked("b", 4)), False),
+        ((*ANOTHER, sent("a", 9), sent("a", 9)), False),  # what was sent once more need not have been lost
+        ((*ANOTHER, sent("a", 9), sent("b", 9)), True),
+    ],
+)
+def test_an_upload_that_is_told_of_twice_is_worked_on_once(
+    events: tuple[Event, ...], is_broken: bool
+) -> None:
+    stored = Result(t=5, key="results/doc", size_bytes=1)
+    found = evidence(*WHOLE, events=(stored, *events), results={})
+    assert (ONCE in {violation.invariant for violation in invariants.check(found)[1]}) == is_broken
 
 
 def told(*values: float, worked: tuple[float, ...] = (0.2, 0.3), name: str = "Seconds") -> bool:
