@@ -44,7 +44,6 @@ def bury_results(streams: "DynamoDBStreamsClient", state: StateTable, batch: Str
 def _changed_files(streams: "DynamoDBStreamsClient", batch: StreamBatch) -> list[str]:
     """Ids of the files in a batch of the stream, in the order of their changes."""
     found: dict[str, None] = {}
-    last = int(batch.end_sequence_number)
     iterator = streams.get_shard_iterator(
         StreamArn=batch.stream_arn,
         ShardId=batch.shard_id,
@@ -54,14 +53,10 @@ def _changed_files(streams: "DynamoDBStreamsClient", batch: StreamBatch) -> list
     for _ in range(MOST_READS):
         answer = streams.get_records(ShardIterator=iterator)
         for record in answer["Records"]:
-            number = int(record["dynamodb"]["SequenceNumber"])
-            if number <= last:
-                found[file_id_of(record["dynamodb"]["Keys"]["PK"]["S"])] = None
-            if number >= last:
+            found[file_id_of(record["dynamodb"]["Keys"]["PK"]["S"])] = None
+            if record["dynamodb"]["SequenceNumber"] == batch.end_sequence_number:
                 return list(found)
-        iterator = answer.get("NextShardIterator", "")
-        if not iterator:
-            return list(found)
+        iterator = answer["NextShardIterator"]  # a shard does not end before a record that it has
     raise RuntimeError(
         f"the stream did not show its records {batch.start_sequence_number} to {batch.end_sequence_number}"
     )

@@ -31,11 +31,8 @@ def close_file(
     The result of a file that was given up (`StateTable.give_up_closing`) says just that. A PDF that there is
     no time for (`remaining_seconds`) is no reason to hold back the result.
     """
-    found = state.read_file(file_id)
-    if found is None:
-        return ""
-    record, stored = found
-    if record.status != "PROCESSING" or record.remaining_batches:
+    record, stored = state.read_file(file_id) or (None, ())
+    if record is None or record.status != "PROCESSING" or record.remaining_batches:
         return ""
     stored_after_all = [
         batch for batch, _ in stored if not batch.failure and batch.batch_id in record.failed_batch_ids

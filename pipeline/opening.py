@@ -6,7 +6,7 @@ from pipeline import documents, messages
 from pipeline.failures import BadFile
 from pipeline.messages import BatchMessage, FileRef
 from pipeline.settings import Settings
-from pipeline.state import StateTable
+from pipeline.state import FileRecord, StateTable
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -41,15 +41,10 @@ def open_file(
         left_out=chain.left_out,
     )
     if known:
-        if known.event_id != event_id or not (known.status == "PROCESSING" or known.failed_batches):
+        if not _goes_on(known, event_id, len(chain.offsets)):
             return False
-        if known.total_pages != len(
-            chain.offsets
-        ):  # another delivery found that the file is bad, or gone, and that stands
-            return False
-        ranges = messages.split_pages(
-            chain.offsets, known.total_batches
-        )  # as it was recorded, if with other settings
+        # As it was recorded, if with other settings.
+        ranges = messages.split_pages(chain.offsets, known.total_batches)
     batches = [
         BatchMessage(ref, number, pages, chain.layout.big, chain.layout.order)
         for number, pages in enumerate(ranges, 1)
@@ -57,6 +52,14 @@ def open_file(
     for start in range(0, len(batches), ENTRIES_PER_SEND):
         _send(sqs, settings.batch_queue_url, batches[start : start + ENTRIES_PER_SEND])
     return known is None
+
+
+def _goes_on(known: FileRecord, event_id: str, pages: int) -> bool:
+    """Whether a message about a file that is known has batches to send: it is the one that began, and there
+    is something to do still. Where another delivery of it found that the file is bad, or gone, that stands.
+    """
+    is_unfinished = known.status == "PROCESSING" or known.failed_batches > 0
+    return known.event_id == event_id and is_unfinished and known.total_pages == pages
 
 
 def _send(sqs: "SQSClient", queue_url: str, batches: list[BatchMessage]) -> None:

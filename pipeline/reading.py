@@ -12,6 +12,7 @@ from pipeline import documents, npi, page_reading, results, text_layer, tiff
 from pipeline.documents import PageFile
 from pipeline.failures import BadFile, PageUnreadable
 from pipeline.messages import BatchMessage, FileRef, PageRange
+from pipeline.npi.tables import Table
 from pipeline.ocr_options import OcrOptions
 from pipeline.page_text import Finding, PageText
 from pipeline.results import BatchOutcome, PageOutcome
@@ -92,9 +93,7 @@ def _read_pages(
     outcomes = list(decode_outcomes(bytes(batch.done)))
     layers: list[PageLayer] = []
     table = npi.load_table(settings.npi_table)
-    options = settings.ocr
-    if not table.has_digits:  # a type of letters may stand where no number is
-        options = msgspec.structs.replace(options, findings="full")
+    options = _options(settings.ocr, table)
     offsets, first = batch.pages.offsets, batch.pages.first
     layout = tiff.Layout(batch.byte_order, batch.big_tiff)
     pages = documents.read_pages(s3, batch.file, layout, offsets, settings.whole_file_bytes)
@@ -118,6 +117,13 @@ def _read_pages(
             if settings.keeps_text and text_layer.is_kept(settings.pdf_mode, suspect):
                 layers.append(text_layer.of_page(settings.pdf_mode, number, text, as_read))
     return tuple(outcomes), layers, None
+
+
+def _options(options: OcrOptions, table: Table) -> OcrOptions:
+    if table.has_digits:
+        return options
+    # A type of letters may stand where no number is.
+    return msgspec.structs.replace(options, findings="full")
 
 
 def _timed(page: PageFile, options: OcrOptions, seconds: list[float]) -> PageText:

@@ -20,6 +20,7 @@ from botocore import (
     handlers,
     hooks,
     httpsession,
+    model,
     regions,
     session,
     signers,
@@ -38,6 +39,10 @@ _PROVIDERS: dict[tuple[int, int], tuple[Any, Any]] = {}
 """Endpoint rules that have been parsed, by the documents that they stand in."""
 _CLASSES: dict[str, type] = {}
 """Of clients, by service."""
+_DISCOVERIES: dict[tuple[str, str], str] = {}
+"""Names of the operations that tell of endpoints, "" where there is none, by service and version."""
+_aliaser: Any = hooks.EventAliaser(hooks.HierarchicalEmitter())
+_event_name = functools.cache(_aliaser._alias_event_name)
 
 
 def applied() -> AbstractContextManager[None]:
@@ -77,11 +82,9 @@ def _user_agent() -> Any:
 
 def _event_names() -> Any:
     """Each client looks through all aliases for each event's name, and forgets it with the client."""
-    aliaser: Any = hooks.EventAliaser(hooks.HierarchicalEmitter())
-    cached: Any = functools.cache(aliaser._alias_event_name)
 
     def alias_event_name(emitter: Any, event_name: str) -> Any:
-        return cached(event_name)
+        return _event_name(event_name)
 
     return mock.patch.object(hooks.EventAliaser, "_alias_event_name", alias_event_name)
 
@@ -101,6 +104,22 @@ def _endpoint_rules() -> Any:
         return _PROVIDERS[key][1]
 
     return mock.patch.object(regions, "EndpointProvider", provider)
+
+
+def _endpoint_discovery() -> Any:
+    """Each client looks through all operations of its service for one that tells of endpoints."""
+    kind: Any = model.ServiceModel
+    original = kind.endpoint_discovery_operation
+
+    def discovered(service: Any) -> Any:
+        which = (service.service_name, service.api_version)
+        if which not in _DISCOVERIES:
+            found = original._fget(service)
+            _DISCOVERIES[which] = found.name if found is not None else ""
+        name = _DISCOVERIES[which]
+        return service.operation_model(name) if name else None
+
+    return mock.patch.object(kind, "endpoint_discovery_operation", property(discovered))
 
 
 def _client_classes() -> Any:

@@ -1,5 +1,5 @@
-"""Answers that are right by AWS's rules and still not what a careless caller expects: stale reads, batches
-taken in part, and streams that show nothing yet.
+"""Answers that are right by AWS's rules and still not what a careless caller expects: stale reads, pages of
+answers, batches taken in part, and streams that show nothing yet.
 """
 
 import time
@@ -19,6 +19,7 @@ from harness.region import REGION
 
 Answered = tuple[int, Any, bytes]
 _READS = frozenset({"GetItem", "Query"})
+_PAGED = frozenset({"Query", "Scan"})
 
 
 class Distortions:
@@ -34,6 +35,8 @@ class Distortions:
         perform: Callable[[], Answered],
     ) -> Answered:
         """The call's answer by `perform`, distorted if a fault strikes."""
+        if service == "dynamodb" and operation in _PAGED and self._dice.strike("short_page", where):
+            perform = _first_item_of(request, perform)
         if service == "dynamodb" and operation in _READS:
             payload = _payload(request)
             if (
@@ -56,6 +59,22 @@ class Distortions:
         ):
             return _nothing_yet(request)
         return perform()
+
+
+def _first_item_of(request: AWSPreparedRequest, perform: Callable[[], Answered]) -> Callable[[], Answered]:
+    """What looks at no more than one item (DynamoDB API reference, Query: an answer ends at 1 MB or at the
+    Limit, and LastEvaluatedKey says where to go on; as long as there is one, there may be more).
+    """
+
+    def limited() -> Answered:
+        whole = request.body
+        request.body = msgspec.json.encode({**_payload(request), "Limit": 1})
+        try:
+            return perform()
+        finally:
+            request.body = whole
+
+    return limited
 
 
 @contextmanager

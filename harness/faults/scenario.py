@@ -30,6 +30,7 @@ KINDS = {
     "connection_reset": "the connection ends before the request is done",
     "answer_lost": "the request is done, but the connection ends before the answer comes",
     "stale_read": "a read that is not strongly consistent misses the writes of the last seconds",
+    "short_page": "a query's answer ends after one item and says where to go on, as it does after 1 MB",
     "empty_read": "a function's read of a stream answers with no records yet, and where to go on",
     "batch_entry_refused": "SQS takes a batch of messages but for its last entry",
     # messages
@@ -62,6 +63,7 @@ OF_CALLS = frozenset(
         "connection_reset",
         "answer_lost",
         "stale_read",
+        "short_page",
         "empty_read",
         "batch_entry_refused",
     }

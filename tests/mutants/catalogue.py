@@ -79,8 +79,8 @@ MUTANTS = (
         changes={
             "pipeline/closing.py": (
                 (
-                    '    if record.status != "PROCESSING" or record.remaining_batches:\n        return ""\n',
-                    "",
+                    'record is None or record.status != "PROCESSING" or record.remaining_batches',
+                    "record is None",
                 ),
                 ('Key=f"results/{file_id}.json"', 'Key=f"results/{file_id}-{time.time()}.json"'),
                 ("from typing import", "import time\nfrom typing import"),

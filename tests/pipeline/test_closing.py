@@ -44,6 +44,18 @@ def test_a_file_with_batches_outstanding_is_left_open(world) -> None:
     assert world.metadata(ref)["status"] == "PROCESSING"
 
 
+def test_of_a_record_that_expired_while_its_last_change_was_on_the_way_nothing_is_closed(world) -> None:
+    ref = two_batches(world)
+    finish(world, ref, 1)
+    finish(world, ref, 2)
+    for item in world.items(ref):
+        key = {name: {"S": item[name]} for name in ("PK", "SK")}
+        if item["SK"] == "METADATA":
+            world.dynamodb.delete_item(TableName="NPI_Processing", Key=key)
+    assert world.state.read_file(ref.file_id) is None
+    assert close(world, ref.file_id) is None
+
+
 def test_a_counted_out_file_is_closed_once(world) -> None:
     ref = two_batches(world)
     finish(world, ref, 2)

@@ -1,10 +1,12 @@
 """The worker's work: pages become outcomes, a batch is counted once, and time that runs out loses nothing."""
 
+from pathlib import Path
+
 import msgspec
 import pytest
 from PIL import Image
 
-from pipeline import documents, messages, ocr, reading
+from pipeline import documents, messages, ocr, page_reading, reading
 from pipeline.ocr_options import OcrOptions
 from pipeline.page_text import PageText
 from pipeline.settings import Settings
@@ -154,3 +156,23 @@ def test_a_pdf_with_words_needs_all_pages_read_in_full() -> None:
             pdf_mode="redacted",
             ocr=OcrOptions(findings="flag"),
         )
+
+
+@pytest.mark.parametrize(("table", "findings"), [("", "flag"), ("[NAME]\non = true\n", "full")])
+def test_a_type_of_letters_needs_each_page_read_in_full(
+    world, monkeypatch, tmp_path: Path, table: str, findings: str
+) -> None:
+    """Where all types have digits, a page without any need not be."""
+    asked: list[str] = []
+
+    def read(page, options: OcrOptions) -> PageText:
+        asked.append(options.findings)
+        return PageText()
+
+    own = tmp_path / "own.toml"
+    own.write_text(table)
+    monkeypatch.setattr(page_reading, "read_page", read)
+    read_batch(
+        world, world.batch(builders.tiff(builders.page_image("Jane"))), npi_table=str(own) if table else ""
+    )
+    assert asked == [findings]

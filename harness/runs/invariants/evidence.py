@@ -66,8 +66,15 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
     has_results: bool = True
     told: Calibrate = Calibrate()
 
-    def events(self, kind: type) -> Iterator[Any]:
-        return (event for event in self.emulation.recorder.events if isinstance(event, kind))
+    def events(self, kind: type) -> Sequence[Any]:
+        return self._by_kind.get(kind, ())
+
+    @cached_property
+    def _by_kind(self) -> Mapping[type, Sequence[Any]]:
+        found: dict[type, list[Any]] = defaultdict(list)
+        for event in self.emulation.recorder.events:
+            found[type(event)].append(event)
+        return found
 
     def is_gone(self, key: str, action: str) -> bool:
         """Whether a message about an upload left a queue in this way ("redriven", "expired") instead of being
@@ -182,6 +189,7 @@ HARMLESS = frozenset(
         "overwritten",
         "slow_environment",
         "environment_lost",
+        "short_page",
         "empty_read",
     }
 )

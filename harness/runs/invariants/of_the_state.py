@@ -165,6 +165,24 @@ def _nothing_is_taken_back(evidence: Evidence) -> Found:
             yield f"{key}: {name} was {was} and became {became}", key
 
 
+def _only_what_is_to_be_closed_is_given_up(evidence: Evidence) -> Found:
+    """Only a file that could be closed and is not can be given up for that, and only so often."""
+    state = evidence.state
+    if state is None or state.abandoned is None:
+        return
+    name, most = state.abandoned
+    for step in (step for way in evidence.ways for step in way):
+        before, after = int((step.before or {}).get(name, 0)), int(step.after.get(name, 0))
+        is_due = step.after[state.status] == state.processing and not int(step.after[state.remaining])
+        if after > before and (not is_due or after > most):
+            key = _file(evidence, step)
+            yield (
+                f"{key} was given up {after} times, the last time as {step.after[state.status]} with "
+                f"{step.after[state.remaining]} batches to come",
+                key,
+            )
+
+
 def _units_are_shared_out(evidence: Evidence) -> Found:
     """Each batch always says the same units, no unit is in two, and all batches together have those of the
     result; where an upload has several versions, it is not known of which of them that is.
@@ -251,5 +269,6 @@ INVARIANTS: Invariants = {
     "marked units are those of the counted batches": _marked_are_those_of_the_counted,
     "a file is closed with all that is stored of it": _closed_with_all_that_is_stored,
     "nothing that was counted is taken back": _nothing_is_taken_back,
+    "only a file that is to be closed is given up": _only_what_is_to_be_closed_is_given_up,
     "batches share out the units of their file": _units_are_shared_out,
 }

@@ -36,3 +36,15 @@ def test_a_stream_that_shows_nothing_yet_is_read_on(page: Path, rate: float) -> 
     assert asked > 0
     assert reads == asked + empty
     assert (empty > 0) == (rate > 0)
+
+
+@pytest.mark.parametrize("rate", [0.0, 1.0])
+def test_a_query_whose_answer_is_one_item_long_is_gone_on_with(page: Path, rate: float) -> None:
+    """A file and its batch are two items."""
+    weather = scenario.parse(f"[short_page]\nrate = {rate}\n", "short pages")
+    made = builders.run(page, faults=weather, seed=1)
+    assert made.summary["invariants"]["violations"] == []
+    assert made.summary["files"]["completed"] == 1
+    queries = [one for one in made.emulation.recorder.events if getattr(one, "operation", "") == "Query"]
+    assert len(queries) == (2 if rate else 1)
+    assert all(len(query.items) <= 1 for query in queries) == bool(rate)

@@ -505,6 +505,23 @@ def test_a_page_that_cannot_be_read_may_take_too_long_to_say_so(cut_short: bool,
     assert (ALONE in broken(told)) == broken_by_it
 
 
+GIVEN_UP_WHEN_DUE = "only a file that is to be closed is given up"
+
+
+@pytest.mark.parametrize(
+    ("image", "is_broken"),
+    [
+        (file({1, 2}, marked=(2, 3), tried=1), False),
+        (file({1, 2}, marked=(2, 3), tried=4), True),  # three times at most
+        (file({1, 2}, marked=(2, 3), tried=1, status="COMPLETED"), True),
+        (file({1}, marked=(2,), tried=1), True),  # a batch is to come
+    ],
+)
+def test_only_a_file_that_is_to_be_closed_is_given_up(image: dict[str, Any], is_broken: bool) -> None:
+    found = evidence(*WHOLE[:4], image)
+    assert (GIVEN_UP_WHEN_DUE in {one.invariant for one in invariants.check(found)[1]}) == is_broken
+
+
 ONCE = "an upload is worked on once"
 
 
