@@ -173,6 +173,9 @@ def test_a_type_of_letters_needs_each_page_read_in_full(
     own.write_text(table)
     monkeypatch.setattr(page_reading, "read_page", read)
     read_batch(
-        world, world.batch(builders.tiff(builders.page_image("Jane"))), npi_table=str(own) if table else ""
+        world,
+        world.batch(builders.tiff(builders.page_image("Jane"))),
+        npi_table=str(own) if table else "",
+        ocr=OcrOptions(findings="flag"),
     )
     assert asked == [findings]
