@@ -37,10 +37,11 @@ def translated(path: Path, document: Resource, parameters: dict[str, str], kept:
             return known
     text = json.dumps(_translate(path, document, parameters), default=str)
     if kept is not None:
-        kept.mkdir(parents=True, exist_ok=True)
-        fresh = kept / f"{name}.{os.getpid()}"
-        fresh.write_text(text, encoding="utf-8")
-        fresh.replace(kept / name)
+        with contextlib.suppress(OSError):  # what cannot be kept is made again
+            kept.mkdir(parents=True, exist_ok=True)
+            fresh = kept / f"{name}.{os.getpid()}"
+            fresh.write_text(text, encoding="utf-8")
+            fresh.replace(kept / name)
     plain: Resource = json.loads(text)
     return plain
 

@@ -32,6 +32,9 @@ RATES, RATES_ALONE = (0.1, 3.0), (1.0, 10.0)
 """Times the rate of `hostile`: among others, and alone."""
 RATES_OF_UPLOADS = (1.0, 8.0)
 """Among others, for what strikes uploads: a world has few of them."""
+SOON, SOON_SECONDS = ("overwritten", "removed"), (0.5, 60.0)
+"""What strikes while an upload is in work, and the longest delay of a world: some files are done in a second.
+"""
 HIGHEST_RATE = 0.6
 AIMED, RATES_AIMED = 0.35, (3.0, 30.0)
 """Of the worlds in which several kinds strike, those in which what strikes calls has an aim: one function,
@@ -270,7 +273,10 @@ def _scenario(generator: np.random.Generator, seed: int, stock: Stock) -> Scenar
         own = RATES_OF_UPLOADS if kind in scenario.OF_UPLOADS and rates == RATES else rates
         factor = _log(generator, *(RATES_AIMED if is_aimed else own))
         rate = round(min(HIGHEST_RATE, hostile[kind].rate * factor), 6)
-        faults[kind] = msgspec.structs.replace(hostile[kind], rate=rate, where=aim if is_aimed else "")
+        changes = {"seconds": (0.0, round(_log(generator, *SOON_SECONDS), 2))} if kind in SOON else {}
+        faults[kind] = msgspec.structs.replace(
+            hostile[kind], rate=rate, where=aim if is_aimed else "", **changes
+        )
     return Scenario(f"world {seed}", faults)
 
 

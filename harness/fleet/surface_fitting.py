@@ -1,5 +1,6 @@
 """The scaled fleets that a surface is fitted to, the fit, and how far it is from others, not seen."""
 
+import contextlib
 import hashlib
 import multiprocessing
 import os
@@ -332,6 +333,7 @@ def kept(fleets: Fleets, folder: Path, seed: int, tell: Callable[[int], None]) -
         return msgspec.json.decode(file.read_bytes(), type=Surface)
     except (OSError, msgspec.DecodeError):
         surface = fit(fleets, seed, tell)
-    folder.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(msgspec.json.encode(surface))
+    with contextlib.suppress(OSError):  # what cannot be kept is made again
+        folder.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(msgspec.json.encode(surface))
     return surface

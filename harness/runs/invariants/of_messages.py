@@ -2,11 +2,12 @@
 in time.
 """
 
-from collections import Counter
+import itertools
+from collections import Counter, defaultdict
 from math import ceil, inf
 
 from harness.cloud.limits import IDLE_LANES, INIT_SECONDS, STREAM_BACKOFF_LIMIT_SECONDS
-from harness.recorder import Call, Invocation, Message, Result, Stroke, Throttle
+from harness.recorder import Call, Invocation, LoopStopped, Message, Result, Stroke, Throttle
 from harness.runs.invariants.evidence import HARMLESS, Evidence, Found, Invariants
 
 
@@ -43,14 +44,67 @@ def _no_message_lost(evidence: Evidence) -> Found:
 
 
 def _nothing_is_given_up_without_a_cause(evidence: Evidence) -> Found:
-    """Poison aside, a message is received too often only when faults struck who received it, or who received
-    it was not let in.
+    """Poison aside, a message is received too often only when faults struck its queue or who received it, or
+    who received it was not let in. That an upload was removed or overwritten meanwhile is no cause: users do.
     """
-    struck = any(stroke.fault not in HARMLESS for stroke in evidence.events(Stroke))
-    if not struck and not any(evidence.events(Throttle)):
-        for gone in evidence.emulation.gone:
-            if gone.action == "redriven":
-                yield (f"a message of {gone.queue} was given up though nothing struck who received it",)
+    system = evidence.emulation.system
+    names = {arn: name for name, arn in system.queues.items()}
+    receivers = {names[source.queue_arn]: source for source in system.sqs_sources} | {
+        source.logical_id: source for source in system.stream_sources
+    }
+    struck = {
+        stroke.where.partition(" ")[0].partition("/")[0]
+        for stroke in evidence.events(Stroke)
+        if stroke.fault not in HARMLESS or stroke.fault == "duplicate_delivery"
+    }
+    refused = {event.function for event in (*evidence.events(Throttle), *evidence.events(LoopStopped))}
+    for gone in evidence.emulation.gone:
+        receiver = receivers.get(gone.queue)
+        if gone.action != "redriven" or receiver is None or receiver.function in refused:
+            continue
+        concerned = {gone.queue, receiver.logical_id, receiver.function}
+        if not concerned & struck:
+            yield (f"a message of {gone.queue} was given up though nothing struck who received it",)
+
+
+def _comes_again_for_a_cause_only(evidence: Evidence) -> Found:
+    """What was received and processed is received once more only when a fault has it so: a visibility timeout
+    that is too short for the work is none.
+    """
+    system = evidence.emulation.system
+    names = {arn: name for name, arn in system.queues.items()}
+    sources = {names[source.queue_arn]: source for source in system.sqs_sources}
+    received: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for event in evidence.events(Message):
+        if event.action == "received" and event.queue in sources:
+            received[event.queue, event.message].append(event.t)
+    again = {one: times for one, times in received.items() if len(times) > 1}
+    if not again:
+        return
+    processed: dict[str, list[Invocation]] = defaultdict(list)
+    for event in evidence.events(Invocation):
+        if event.outcome == "success" and not event.failed_records:
+            for message in event.messages:
+                processed[message].append(event)
+    refused: dict[str, list[float]] = defaultdict(list)
+    for event in evidence.events(Throttle):
+        refused[event.function].append(event.t)
+    struck: dict[str, list[float]] = defaultdict(list)
+    for stroke in evidence.events(Stroke):
+        if stroke.fault in _BRINGS_BACK:
+            struck[stroke.where.rpartition(" ")[2]].append(stroke.t)
+    for (queue, message), times in again.items():
+        source = sources[queue]
+        causes = (*struck[message], *struck[source.logical_id], *refused[source.function])
+        for first, second in itertools.pairwise(times):
+            done = [one for one in processed[message] if one.function == source.function]
+            if any(first <= one.start < second for one in done) and not any(
+                first <= cause <= max(second, *(one.t for one in done)) for cause in causes
+            ):
+                yield (
+                    f"message {message} of {queue} was received at {first:.3f} s, and again at "
+                    f"{second:.3f} s, though {source.function} processed it",
+                )
 
 
 def _nothing_fails_for_ever(evidence: Evidence) -> Found:
@@ -128,12 +182,18 @@ def longest_seconds(evidence: Evidence) -> float:
     return total
 
 
+_BRINGS_BACK = frozenset(
+    {"duplicate_delivery", "deletion_lost", "delete_fails", "poller_dies_before", "poller_dies_after"}
+)
+"""Faults that show a message again that nobody failed to process."""
+
 INVARIANTS: Invariants = {
     "the run finished": _finished,
     "every handler can be imported": _handlers_can_be_imported,
     "queues are empty": _queues_are_empty,
     "no message is lost": _no_message_lost,
     "nothing is given up without a cause": _nothing_is_given_up_without_a_cause,
+    "a message comes again for a cause only": _comes_again_for_a_cause_only,
     "no message fails until its queue forgets it": _nothing_fails_for_ever,
     "when faults rest it ends in time": _ends_in_time,
 }

@@ -22,6 +22,11 @@ def test_the_kept_translation_is_the_translators_own(tmp_path: Path, monkeypatch
     assert template.load(SAM, {}, kept=tmp_path) == first == fresh
 
 
+def test_where_nothing_can_be_kept_it_is_translated_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file where a folder is to be")
+    assert template.load(SAM, {}, kept=tmp_path / "taken" / "folder") == template.load(SAM, {})
+
+
 def test_other_parameters_another_document_or_a_damaged_file_are_translated_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -80,6 +80,9 @@ def test_it_is_kept_and_made_anew_where_anything_is_otherwise(tmp_path: Path, mo
     assert len(calls) == 20
     surface_fitting.kept(fleets_of("3"), tmp_path, 0, calls.append)
     assert len(calls) == 40
+    nowhere = next(tmp_path.iterdir()) / "folder"
+    again = surface_fitting.kept(fleets_of("10"), nowhere, 0, calls.append)
+    assert again.axes == first.axes, "where nothing can be kept"
 
 
 def test_files_that_come_over_time_have_no_surface() -> None:

@@ -15,7 +15,18 @@ from boto3.dynamodb.types import TypeSerializer
 from harness.cloud.system import Redelivery, SqsSource, StreamSource, System
 from harness.config import Calibrate, PartFields, ResultFields, StateFields
 from harness.engine.clock import EPOCH
-from harness.recorder import Call, Compute, Event, Invocation, Message, Metric, Recorder, Result
+from harness.recorder import (
+    Call,
+    Compute,
+    Event,
+    Invocation,
+    Message,
+    Metric,
+    Recorder,
+    Result,
+    Stroke,
+    Throttle,
+)
 from harness.runs import invariants
 from harness.runs.emulation import Emulation
 from harness.runs.invariants import of_messages
@@ -567,6 +578,93 @@ def test_an_upload_that_is_told_of_twice_is_worked_on_once(
     stored = Result(t=5, key="results/doc", size_bytes=1)
     found = evidence(*WHOLE, events=(stored, *events), results={})
     assert (ONCE in {violation.invariant for violation in invariants.check(found)[1]}) == is_broken
+
+
+AGAIN_FOR_A_CAUSE = "a message comes again for a cause only"
+
+
+def handled(message: str, start: float, end: float, **of_it: Any) -> Invocation:
+    return msgspec.structs.replace(invocation("a", start, end), messages=(message,), **of_it)
+
+
+def arrived(*times: float) -> tuple[Message, ...]:
+    return tuple(Message(t=at, queue="WorkQueue", action="received", message="m") for at in times)
+
+
+@pytest.mark.parametrize(
+    ("events", "is_broken"),
+    [
+        ((*arrived(1.0), handled("m", 1.1, 9.0)), False),
+        ((*arrived(1.0, 6.0), handled("m", 1.1, 9.0)), True),  # while it was in work
+        ((*arrived(1.0, 10.0), handled("m", 1.1, 9.0)), True),
+        ((*arrived(1.0, 10.0), handled("m", 1.1, 9.0, outcome="killed")), False),
+        ((*arrived(1.0, 10.0), handled("m", 1.1, 9.0, failed_records=1)), False),
+        ((*arrived(1.0, 10.0), handled("other", 1.1, 9.0)), False),  # nobody had it
+        (
+            (
+                *arrived(1.0, 6.0),
+                Stroke(t=1.0, fault="duplicate_delivery", number=1, where="WorkQueue m"),
+                handled("m", 1.1, 9.0),
+            ),
+            False,
+        ),
+        (
+            (
+                *arrived(1.0, 10.0),
+                handled("m", 1.1, 9.0),
+                Stroke(t=9.0, fault="delete_fails", number=1, where="Work"),
+            ),
+            False,
+        ),
+        (
+            (
+                *arrived(1.0, 10.0),
+                handled("m", 1.1, 9.0),
+                Stroke(t=12.0, fault="delete_fails", number=1, where="Work"),
+            ),
+            True,
+        ),
+        (
+            (
+                *arrived(1.0, 30.0),
+                Throttle(t=2.0, function="Worker", reason="full"),
+                handled("m", 25.0, 40.0),
+            ),
+            False,
+        ),
+    ],
+)
+def test_a_message_that_was_processed_comes_again_for_a_cause_only(
+    events: tuple[Event, ...], is_broken: bool
+) -> None:
+    found = evidence(events=events, system=queue_system(3))
+    assert (AGAIN_FOR_A_CAUSE in {one.invariant for one in invariants.check(found)[1]}) == is_broken
+
+
+GIVEN_UP_FOR_A_CAUSE = "nothing is given up without a cause"
+
+
+@pytest.mark.parametrize(
+    ("event", "is_broken"),
+    [
+        (None, True),
+        (Stroke(t=1.0, fault="killed_before_call", number=1, where="Worker s3.GetObject"), False),
+        (Stroke(t=1.0, fault="killed_before_call", number=1, where="Opener s3.GetObject"), True),
+        (Stroke(t=1.0, fault="late_event", number=1, where="Worker"), True),
+        (Stroke(t=1.0, fault="poller_dies_before", number=1, where="Work"), False),
+        (Stroke(t=1.0, fault="poison_message", number=1, where="WorkQueue"), False),
+        (Stroke(t=1.0, fault="removed", number=1, where="doc"), True),  # users do that
+        (Throttle(t=1.0, function="Worker", reason="full"), False),
+        (Throttle(t=1.0, function="Opener", reason="full"), True),
+    ],
+)
+def test_a_message_is_given_up_when_something_struck_who_received_it(
+    event: Event | None, is_broken: bool
+) -> None:
+    found = evidence(events=(event,) if event else (), system=queue_system(3))
+    gone = [Gone("WorkQueue", "redriven", '{"key": "doc"}')]
+    found = msgspec.structs.replace(found, emulation=msgspec.structs.replace(found.emulation, gone=gone))
+    assert (GIVEN_UP_FOR_A_CAUSE in {one.invariant for one in invariants.check(found)[1]}) == is_broken
 
 
 def told(*values: float, worked: tuple[float, ...] = (0.2, 0.3), name: str = "Seconds") -> bool:
