@@ -36,7 +36,7 @@ SOON, SOON_SECONDS = ("overwritten", "removed"), (0.5, 60.0)
 """What strikes while an upload is in work, and the longest delay of a world: some files are done in a second.
 """
 HIGHEST_RATE = 0.6
-AIMED, RATES_AIMED = 0.35, (3.0, 30.0)
+AIMED, RATES_AIMED = 0.45, (5.0, 30.0)
 """Of the worlds in which several kinds strike, those in which what strikes calls has an aim: one function,
 its calls of one service, or one call; there so often that it fails again and again, while all else goes on as
 it does elsewhere.
@@ -49,7 +49,7 @@ OTHERWISE = 0.5
 """Of all worlds, those in which a parameter, the shards or the arrivals are not as usual; slowness and
 concurrency are in fewer, since all else is then hard to reach."""
 SLOW, SCARCE = 0.5, 0.25
-TOGETHER = 0.15
+TOGETHER = 0.2
 """Of all worlds, those that take each of the sets of ranges that belong together."""
 ALIKE = 0.8
 """Of what makes a world, what its variation shares with it."""
