@@ -218,21 +218,21 @@ def test_a_redriven_event_sends_again_what_failed_and_a_duplicate_does_not(world
     assert len(world.sent()) == 1
 
 
-def failure_of(world, ref) -> StreamBatch:
-    """What Lambda tells of the latest change of a file's METADATA, when the aggregator has failed for it too
-    often.
+def failure_of(world, first, last=None) -> StreamBatch:
+    """What Lambda tells of the latest change of a file's METADATA, or of those from one file's to another's,
+    when the aggregator has failed for it too often.
     """
     arn, shard, records = world.changes()
-    key = f"FILE#{ref.file_id}"
-    number = next(
-        record["dynamodb"]["SequenceNumber"]
-        for record in reversed(records)
-        if record["dynamodb"]["Keys"]["PK"]["S"] == key
-    )
+
+    def number(ref) -> str:
+        key = f"FILE#{ref.file_id}"
+        changes = [record["dynamodb"] for record in records if record["dynamodb"]["Keys"]["PK"]["S"] == key]
+        return changes[-1]["SequenceNumber"]
+
     info = {
         "shardId": shard,
-        "startSequenceNumber": number,
-        "endSequenceNumber": number,
+        "startSequenceNumber": number(first),
+        "endSequenceNumber": number(last or first),
         "streamArn": arn,
         "batchSize": 1,
     }
@@ -269,6 +269,17 @@ def test_a_file_that_cannot_be_put_together_is_closed_as_failed_and_heals(world)
     world.state.reopen(ref.file_id)
     assert close(world, ref.file_id)["status"] == "COMPLETED"
     assert burying.bury_results(world.streams, world.state, failure_of(world, ref)) == ()
+
+
+def test_of_several_records_that_are_given_up_at_once_each_file_is(world) -> None:
+    """And none behind them; each file once, whatever changes of it lie between."""
+    files = [world.upload(b"no tiff", f"uploads/{number}.tif") for number in range(4)]
+    for ref in files:
+        world.state.create_file(ref, total_pages=0, total_batches=0, fault="no TIFF", event_id="event")
+    buried = burying.bury_results(world.streams, world.state, failure_of(world, files[1], files[2]))
+    assert buried == (files[1].file_id, files[2].file_id)
+    assert "unclosed" not in world.metadata(files[0])
+    assert "unclosed" not in world.metadata(files[3])
 
 
 def test_the_aggregator_is_woken_a_few_times_to_say_that_it_failed_and_then_no_more(world) -> None:
