@@ -183,7 +183,17 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
     return Desk(tmp_path_factory.mktemp("desk"))
 
 
-@pytest.mark.parametrize("command", TRIED, ids=str)
+FIRST = {one.words[1]: one for one in reversed(TRIED)}
+"""Of each command the one that is named first is run every time, the others with `-m slow`."""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(one, id=str(one), marks=() if one in FIRST.values() else pytest.mark.slow)
+        for one in TRIED
+    ],
+)
 def test_a_quick_command_does_what_it_is_said_to(desk: Desk, command: Command) -> None:
     assert run(desk.words(command, TRIED.index(command))) == 0
 

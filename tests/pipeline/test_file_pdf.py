@@ -274,7 +274,9 @@ def test_a_failed_file_gets_no_pdf(world, monkeypatch) -> None:
     assert keys(world, "work/") == []
 
 
-@pytest.mark.parametrize("mode", ["original", "searchable", "redacted"])
+@pytest.mark.parametrize(
+    "mode", ["searchable", *(pytest.param(one, marks=pytest.mark.slow) for one in ("original", "redacted"))]
+)
 def test_a_thousand_pages_take_no_more_memory_than_four_hundred(mode: str, record_property) -> None:
     peaks = {}
     for pages in (400, 1000):

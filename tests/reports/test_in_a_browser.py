@@ -32,7 +32,7 @@ def many(sample_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_nothing_fails_and_nobody_is_kept_out(
     scheme: str, sample_run, projection, learning, others, visit
 ) -> None:

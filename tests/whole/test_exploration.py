@@ -79,7 +79,12 @@ def test_each_kind_of_fault_alone_is_survived_at_a_high_rate(
 
 @pytest.mark.parametrize(
     "parameters",
-    [{"MaxReceives": "1"}, {"MaxReceives": "2"}, {"BatchPages": "1"}, {"AggregatorRetries": "1"}],
+    [
+        {"MaxReceives": "1"},
+        {"AggregatorRetries": "1"},
+        pytest.param({"MaxReceives": "2"}, marks=pytest.mark.slow),
+        pytest.param({"BatchPages": "1"}, marks=pytest.mark.slow),
+    ],
     ids=str,
 )
 def test_hostile_runs_heal_by_a_redrive(parameters: dict[str, str]) -> None:

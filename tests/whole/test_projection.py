@@ -60,23 +60,33 @@ def beyond_chance(row: validation.Row) -> float:
 KILLED = scenario.parse("[killed_before_call]\nrate = 0.02", "killed")
 
 
+SETTINGS: dict[str, dict[str, Any]] = {
+    "1 page": {"parameters": {"BatchPages": "1"}},
+    "5 pages": {"parameters": {"BatchPages": "5"}},
+    "15 pages": {"parameters": {"BatchPages": "15"}},
+    "6 workers": {"parameters": {"OcrWorkers": "6"}},
+    "5 files": {"parameters": {"FilesPerInvocation": "5", "OcrWorkers": "6"}},
+    "account of 20": {"parameters": {"BatchPages": "2"}, "cpu_factor": 4.0, "account_concurrency": 20},
+    "handed back": {
+        "parameters": {"BatchPages": "40", "WorkerTimeout": "120", "OcrWorkers": "4"},
+        "cpu_factor": 4.0,
+    },
+    "killed": {
+        "parameters": {"BatchPages": "1", "OcrWorkers": "2", "WorkerTimeout": "120"},
+        "cpu_factor": 20.0,
+        "faults": KILLED,
+    },
+}
+EACH_TIME = ("15 pages", "account of 20", "handed back")
+"""The others with `-m slow`."""
+
+
 @pytest.mark.parametrize(
     "options",
     [
-        {"parameters": {"BatchPages": "1"}},
-        {"parameters": {"BatchPages": "5"}},
-        {"parameters": {"BatchPages": "15"}},
-        {"parameters": {"OcrWorkers": "6"}},
-        {"parameters": {"FilesPerInvocation": "5", "OcrWorkers": "6"}},
-        {"parameters": {"BatchPages": "2"}, "cpu_factor": 4.0, "account_concurrency": 20},
-        {"parameters": {"BatchPages": "40", "WorkerTimeout": "120", "OcrWorkers": "4"}, "cpu_factor": 4.0},
-        {
-            "parameters": {"BatchPages": "1", "OcrWorkers": "2", "WorkerTimeout": "120"},
-            "cpu_factor": 20.0,
-            "faults": KILLED,
-        },
+        pytest.param(options, id=name, marks=() if name in EACH_TIME else pytest.mark.slow)
+        for name, options in SETTINGS.items()
     ],
-    ids=["1 page", "5 pages", "15 pages", "6 workers", "5 files", "account of 20", "handed back", "killed"],
 )
 def test_the_fleet_agrees_with_an_emulated_run(long_files: Path, options: dict[str, Any]) -> None:
     """Each line of the bill within 1 % of the run's bill, makespan within 3 %, latencies within 5 %: or within

@@ -40,7 +40,7 @@ def race(name: str, folder: Path, sound: WorldExplorer) -> ScheduleExplorer:
 def test_worlds_of_schedules_are_those_of_their_seeds_without_faults(sound: ScheduleExplorer) -> None:
     for case, usual in zip(sound.seeds(0, 20), WorldExplorer.seeds(sound, 0, 20), strict=True):
         assert not case.scenario.faults
-        assert case.world == msgspec.structs.replace(usual.world, scenario=case.scenario)
+        assert case.world == msgspec.structs.replace(usual.world, scenario=case.scenario, schedule=None)
 
 
 def test_another_order_breaks_no_invariant_and_is_the_same_when_played_again(

@@ -111,6 +111,7 @@ def test_an_interrupt_says_what_is_kept(files: Path, tmp_path: Path, ended_by: s
     assert {path.name for path in out.iterdir()} == {"points"}
 
 
+@pytest.mark.slow
 def test_a_point_whose_process_was_killed_is_tried_again_by_the_same_command(
     swept: Path, files: Path, tmp_path: Path
 ) -> None:
@@ -140,6 +141,7 @@ def _children_of(process: int) -> list[int]:
     return [int(line.split()[0]) for line in listed.stdout.splitlines() if "harness.tuning.children" in line]
 
 
+@pytest.mark.slow
 def test_a_cluster_of_dask_gives_the_same_table(swept: Path, files: Path, tmp_path: Path) -> None:
     pytest.importorskip("distributed", reason="the extra [cluster] is not installed")
     done = harness("sweep", files, *GRID, "--backend", "dask", "--jobs", 2, "--out", tmp_path / "out")

@@ -286,6 +286,7 @@ def test_a_redrive_heals_what_was_given_up(tmp_path: Path) -> None:
     assert "before the redrive: 0 completed, 0 partial, 1 failed" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_world_that_breaks_an_invariant_is_played_again_from_its_file(tmp_path: Path) -> None:
     """The system is broken on purpose, as above; what breaks it is drawn here."""
     project = mutated(
