@@ -42,7 +42,7 @@ class Dice:
     def __init__(self, scenario: Scenario, seed: int, kernel: Kernel, recorder: Recorder) -> None:
         self._scenario, self._seed, self._kernel, self._recorder = scenario, seed, kernel, recorder
         self.opportunities: Counter[str] = Counter()
-        self._resting = False
+        self.is_resting = False
         self._ordered: Counter[str] = Counter()
 
     @property
@@ -59,13 +59,13 @@ class Dice:
 
     def rest(self) -> None:
         """From now on nothing strikes: what was broken is mended."""
-        self._resting = True
+        self.is_resting = True
 
     def strike(self, kind: str, where: str) -> Strike | None:
         """Whether a fault strikes here, at its next opportunity; a stroke is recorded with `where`."""
         is_ordered = bool(self._ordered) and self._ordered[kind] > 0
         fault = self._scenario.faults.get(kind) or (Fault() if is_ordered else None)
-        if fault is None or self._resting:
+        if fault is None or self.is_resting:
             return None
         self.opportunities[kind] += 1
         number = self.opportunities[kind]

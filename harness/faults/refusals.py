@@ -40,6 +40,8 @@ class Refusals:
         """The refusal of this call, if any. Raises `ConnectionClosedError` when the connection ends
         instead, `Unanswered` when nothing ever comes.
         """
+        if self._dice.is_resting:  # what was broken is mended, and what was to go on for some calls, too
+            return None
         key = (environment, operation)
         kind, left = self._going_on.pop(key, ("", 0))
         if not left:

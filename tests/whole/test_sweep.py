@@ -105,7 +105,7 @@ def test_an_interrupt_says_what_is_kept(files: Path, tmp_path: Path, ended_by: s
         time.sleep(0.02)
     process.send_signal(ended_by)
     _, told = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 130, told
     assert "of 8 points are done and kept; the same command goes on from there" in told
     assert "Traceback" not in told
     assert {path.name for path in out.iterdir()} == {"points"}

@@ -90,12 +90,17 @@ def _comes_again_for_a_cause_only(evidence: Evidence) -> Found:
     for event in evidence.events(Throttle):
         refused[event.function].append(event.t)
     struck: dict[str, list[float]] = defaultdict(list)
+    brought_back: set[str] = set()
     for stroke in evidence.events(Stroke):
-        if stroke.fault in _BRINGS_BACK:
-            struck[stroke.where.rpartition(" ")[2]].append(stroke.t)
+        if stroke.fault in _OF_MESSAGES:  # however much later it shows
+            brought_back.add(stroke.where.rpartition(" ")[2])
+        elif stroke.fault in _OF_POLLERS:
+            struck[stroke.where].append(stroke.t)
     for (queue, message), times in again.items():
+        if message in brought_back:
+            continue
         source = sources[queue]
-        causes = (*struck[message], *struck[source.logical_id], *refused[source.function])
+        causes = (*struck[source.logical_id], *refused[source.function])
         for first, second in itertools.pairwise(times):
             done = [one for one in processed[message] if one.function == source.function]
             if any(first <= one.start < second for one in done) and not any(
@@ -182,9 +187,8 @@ def longest_seconds(evidence: Evidence) -> float:
     return total
 
 
-_BRINGS_BACK = frozenset(
-    {"duplicate_delivery", "deletion_lost", "delete_fails", "poller_dies_before", "poller_dies_after"}
-)
+_OF_MESSAGES = frozenset({"duplicate_delivery", "deletion_lost"})
+_OF_POLLERS = frozenset({"delete_fails", "poller_dies_before", "poller_dies_after"})
 """Faults that show a message again that nobody failed to process."""
 
 INVARIANTS: Invariants = {

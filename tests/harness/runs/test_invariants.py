@@ -610,6 +610,16 @@ def arrived(*times: float) -> tuple[Message, ...]:
         ),
         (
             (
+                Stroke(
+                    t=0.5, fault="deletion_lost", number=1, where="WorkQueue m"
+                ),  # at a receive before these
+                *arrived(1.0, 10.0),
+                handled("m", 1.1, 9.0),
+            ),
+            False,
+        ),
+        (
+            (
                 *arrived(1.0, 10.0),
                 handled("m", 1.1, 9.0),
                 Stroke(t=9.0, fault="delete_fails", number=1, where="Work"),
