@@ -256,6 +256,7 @@ PATCHES: dict[str, Callable[[], Any]] = {
     "user agent": _user_agent,
     "event names": _event_names,
     "endpoint rules": _endpoint_rules,
+    "endpoint discovery": _endpoint_discovery,
     "client classes": _client_classes,
     "handler signatures": _handler_signatures,
     "handler copies": _handler_copies,

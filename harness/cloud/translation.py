@@ -54,9 +54,7 @@ def _policy_templates() -> Any:
 
 
 def _policy_templates_kept() -> Any:
-    """The translator reads half a megabyte of policies anew for each document, which takes half of its
-    time.
-    """
+    """The translator reads its policies anew for each document."""
     from samtranslator.policy_template_processor.processor import PolicyTemplatesProcessor
 
     known = _policy_templates()
