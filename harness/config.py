@@ -286,7 +286,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     shards of a table's stream; DynamoDB has one for each partition of the table, and so has 0. about:
     "module:function" that tells `harness doctor` {subject: text}, or raises what is wrong. picture:
     "module:function", (content of an input, number of a unit) -> its upright picture as a PIL image, in whose
-    pixels the boxes of findings are, or None.
+    pixels the boxes of findings are, or None. units: "module:function", content of an input -> how many units
+    it has.
     """
 
     root: Path = Path()
@@ -313,6 +314,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     record: tuple[RecordedFunction, ...] = ()
     about: str = ""
     picture: str = ""
+    units: str = ""
 
 
 def load(directory: Path) -> Config:

@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 
 from reports.plots import COLORS, svg, tidy
 
-OURS, THEIRS = COLORS[0], "#b9b9b9"
+OURS, THEIRS, INK = COLORS[0], "#b9b9b9", "#222222"
 HOUR = 3600.0
 
 
@@ -47,7 +47,7 @@ def tornado(swings: Sequence[Mapping[str, Any]], total: float) -> Markup:
             axes.barh(place, total * (factor - 1), left=total, height=0.5, color=color)
             align = "left" if factor > 1 else "right"
             axes.text(total * factor, place, f" x {swing[end]:g} ", va="center", ha=align, fontsize=8)
-    axes.axvline(total, color="#222222", linewidth=1)
+    axes.axvline(total, color=INK, linewidth=1)
     axes.set_yticks(range(len(swings)), [swing["name"] for swing in reversed(swings)])
     axes.set_xlabel("dollars in all")
     axes.margins(x=0.12)
@@ -92,3 +92,29 @@ def over_time(told: Mapping[str, Any]) -> Markup:
     upper.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
     lower.set_xlabel("hours")
     return svg(figure, "Invocations running and messages waiting, by function, over the hours")
+
+
+def compared(told: Mapping[str, Any]) -> Markup:
+    """Concurrency and depth of a run over time, and what the fleet says of the same files."""
+    figure = Figure(figsize=(9, 4.6), layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True)
+    functions = sorted({level["function"] for level in told["levels"]})
+    for axes, key, name in (
+        (upper, "running", "invocations running"),
+        (lower, "waiting", "messages waiting"),
+    ):
+        for level in (one for one in told["levels"] if one["what"] == key):
+            color = COLORS[functions.index(level["function"]) % len(COLORS)]
+            axes.step(told["seconds"], level["emulated"], where="post", color=color, linewidth=1.4)
+            axes.plot(told["seconds"], level["projected"], color=color, linewidth=1.4, linestyle=":")
+        axes.set_ylabel(name)
+        axes.set_ylim(bottom=0)
+        tidy(axes)
+    meanings = [
+        *(Patch(color=color, label=one) for color, one in zip(COLORS, functions, strict=False)),
+        Line2D([], [], color=INK, label="emulated"),
+        Line2D([], [], color=INK, linestyle=":", label="projected, mean"),
+    ]
+    upper.legend(handles=meanings, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+    lower.set_xlabel("virtual seconds")
+    return svg(figure, "Invocations running and messages waiting over time, as emulated and as projected")

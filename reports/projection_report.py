@@ -30,6 +30,9 @@ def contents(directory: Path, summary: Mapping[str, Any]) -> dict[str, Any]:
         "estimate_plot": plots.estimate(compared) if compared else "",
         "tornado_plot": plots.tornado(summary["tornado"], summary["bill"]["total"]),
         "break_even_plot": plots.break_even(summary["breakEven"]),
+        "compared_plot": plots.compared(told_of)
+        if (told_of := summary["validationOverTime"])["levels"]
+        else "",
         "over_time_plot": plots.over_time(summary["overTime"]),
         "explorer_labels": SLIDERS,
         "explorer_surface": _in_script(told),

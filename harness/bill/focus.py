@@ -15,6 +15,7 @@ CATEGORIES = {
     "Amazon SQS": "Integration",
     "Amazon DynamoDB": "Databases",
     "Amazon S3": "Storage",
+    "Amazon CloudWatch": "Management and Governance",
     "Amazon CloudWatch Logs": "Management and Governance",
     "AWS KMS": "Security",
 }

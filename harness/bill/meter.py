@@ -44,6 +44,7 @@ def quantities(usage: Usage) -> list[Quantity]:
     """All that is billed, in the order of a bill."""
     return [
         *_functions(usage),
+        *_pollers(usage),
         *_queues(usage),
         *_tables(usage),
         *_buckets(usage),
@@ -73,14 +74,19 @@ def of_function(function: Function, invocations: int, billed_ms: int) -> Iterato
     yield Quantity("lambda.storage", "ephemeral storage", name, seconds * extra)
 
 
+def of_pollers(function: str, pollers: int, hours: float) -> Quantity:
+    """What Lambda bills of the pollers of a mapping in provisioned mode."""
+    return Quantity("lambda.pollers", "provisioned pollers", function, pollers * hours)
+
+
 def of_table(
     system: System, table: str, size_bytes: float, items: float, months: float
 ) -> Iterator[Quantity]:
     """What DynamoDB bills of what lies in a table for so many months."""
     stored = (size_bytes + items * ITEM_OVERHEAD_BYTES) / GB * months
-    yield Quantity("dynamodb.storage", _for(months, "storage"), table, stored)
+    yield Quantity("dynamodb.storage", _for(months, "storage"), table, stored, months)
     if table in system.recoverable:
-        yield Quantity("dynamodb.pitr", _for(months, "point-in-time recovery"), table, stored)
+        yield Quantity("dynamodb.pitr", _for(months, "point-in-time recovery"), table, stored, months)
 
 
 def of_bucket(
@@ -88,7 +94,8 @@ def of_bucket(
 ) -> Quantity:
     """What S3 bills of what lies in a bucket for so many months."""
     what = f"storage {storage_class}{', earlier versions' if earlier else ''}"
-    return Quantity(f"s3.storage.{storage_class}", _for(months, what), bucket, size_bytes / GB * months)
+    stored = size_bytes / GB * months
+    return Quantity(f"s3.storage.{storage_class}", _for(months, what), bucket, stored, months)
 
 
 def of_log(function: Function, size_bytes: float, months: float) -> Iterator[Quantity]:
@@ -96,7 +103,7 @@ def of_log(function: Function, size_bytes: float, months: float) -> Iterator[Qua
     days, gigabytes = function.logs.retention_days, size_bytes / GB
     kept = min(months, days / DAYS_A_MONTH) if days else months
     yield Quantity("logs.ingested", "ingested", function.logical_id, gigabytes)
-    yield Quantity("logs.stored", "stored", function.logical_id, gigabytes * STORED_LOG_SHARE * kept)
+    yield Quantity("logs.stored", "stored", function.logical_id, gigabytes * STORED_LOG_SHARE * kept, kept)
 
 
 def of_metrics(namespace: str, hours: float) -> Quantity:
@@ -112,9 +119,9 @@ def of_watching(system: System, months: float) -> Iterator[Quantity]:
     """
     for alarm in system.alarms:
         price = "cloudwatch.alarms" + (f".{alarm.kind}" if alarm.kind else "")
-        yield Quantity(price, _for(months, "alarm"), alarm.logical_id, alarm.metrics * months)
+        yield Quantity(price, _for(months, "alarm"), alarm.logical_id, alarm.metrics * months, months)
     for dashboard in system.dashboards:
-        yield Quantity("cloudwatch.dashboards", _for(months, "dashboard"), dashboard, months)
+        yield Quantity("cloudwatch.dashboards", _for(months, "dashboard"), dashboard, months, months)
 
 
 def sqs_requests(call: Call) -> int:
@@ -130,6 +137,14 @@ def _functions(usage: Usage) -> Iterator[Quantity]:
     for name, invocations in by_function.items():
         billed = sum(one.billed_ms for one in invocations)
         yield from of_function(usage.system.functions[name], len(invocations), billed)
+
+
+def _pollers(usage: Usage) -> Iterator[Quantity]:
+    """Those that are always there, for as long as something went on; more than those are not told."""
+    hours = max((event.t for event in usage.events), default=0.0) / HOUR_SECONDS
+    for source in usage.system.sqs_sources:
+        if source.provisioned_pollers:
+            yield of_pollers(source.function, source.provisioned_pollers[0], hours)
 
 
 def _calls(usage: Usage, service: str) -> Iterator[Call]:

@@ -34,6 +34,16 @@ PRODUCTS = {
     ("AmazonS3", "TimedStorage-ByteHrs"): "s3.storage.STANDARD",
     ("AmazonS3", "TimedStorage-SIA-ByteHrs"): "s3.storage.STANDARD_IA",
     ("AmazonS3", "TimedStorage-GIR-ByteHrs"): "s3.storage.GLACIER_IR",
+    ("AmazonS3", "Retrieval-SIA"): "s3.retrieval.STANDARD_IA",
+    ("AmazonS3", "Retrieval-GIR"): "s3.retrieval.GLACIER_IR",
+    ("AmazonS3", "Requests-SIA-Tier1"): "s3.requests.write.STANDARD_IA",
+    ("AmazonS3", "Requests-SIA-Tier2"): "s3.requests.read.STANDARD_IA",
+    ("AmazonS3", "Requests-GIR-Tier1"): "s3.requests.write.GLACIER_IR",
+    ("AmazonS3", "Requests-GIR-Tier2"): "s3.requests.read.GLACIER_IR",
+    ("AmazonECS", "Fargate-vCPU-Hours:perCPU"): "fargate.vcpu.x86_64",
+    ("AmazonECS", "Fargate-GB-Hours"): "fargate.gb.x86_64",
+    ("AmazonECS", "Fargate-ARM-vCPU-Hours:perCPU"): "fargate.vcpu.arm64",
+    ("AmazonECS", "Fargate-ARM-GB-Hours"): "fargate.gb.arm64",
     ("AmazonCloudWatch", "DataProcessing-Bytes"): "logs.ingested",
     ("AmazonCloudWatch", "TimedStorage-ByteHrs"): "logs.stored",
     ("AmazonCloudWatch", "CW:MetricMonitorUsage"): "cloudwatch.metrics",
@@ -120,23 +130,23 @@ def _price(known: Price | None, steps: Mapping[float, float]) -> Price:
     if len(tiers) > 1 and tiers[0][1] == 0:
         free, tiers = tiers[1][0], [(0.0, tiers[1][1]), *tiers[2:]]
     base = known or Price(service="", unit="unit")
-    return msgspec.structs.replace(base, price=0.0, per=1, free=free, tiers=tuple(tiers))
+    return msgspec.structs.replace(base, price=None, per=1, free=free, tiers=tuple(tiers))
 
 
 def _read(file: Path) -> tuple[list[_Rate], datetime.date]:
     try:
         text = file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read the price list {file}: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        raise UsageError(f"cannot read the price list {file}: {reason}") from error
     try:
         if text.lstrip().startswith("{"):
             content = json.loads(text)
             return list(_of_json(content)), _date(content["publicationDate"])
         return _of_csv(text)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, StopIteration) as error:
-        raise UsageError(
-            f"{file} is no price list file of AWS (an offer in JSON or CSV): {type(error).__name__} {error}"
-        ) from error
+        lacking = f": {error} is lacking" if isinstance(error, KeyError) else ""
+        raise UsageError(f"{file} is no price list file of AWS (an offer in JSON or CSV){lacking}") from error
 
 
 def _date(text: str) -> datetime.date:

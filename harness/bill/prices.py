@@ -4,6 +4,7 @@ import datetime
 import itertools
 import tomllib
 from importlib import resources
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,14 @@ from harness.errors import UsageError
 class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What one unit costs, in the table's currency.
 
-    price: of `per` units; tiers: instead, (units of a month from which on, price) with the lowest first.
+    price: of `per` units; tiers: instead, (units of a month from which on, price) with the lowest first. One
+    of the two is told.
     free: units a month that the free tier gives; pool: prices of one pool share that.
     """
 
     service: str
     unit: str
-    price: float = 0.0
+    price: float | None = None
     per: int = 1
     tiers: tuple[tuple[float, float], ...] = ()
     free: float = 0.0
@@ -30,7 +32,7 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     def cost(self, quantity: float, skipped: float = 0.0) -> float:
         """Of this many units of one month, `skipped` of which are free: the first ones."""
-        steps = [*(self.tiers or ((0.0, self.price),)), (float("inf"), 0.0)]
+        steps = [*(self.tiers or ((0.0, self.price or 0.0),)), (float("inf"), 0.0)]
         total = 0.0
         for (start, price), (end, _) in itertools.pairwise(steps):
             total += max(0.0, min(quantity, end) - max(start, skipped)) * price / self.per
@@ -76,8 +78,11 @@ def _parse(text: str, name: str) -> Prices:
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise UsageError(f"{name} is wrong: {error}") from error
     for item, price in table.prices.items():
-        asked = [one for _, one in price.tiers] or [price.price]
+        if (price.price is None) == (not price.tiers):
+            raise UsageError(f"{name} is wrong: {item} needs either a price or tiers")
+        asked = [one for _, one in price.tiers] or [price.price or 0.0]
         starts = [start for start, _ in price.tiers] or [0.0]
-        if min(asked) < 0 or price.per < 1 or price.free < 0 or starts != sorted({0.0, *starts}):
+        told = [*asked, *starts, price.free]
+        if not all(map(isfinite, told)) or min(told) < 0 or price.per < 1 or starts != sorted({0.0, *starts}):
             raise UsageError(f"{name} is wrong: {item} needs prices, per and tiers from 0 up")
     return table

@@ -33,6 +33,7 @@ from harness.cloud.item_size import item_bytes
 from harness.cloud.moto_imports import cloudformation, cloudformation_parsing
 from harness.cloud.system import DESCRIBED, System, describe
 from harness.cloud.template import Template
+from harness.engine import clock
 from harness.errors import UsageError
 from harness.region import REGION
 
@@ -235,6 +236,14 @@ def _session() -> boto3.Session:
         aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
         region_name=REGION,
     )
+
+
+def described(template: Template) -> System:
+    """The system that a template makes up. The same template gives the same one: names that hold the moment
+    of their making hold that of a run's beginning.
+    """
+    with clock.still(), deployed(template, 0) as cloud:
+        return cloud.system
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """`harness project`."""
 
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,9 +15,17 @@ if TYPE_CHECKING:
     from harness.commands.console import Screen
     from harness.config import Config
     from harness.fleet.calibration import Calibration
-    from harness.fleet.validation import Row
+    from harness.fleet.inventory import Listed
+    from harness.fleet.validation import Comparison
+    from harness.fleet.workload import Arrivals, Workload
+    from harness.recorder import AnyEvent
+    from harness.runs.run import Run
 
 DEFAULT_PAGES = "10"
+DEFAULT_BYTES = 750_000.0
+"""Of a file: 6 TB in 8 million files."""
+RUN_KEYS = ("parameters", "bill", "cpuFactor", "accountConcurrency", "months")
+"""Of a run's summary, which a comparison needs."""
 
 
 def project(
@@ -25,17 +34,27 @@ def project(
         Path | None, typer.Option(help="Folder of a run; without one, the project's sample is run.")
     ] = None,
     pages_per_file: Annotated[
-        str | None, typer.Option(help="A number, lognormal:MEDIAN,SIGMA, or a .csv of pages,files.")
+        str | None,
+        typer.Option(
+            help="A number, lognormal:MEDIAN,SIGMA, or a .csv of pages,files; by default as the files of "
+            "--calibration have, else 10."
+        ),
     ] = None,
     inventory: Annotated[
         Path | None,
         typer.Option(
-            help="Your files: an S3 Inventory (CSV, Parquet, a folder of them), or a listing with sizes."
+            help="Your files: an S3 Inventory (manifest.json, CSV, Parquet, a folder of them), a listing "
+            "with sizes, or a folder of the files themselves."
         ),
     ] = None,
     bytes_per_file: Annotated[
-        float, typer.Option(help="Bytes of a file; 6 TB in 8 million files by default.", min=0)
-    ] = 750_000,
+        float | None,
+        typer.Option(
+            help="Bytes of a file; by default as the files of --calibration have, else 750,000: 6 TB in 8 "
+            "million files.",
+            min=0,
+        ),
+    ] = None,
     rate: Annotated[
         float | None, typer.Option(help="Files uploaded a second; all at once by default.", min=1e-6)
     ] = None,
@@ -75,8 +94,10 @@ def project(
 
     config = choices.config(template)
     parameters = choices.parameters(config, {"batch-pages": batch_pages, "memory": memory}, parameter or [])
-    if inventory is not None and pages_per_file is not None:
-        raise UsageError("--inventory tells the pages of each file: leave --pages-per-file out")
+    if inventory is not None and (pages_per_file is not None or bytes_per_file is not None):
+        raise UsageError(
+            "--inventory tells pages and bytes of each file: leave --pages-per-file and --bytes-per-file out"
+        )
     if daily is not None and rate is None:
         raise UsageError("--daily says how a rate varies over a day: give --rate, the mean of the day, too")
     out_folder.check(out, "projection")
@@ -87,25 +108,27 @@ def project(
     from harness.cloud import template as templates
     from harness.commands.console import Screen
     from harness.commands.reporting import reporter
-    from harness.fleet import inventory as inventories
     from harness.fleet import study, workload
     from harness.runs import planning
 
     screen, table = Screen(), price_tables.load(prices)
     with reporter() as write_report:
-        sizes = inventories.sizes(inventory) if inventory else None
-        known = _calibration(config, template, calibration, parameters, screen)
-        checked = _validation(
-            config, template, validate or calibration, screen, required=validate is not None
-        )
+        listed = _listed(config, inventory, screen) if inventory else None
+        known, sampled = _calibration(config, template, calibration, parameters, screen)
+        if validate is None and sampled is not None:
+            events = sampled.emulation.recorder.events
+            checked = _compared(config, template, known, sampled.summary, events, screen)
+        else:
+            against = validate or calibration
+            checked = _validation(config, template, against, screen, required=validate is not None)
         source = template or config.root / config.template
         loaded = templates.load(source, parameters, kept=config.root / ".harness" / "translated")
-        with deployment.deployed(loaded, 0) as cloud:
-            configurations.check_reserved(cloud.system.reserved, account_concurrency)
+        system = deployment.described(loaded)
+        configurations.check_reserved(system.reserved, account_concurrency)
         plan = planning.plan(
             config,
             loaded.parameters,
-            cloud.system,
+            system,
             known,
             cpu_factor=known.cpu_factor if cpu_factor is None else cpu_factor,
             shards=shards,
@@ -115,21 +138,21 @@ def project(
             months=months,
         )
         arrivals = workload.Arrivals(rate, workload.hours(daily) if daily else ())
-        said = pages_per_file or DEFAULT_PAGES
-        counts = None if sizes is None else inventories.pages(sizes, known.bytes_a_page)
-
-        def make(number: int) -> workload.Workload:
-            if counts is not None and sizes is not None:
-                return workload.listed(counts, sizes, number, len(known.pages), arrivals, seed)
-            return workload.drawn(number, said, len(known.pages), bytes_per_file, arrivals, seed)
-
+        if listed is not None:
+            make, said, doubt = _of_list(listed, known, arrivals, seed), f"of {inventory}", listed.doubt
+        elif calibration is not None and pages_per_file is None:
+            make, said, doubt = _alike(known, bytes_per_file, arrivals, seed), f"as in {calibration}", ""
+        else:
+            said, doubt = DEFAULT_PAGES if pages_per_file is None else pages_per_file, "as given"
+            make = _drawn(said, bytes_per_file, known, arrivals, seed)
         numbers = study.answer(
             study.Question(
                 plan=plan,
                 calibration=known,
-                files=files if counts is None else len(counts),
+                files=files if listed is None else len(listed.sizes),
                 workload=make,
-                pages_said=said if counts is None else f"of {inventory}",
+                pages_said=said,
+                pages_doubt=doubt,
                 prices=table,
                 free_tier=free_tier,
                 estimate=config.estimate,
@@ -144,20 +167,80 @@ def project(
     screen.projection(numbers, out)
 
 
+def _listed(config: "Config", path: Path, screen: "Screen") -> "Listed":
+    """The files of an inventory, or those that lie in a folder."""
+    from harness.fleet import inventory as inventories
+
+    if not path.is_dir() or inventories.is_inventory(path):
+        return inventories.Listed(inventories.sizes(path))
+    import numpy as np
+
+    from harness.runs import application, inputs
+
+    if not config.units:
+        raise UsageError(
+            f"{path} has no inventory in it; to count the {config.words.unit[1]} of its files, "
+            '[tool.harness] units = "module:function" must name what does'
+        )
+    count = application.function(config, config.units, "what counts units")
+    found = inputs.collect([path], config.input_suffixes)
+    pages = []
+    with screen.progress(f"Counting {config.words.unit[1]}", len(found)) as tell:
+        for number, file in enumerate(found, 1):
+            try:
+                pages.append(count(file.path.read_bytes()))
+            except Exception as error:  # by whatever the application raises for a file that is none
+                raise UsageError(
+                    f"{file.path}: its {config.words.unit[1]} cannot be counted: {error}"
+                ) from error
+            tell(number)
+    sizes = np.array([file.path.stat().st_size for file in found], dtype=np.int64)
+    return inventories.Listed(sizes, np.array(pages, dtype=np.int32))
+
+
+def _of_list(
+    listed: "Listed", known: "Calibration", arrivals: "Arrivals", seed: int
+) -> "Callable[[int], Workload]":
+    from harness.fleet import workload
+
+    pages = listed.counted(known.bytes_a_page)
+    return lambda files: workload.listed(pages, listed.sizes, files, len(known.pages), arrivals, seed)
+
+
+def _alike(
+    known: "Calibration", bytes_per_file: float | None, arrivals: "Arrivals", seed: int
+) -> "Callable[[int], Workload]":
+    """Files like the calibrated ones, of their pages and, unless it is said, their bytes."""
+    from harness.fleet import workload
+
+    pages = [len(one) for one in known.pages]
+    sizes = known.sizes if bytes_per_file is None else [bytes_per_file] * len(pages)
+    return lambda files: workload.like(pages, sizes, files, arrivals, seed)
+
+
+def _drawn(
+    pages: str, bytes_per_file: float | None, known: "Calibration", arrivals: "Arrivals", seed: int
+) -> "Callable[[int], Workload]":
+    from harness.fleet import workload
+
+    size = DEFAULT_BYTES if bytes_per_file is None else bytes_per_file
+    return lambda files: workload.drawn(files, pages, len(known.pages), size, arrivals, seed)
+
+
 def _calibration(
     config: "Config",
     template: Path | None,
     folder: Path | None,
     parameters: dict[str, str],
     screen: "Screen",
-) -> "Calibration":
-    """Of a run's folder; else of the project's sample, which is run now: with these parameters, but for those
-    that the fleet itself knows what to make of.
+) -> "tuple[Calibration, Run | None]":
+    """Of a run's folder; else of the project's sample, which is run now, and that run: with these parameters,
+    but for those that the fleet itself knows what to make of.
     """
     from harness.fleet import calibration as calibrations
 
     if folder is not None:
-        return calibrations.load(folder)
+        return calibrations.load(folder), None
     from harness.runs import application, inputs
     from harness.runs import run as runs
 
@@ -167,50 +250,70 @@ def _calibration(
     finished = runs.run(config, files, choices.options(config, template, given, seed=0), screen.progress)
     if isinstance(finished.calibration, str):
         raise UsageError(f"the sample gives no calibration: {finished.calibration}")
-    return finished.calibration
+    return finished.calibration, finished
 
 
 def _validation(
     config: "Config", template: Path | None, folder: Path | None, screen: "Screen", required: bool
-) -> "list[Row]":
+) -> "Comparison":
     """The fleet against an emulated run: the one that is named, or the calibration's own."""
-    if folder is None or not folder.is_dir():
-        return []
+    from harness.fleet.validation import Comparison
+
+    if folder is None or (not required and not folder.is_dir()):
+        return Comparison()
     import json
 
     from harness import recorder
-    from harness.bill import prices as price_tables
-    from harness.cloud import deployment
-    from harness.cloud import template as templates
     from harness.fleet import calibration as calibrations
-    from harness.fleet import validation
-    from harness.runs import planning
 
     try:
         summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
         events = list(recorder.read(folder / "trace.jsonl"))
-        parameters, lines = summary["parameters"], summary["bill"]["lines"]
-        factor, account, months = (summary[name] for name in ("cpuFactor", "accountConcurrency", "months"))
-    except (OSError, ValueError, KeyError) as error:
-        if not required:
-            return []
-        raise UsageError(f"{folder} holds no run that the fleet can be compared with: {error}") from error
-    known = calibrations.load(folder)
+        lacking = [name for name in RUN_KEYS if name not in summary]
+    except OSError as error:
+        lacking = [f"{error.filename}: {error.strerror}"]
+    except ValueError as error:
+        lacking = [f"what can be read: {error}"]
+    if not lacking:
+        return _compared(config, template, calibrations.load(folder), summary, events, screen)
+    if required:
+        raise UsageError(f"{folder} holds no run that the fleet can be compared with: it lacks {lacking[0]}")
+    return Comparison()
+
+
+def _compared(
+    config: "Config",
+    template: Path | None,
+    known: "Calibration",
+    summary: Mapping[str, Any],
+    events: "Iterable[AnyEvent]",
+    screen: "Screen",
+) -> "Comparison":
+    """The fleet against a run of this summary."""
+    from harness.bill import prices as price_tables
+    from harness.cloud import deployment
+    from harness.cloud import template as templates
+    from harness.fleet import validation
+    from harness.runs import planning
+
     kept = config.root / ".harness" / "translated"
-    loaded = templates.load(template or config.root / config.template, parameters, kept=kept)
-    with deployment.deployed(loaded, 0) as cloud:
-        plan = planning.plan(
-            config,
-            parameters,
-            cloud.system,
-            known,
-            cpu_factor=factor,
-            account_concurrency=account,
-            months=months,
-            shards=config.stream_shards or cloud.system.stream_shards,
-            table_months=months,
-        )
+    loaded = templates.load(template or config.root / config.template, summary["parameters"], kept=kept)
+    system = deployment.described(loaded)
+    plan = planning.plan(
+        config,
+        summary["parameters"],
+        system,
+        known,
+        cpu_factor=summary["cpuFactor"],
+        account_concurrency=summary["accountConcurrency"],
+        months=summary["months"],
+        shards=config.stream_shards or system.stream_shards,
+        table_months=summary["months"],
+    )
+    lines = summary["bill"]["lines"]
     with screen.progress("Comparing with the run", 1) as tell:
-        rows = validation.validate(plan, validation.replay(known), known, events, lines, price_tables.load())
+        found = validation.validate(
+            plan, validation.replay(known), known, list(events), lines, price_tables.load()
+        )
         tell(1)
-    return rows
+    return found

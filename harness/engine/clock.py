@@ -32,6 +32,13 @@ def seconds_of(moment: datetime.datetime) -> float:
 
 
 @contextmanager
+def still() -> Iterator[None]:
+    """The wall clock stands at the beginning of a run."""
+    with time_machine.travel(EPOCH, tick=False):
+        yield
+
+
+@contextmanager
 def virtual_time(pace: Pace | None = None) -> Iterator[Kernel]:
     """A kernel whose clock is the wall clock of this Python process for as long as the context lasts; `pace`
     holds it back.

@@ -21,6 +21,7 @@ from harness.fleet import lanes
 from harness.fleet.calibration import Calibration, Chain, Stage
 from harness.fleet.ordering import order_of
 from harness.fleet.plan import (
+    EARLY,
     NEARLY,
     POINTS,
     Draws,
@@ -82,6 +83,7 @@ def simulate(plan: Plan, found: Chain, work: Workload, calibration: Calibration)
     makespan = max(makespan, float(done.max(initial=0.0)))
     peak = _check_limits(plan, calibration, running, pages, makespan)
     times = np.linspace(0.0, makespan, POINTS)
+    early, nearly = map(float, np.quantile(done, (EARLY, NEARLY))) if len(done) else (0.0, 0.0)
     stages = []
     for source_of, numbers in ((found.files, opening), (found.batches, reading)):
         idle = idle_polls(lanes_of(source_of).at_rest, makespan - numbers.ended_seconds)
@@ -90,7 +92,8 @@ def simulate(plan: Plan, found: Chain, work: Workload, calibration: Calibration)
         stages=(*stages, closing),
         batches=count,
         makespan=makespan,
-        nearly=float(np.quantile(done, NEARLY)) if len(done) else 0.0,
+        early=early,
+        nearly=nearly,
         latencies=done - third.told_before_end - uploaded[order],
         times=times,
         running={name: _between(times, *span) for name, span in running.items()},

@@ -23,6 +23,7 @@ from harness.fleet import lanes, together
 from harness.fleet.calibration import Calibration, Chain, Stage
 from harness.fleet.plan import (
     DEFAULT_RECEIVES,
+    EARLY,
     NEARLY,
     POINTS,
     Draws,
@@ -69,6 +70,7 @@ def simulate(plan: Plan, found: Chain, work: Workload, calibration: Calibration,
     names = [stage.function for stage in calibration.stages]
     times = np.linspace(0.0, makespan, POINTS)
     levels = _levels(world, times, float(shared["bin"]))
+    early, nearly = map(float, np.quantile(done[closed], (EARLY, NEARLY))) if closed.any() else (0.0, 0.0)
     return Flow(
         stages=tuple(
             _numbers(name, world.stages[number], *map(float, world.area[[number, 3 + number]].sum(axis=1)))
@@ -76,7 +78,8 @@ def simulate(plan: Plan, found: Chain, work: Workload, calibration: Calibration,
         ),
         batches=count,
         makespan=makespan,
-        nearly=float(np.quantile(done[closed], NEARLY)) if closed.any() else 0.0,
+        early=early,
+        nearly=nearly,
         latencies=done[closed] - calibration.stages[2].told_before_end - uploaded[closed],
         times=times,
         running={name: levels[number] for number, name in enumerate(names)},

@@ -32,9 +32,9 @@ DEFAULT_RECEIVES = 100
 """Deliveries of a message in a queue that gives none up, for the model's sake."""
 POOL = 4_096
 """Values that a latency may have in the compiled stages."""
-NEARLY = 0.8
-"""Of the files: when so many are done tells small fleets from each other better than their last file does,
-which may wait for a visibility timeout.
+EARLY, NEARLY = 0.2, 0.8
+"""Of the files: the time between these tells fleets from each other better than that of their last file,
+which may wait for a visibility timeout, and of a small fleet without how it began.
 """
 POINTS = 240
 """Moments at which concurrency and depth are told."""
@@ -104,13 +104,14 @@ class StageNumbers(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
 class Flow(msgspec.Struct, frozen=True, kw_only=True):
     """latencies: seconds from upload to result, of each file that has one; running, waiting: by function, at
-    `times`; nearly: seconds until `NEARLY` of all files have their result; peak: most that ran at once;
-    method: how it was simulated, and why so.
+    `times`; early, nearly: seconds until `EARLY` and `NEARLY` of all files have their result; peak: most that
+    ran at once; method: how it was simulated, and why so.
     """
 
     stages: tuple[StageNumbers, ...]
     batches: int
     makespan: float
+    early: float
     nearly: float
     latencies: Floats
     times: Floats
@@ -118,6 +119,11 @@ class Flow(msgspec.Struct, frozen=True, kw_only=True):
     waiting: dict[str, NDArray[np.int64]]
     peak: int
     method: str
+
+    @property
+    def steady_seconds(self) -> float:
+        """What all files would take if they went as those do between `EARLY` and `NEARLY`."""
+        return (self.nearly - self.early) / (NEARLY - EARLY)
 
 
 class Lanes(msgspec.Struct, frozen=True):

@@ -15,12 +15,12 @@ from harness.bill.prices import Prices
 from harness.config import Estimate
 from harness.errors import UsageError
 from harness.fleet import surface_fitting, uncertainty
-from harness.fleet.alternatives import alternatives
-from harness.fleet.calibration import Calibration, chain
+from harness.fleet.alternatives import Asked, alternatives
+from harness.fleet.calibration import Calibration
 from harness.fleet.plan import Flow, Plan
 from harness.fleet.projection import simulate
 from harness.fleet.usage import quantities
-from harness.fleet.validation import LEFT_OUT, Row
+from harness.fleet.validation import LEFT_OUT, Comparison
 from harness.fleet.workload import Workload
 
 PAGES_BESIDE = (1, 3, 10, 25)
@@ -36,8 +36,9 @@ class Progress(Protocol):
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be projected. workload: makes one of so many files, all alike; surfaces: the folder that
-    fitted surfaces are kept in, None for no surface.
+    """What is to be projected. workload: makes one of so many files, all alike; pages_said, pages_doubt: what
+    is said of their pages, and why they may have others, "" where each file's are known; surfaces: the folder
+    that fitted surfaces are kept in, None for no surface.
     """
 
     plan: Plan
@@ -45,10 +46,11 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     files: int
     workload: Callable[[int], Workload]
     pages_said: str
+    pages_doubt: str = "as given"
     prices: Prices
     free_tier: bool = False
     estimate: Estimate | None = None
-    validation: Sequence[Row] = ()
+    validation: Comparison = Comparison()
     surfaces: Path | None = None
 
 
@@ -63,18 +65,19 @@ def answer(asked: Question, progress: Progress) -> dict[str, Any]:
         tell(1)
     simulated = time.monotonic() - began
     small = uncertainty.Small(plan, known, asked.prices, asked.free_tier, asked.files, asked.workload)
-    base = small.case()
+    base, drawn_from = small.case(), uncertainty.ranges(asked.pages_doubt)
     with progress("Drawing intervals", uncertainty.REPLICATES) as tell:
-        found = uncertainty.intervals(small, base, plan.seed, tell)
-    pages = float(work.pages.sum())
-    others = alternatives(small, base, plan, chain(plan.system), flow, made.total, pages, asked.prices)
+        found = uncertainty.intervals(small, base, drawn_from, plan.seed, tell)
+    others = alternatives(
+        Asked(small=small, base=base, plan=plan, flow=flow, total=made.total, work=work, prices=asked.prices)
+    )
     dollars = made.total
     if asked.estimate and asked.estimate.total:  # for as many files
         dollars = asked.estimate.total[1] * len(work.pages) / asked.estimate.files
     return {
         "kind": KIND,
         "files": len(work.pages),
-        "pages": int(pages),
+        "pages": int(work.pages.sum()),
         "pagesPerFile": asked.pages_said,
         "totalBytes": float(work.total_bytes),
         "batches": flow.batches,
@@ -100,18 +103,22 @@ def answer(asked: Question, progress: Progress) -> dict[str, Any]:
             ],
             "secondsPerPageNow": _seconds_a_page(asked),
         },
-        "tornado": [msgspec.to_builtins(swing) for swing in uncertainty.tornado(small, base)],
-        "ranges": [msgspec.to_builtins(one) for one in uncertainty.RANGES],
+        "tornado": [msgspec.to_builtins(swing) for swing in uncertainty.tornado(small, base, drawn_from)],
+        "ranges": [msgspec.to_builtins(one) for one in drawn_from],
         "explorer": _explorer(asked, made.total, flow.makespan, progress),
         "alternatives": [msgspec.to_builtins(one) for one in others],
         "validation": [
-            {**msgspec.to_builtins(row), "difference": row.difference} for row in asked.validation
+            {**msgspec.to_builtins(row), "difference": row.difference} for row in asked.validation.rows
         ],
+        "validationOverTime": {
+            "seconds": asked.validation.seconds,
+            "levels": [msgspec.to_builtins(one) for one in asked.validation.levels],
+        },
         "validationLeavesOut": list(LEFT_OUT),
         "scaledFleet": {
             "files": min(asked.files, uncertainty.SCALED_FILES),
             "billError": base.total / made.total - 1,
-            "makespanError": base.makespan / flow.nearly - 1 if flow.nearly else 0.0,
+            "makespanError": base.makespan / flow.steady_seconds - 1 if flow.steady_seconds else 0.0,
         },
         "calibration": {
             "made": known.made,

@@ -171,7 +171,8 @@ class Fleets:
         """Names all that a surface depends on, the code of the fleet included."""
         hasher = hashlib.blake2b(f"{VERSION} {FITTED} {UNSEEN}".encode(), digest_size=12)
         for part in (self.plan, self._calibration, self._prices, self._bytes_a_file, self._pages.tolist()):
-            hasher.update(msgspec.json.encode(part, enc_hook=str))
+            # A set of texts has another order in each process.
+            hasher.update(msgspec.json.encode(part, enc_hook=str, order="deterministic"))
         for folder in ("fleet", "bill"):
             for file in sorted((Path(__file__).parent.parent / folder).glob("*.py")):
                 hasher.update(file.read_bytes())

@@ -35,15 +35,24 @@ class Range(msgspec.Struct, frozen=True, rename="camel"):
     why: str
 
 
-RANGES = (
-    Range("CPU factor", 0.8, 1.25, "a Lambda vCPU against a core of this machine, not calibrated"),
-    Range("pages per file", 0.9, 1.1, "as given, unless an inventory is"),
-    Range("latencies", 0.5, 2.0, "AWS's answers, of which no promise exists"),
-)
+CPU, PAGES, LATENCIES = "CPU factor", "pages per file", "latencies"
+
+
+def ranges(pages_doubt: str) -> tuple[Range, ...]:
+    """What inputs are taken to lie in. pages_doubt: why a file may have more or fewer pages than it is taken
+    to have, "" where each file's are known.
+    """
+    return (
+        Range(CPU, 0.8, 1.25, "a Lambda vCPU against a core of this machine, not calibrated"),
+        *([Range(PAGES, 0.9, 1.1, pages_doubt)] if pages_doubt else []),
+        Range(LATENCIES, 0.5, 2.0, "AWS's answers, of which no promise exists"),
+    )
 
 
 class Case(msgspec.Struct, frozen=True):
-    """A small fleet: dollars of the whole fleet by (resource, item), and seconds until nearly all is done."""
+    """A small fleet: dollars of the whole fleet by (resource, item), and seconds that the whole would take
+    (`Flow.steady_seconds`).
+    """
 
     lines: dict[tuple[str, str], float]
     makespan: float
@@ -101,22 +110,17 @@ class Small:
     ) -> Case:
         """A fleet whose inputs are multiplied by these factors; `resample` draws other calibrated files."""
         plan, factors = plan or self._plan, factors or {}
-        latency = factors.get("latencies", 1.0)
+        latency = factors.get(LATENCIES, 1.0)
         plan = msgspec.structs.replace(
             plan,
             grown=True,
-            cpu_factor=plan.cpu_factor * factors.get("CPU factor", 1.0),
+            cpu_factor=plan.cpu_factor * factors.get(CPU, 1.0),
             latencies={name: _slower(one, latency) for name, one in plan.latencies.items()},
         )
-        work = with_pages(self._work, factors.get("pages per file", 1.0), pages)
-        calibration = self._calibration
+        work, calibration = self._work, self._calibration
         if resample is not None:
-            chosen = resample.integers(0, len(calibration.pages), len(calibration.pages))
-            calibration = msgspec.structs.replace(
-                calibration,
-                pages=tuple(calibration.pages[one] for one in chosen),
-                sizes=tuple(calibration.sizes[one] for one in chosen),
-            )
+            work, calibration = _resampled(work, calibration, resample)
+        work = with_pages(work, factors.get(PAGES, 1.0), pages)
         calibration = msgspec.structs.replace(
             calibration, stages=tuple(_waiting(stage, latency) for stage in calibration.stages)
         )
@@ -127,19 +131,42 @@ class Small:
         for line in made.lines:
             lines[line.resource, line.item] += line.dollars
             self.services[line.resource, line.item] = line.service
-        return Case(dict(lines), flow.nearly * share)
+        return Case(dict(lines), flow.steady_seconds * share)
 
     def _bill(self, used: Sequence[Quantity], share: float) -> Bill:
         whole = [msgspec.structs.replace(one, quantity=one.quantity * share) for one in used]
         return bill(whole, self._prices, self._free_tier)
 
 
-def intervals(small: Small, base: Case, seed: int, tell: Callable[[int], None]) -> Intervals:
-    """Bootstrap over the calibrated files, with every input drawn from its range."""
+def _resampled(
+    work: Workload, calibration: Calibration, generator: np.random.Generator
+) -> tuple[Workload, Calibration]:
+    """Other calibrated files, drawn from those that there are, and other pages of each. A workload whose
+    files are the calibrated ones over and over follows them.
+    """
+    chosen = generator.integers(0, len(calibration.pages), len(calibration.pages))
+    pages = [calibration.pages[one] for one in chosen]
+    drawn = msgspec.structs.replace(
+        calibration,
+        pages=tuple(tuple(one[at] for at in generator.integers(0, len(one), len(one))) for one in pages),
+        sizes=tuple(calibration.sizes[one] for one in chosen),
+    )
+    if work.in_order:
+        counts = np.array([len(one) for one in pages], dtype=np.int32)[work.source]
+        sizes = np.array(calibration.sizes, dtype=np.float64)
+        size = work.total_bytes * sizes[chosen][work.source].sum() / sizes[work.source].sum()
+        work = msgspec.structs.replace(work, pages=counts, total_bytes=float(size))
+    return work, drawn
+
+
+def intervals(
+    small: Small, base: Case, drawn_from: Sequence[Range], seed: int, tell: Callable[[int], None]
+) -> Intervals:
+    """Bootstrap over the calibrated files and their pages, with every input drawn from its range."""
     generator = np.random.default_rng(np.random.SeedSequence([seed, 2]))
     cases = []
     for number in range(REPLICATES):
-        factors = {one.name: exp(generator.uniform(log(one.low), log(one.high))) for one in RANGES}
+        factors = {one.name: exp(generator.uniform(log(one.low), log(one.high))) for one in drawn_from}
         cases.append(small.case(factors, resample=generator))
         tell(number + 1)
     services: dict[str, list[tuple[str, str]]] = defaultdict(list)
@@ -165,10 +192,10 @@ def _ends(values: Sequence[float], usual: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def tornado(small: Small, base: Case) -> list[Swing]:
+def tornado(small: Small, base: Case, drawn_from: Sequence[Range]) -> list[Swing]:
     """What each input alone does, the most first."""
     swings = []
-    for one in RANGES:
+    for one in drawn_from:
         low, high = small.case({one.name: one.low}), small.case({one.name: one.high})
         swings.append(
             Swing(
@@ -191,7 +218,7 @@ def break_even(
     seconds = float(np.mean(np.concatenate([np.asarray(one) for one in calibration.pages])))
     found = []
     for count in pages:
-        half, whole = (small.case({"CPU factor": factor}, pages=count).total for factor in (0.5, 1.0))
+        half, whole = (small.case({CPU: factor}, pages=count).total for factor in (0.5, 1.0))
         slope = (whole - half) / 0.5
         found.append((count, max(0.0, seconds * (1.0 + (dollars - whole) / slope)) if slope else 0.0))
     return found

@@ -1,6 +1,6 @@
 """What a fleet uses of all that is billed: what its stages did, times what the calibration says of each."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import ceil
 from typing import Any
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from harness.bill import meter
 from harness.bill.bill import Quantity
-from harness.cloud.limits import RECEIVE_LIMIT
+from harness.cloud.limits import PROVISIONED_LANES_PER_POLLER, RECEIVE_LIMIT
 from harness.fleet.calibration import Calibration, Stage, chain
 from harness.fleet.plan import Flow, Plan, StageNumbers, idle_polls, lanes_of
 from harness.fleet.workload import Workload
@@ -17,13 +17,15 @@ from harness.fleet.workload import Workload
 
 def quantities(plan: Plan, work: Workload, calibration: Calibration, flow: Flow) -> list[Quantity]:
     """What all of it uses of what is billed."""
+    requests = _requests(plan, work, calibration, flow)
     return [
         *_compute(plan, flow),
-        *_requests(plan, work, calibration, flow),
+        *_pollers(plan, flow),
+        *requests,
         *_storage(plan, work, calibration, flow),
         *_logs(plan, work, calibration, flow),
         *_watching(plan, calibration, flow),
-        *_keys(plan, flow),
+        *_keys(plan, flow, requests),
     ]
 
 
@@ -32,6 +34,16 @@ def _compute(plan: Plan, flow: Flow) -> Iterator[Quantity]:
         yield from meter.of_function(
             plan.system.functions[stage.function], stage.invocations, stage.billed_ms
         )
+
+
+def _pollers(plan: Plan, flow: Flow) -> Iterator[Quantity]:
+    """Of mappings in provisioned mode: as many as had to be there at the busiest moment, all the time."""
+    lanes = {stage.function: stage.lanes for stage in flow.stages}
+    for source in plan.system.sqs_sources:
+        if source.provisioned_pollers:
+            needed = ceil(lanes.get(source.function, 0) / PROVISIONED_LANES_PER_POLLER)
+            hours = flow.makespan / meter.HOUR_SECONDS
+            yield meter.of_pollers(source.function, max(source.provisioned_pollers[0], needed), hours)
 
 
 def _requests(plan: Plan, work: Workload, calibration: Calibration, flow: Flow) -> list[Quantity]:
@@ -124,10 +136,18 @@ def _watching(plan: Plan, calibration: Calibration, flow: Flow) -> Iterator[Quan
     yield from meter.of_watching(plan.system, plan.months)
 
 
-def _keys(plan: Plan, flow: Flow) -> Iterator[Quantity]:
-    for resource in plan.system.tables:
-        if kept := plan.system.keys.get(resource):
-            asked = sum(
-                ceil(max(1e-9, stage.ended_seconds - stage.began_seconds) / kept) for stage in flow.stages
-            )
-            yield Quantity("kms.requests", "requests for its key", resource, asked)
+def _keys(plan: Plan, flow: Flow, requests: Sequence[Quantity]) -> Iterator[Quantity]:
+    """Requests for the keys of what is encrypted with one: a table's and a bucket's by each function, a
+    queue's by who sends and who receives, each whenever a service does not keep the key for it any more;
+    with each request where it keeps none.
+    """
+    spans = {stage.function: max(1e-9, stage.ended_seconds - stage.began_seconds) for stage in flow.stages}
+    readers = {source.queue_arn: source.function for source in plan.system.sqs_sources}
+    for resource, kept in plan.system.keys.items():
+        if not kept:
+            asked = sum(one.quantity for one in requests if one.resource == resource)
+        elif resource in plan.system.queues:
+            asked = 2 * ceil(spans.get(readers.get(plan.system.queues[resource], ""), 0.0) / kept)
+        else:
+            asked = sum(ceil(span / kept) for span in spans.values())
+        yield Quantity("kms.requests", "requests for its key", resource, asked)

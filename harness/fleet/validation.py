@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from harness.bill.bill import bill
 from harness.bill.prices import Prices
+from harness.cloud.system import System
 from harness.fleet.calibration import Calibration
 from harness.fleet.plan import Flow, Plan
 from harness.fleet.projection import simulate
 from harness.fleet.usage import quantities
 from harness.fleet.workload import Workload
-from harness.recorder import AnyEvent, Invocation, Result, Upload
+from harness.recorder import AnyEvent, Invocation, Message, Result, Upload
 
 FEWEST_SEEDS, MOST_SEEDS, FILES_IN_ALL = 5, 50, 20_000
 """A small run is one draw of many: the mean of so many projections is compared, more of them the smaller they
@@ -28,6 +29,11 @@ OTHER_LINES = "all smaller lines"
 
 LEFT_OUT = ("what a table on demand serves at most",)
 """Limits that an emulation does not have yet; a validation goes without them."""
+
+
+POINTS = 120
+"""Moments at which concurrency and depth are compared."""
+Floats = NDArray[np.float64]
 
 
 class Row(msgspec.Struct, frozen=True, rename="camel"):
@@ -44,6 +50,25 @@ class Row(msgspec.Struct, frozen=True, rename="camel"):
     @property
     def difference(self) -> float:
         return (self.projected - self.emulated) / self.emulated if self.emulated else 0.0
+
+
+class Level(msgspec.Struct, frozen=True, rename="camel"):
+    """How many of something there were over time, as emulated and as projected in the mean. `what`: running
+    or waiting.
+    """
+
+    what: str
+    function: str
+    emulated: tuple[float, ...]
+    projected: tuple[float, ...]
+
+
+class Comparison(msgspec.Struct, frozen=True, rename="camel"):
+    """What the fleet and a run say of the same files; levels at `seconds`."""
+
+    rows: tuple[Row, ...] = ()
+    seconds: tuple[float, ...] = ()
+    levels: tuple[Level, ...] = ()
 
 
 def replay(calibration: Calibration) -> Workload:
@@ -65,7 +90,7 @@ def validate(
     events: Sequence[AnyEvent],
     lines: Sequence[Mapping[str, Any]],
     prices: Prices,
-) -> list[Row]:
+) -> Comparison:
     """`lines`: of the emulated run's bill; `events`: of its trace. What the run's bill has a price for is
     priced at that, and by the table `prices` only what it has not.
     """
@@ -88,10 +113,65 @@ def validate(
             name = f"{line.resource} {line.item}"
             dollars = line.quantity * emulated[name] / counted[name] if counted.get(name) else line.dollars
             projected[name][number] += dollars
-    return [
-        *_lines(emulated, projected),
-        *_times(events, flows),
-    ]
+    ended = max((event.t for event in events if isinstance(event, Invocation)), default=0.0)
+    seconds = np.linspace(0.0, max(ended, *(flow.makespan for flow in flows)), POINTS)
+    spans = {("running", name): span for name, span in _running(events).items()}
+    spans |= {("waiting", name): span for name, span in _waiting(events, plan.system).items()}
+    told, rows = [], [*_lines(emulated, projected), *_times(events, flows, ended)]
+    for (what, function), (begun, over) in sorted(spans.items()):
+        if function not in flows[0].running:
+            continue
+        levels = [np.interp(seconds, flow.times, getattr(flow, what)[function], right=0.0) for flow in flows]
+        level = np.searchsorted(begun, seconds, "right") - np.searchsorted(over, seconds, "right")
+        told.append(Level(what, function, tuple(map(float, level)), tuple(np.mean(levels, axis=0).tolist())))
+        name, unit = f"{function} {what}", "invocations" if what == "running" else "messages"
+        area = float((over - begun).sum()) / ended if ended else 0.0
+        rows.append(_row(f"{name}, mean", area, [_mean(flow, what, function) for flow in flows], unit))
+        most = [float(getattr(flow, what)[function].max()) for flow in flows]
+        rows.append(_row(f"{name}, most", float(_levels(begun, over).max(initial=0)), most, unit))
+    return Comparison(tuple(rows), tuple(seconds.tolist()), tuple(told))
+
+
+def _running(events: Sequence[AnyEvent]) -> dict[str, tuple[Floats, Floats]]:
+    """Starts and ends, each in order, of the invocations of each function."""
+    found: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for event in events:
+        if isinstance(event, Invocation):
+            found[event.function].append((event.start, event.t))
+    return {name: _sorted(spans) for name, spans in found.items()}
+
+
+def _waiting(events: Sequence[AnyEvent], system: System) -> dict[str, tuple[Floats, Floats]]:
+    """When messages came to the queue of each function, and when they were received for the first time."""
+    of = {arn: logical_id for logical_id, arn in system.queues.items()}
+    readers = {of[source.queue_arn]: source.function for source in system.sqs_sources}
+    sent: dict[str, float] = {}
+    found: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for event in events:
+        if not isinstance(event, Message) or event.queue not in readers:
+            continue
+        if event.action == "sent":
+            sent[event.message] = event.t
+        elif event.action == "received" and event.message in sent:
+            found[readers[event.queue]].append((sent.pop(event.message), event.t))
+    return {name: _sorted(spans) for name, spans in found.items()}
+
+
+def _sorted(spans: Sequence[tuple[float, float]]) -> tuple[Floats, Floats]:
+    begun, over = np.array(spans).T
+    return np.sort(begun), np.sort(over)
+
+
+def _levels(begun: Floats, over: Floats) -> NDArray[np.int64]:
+    """How many there are right after each one began."""
+    return np.arange(1, len(begun) + 1) - np.searchsorted(over, begun, "right")
+
+
+def _mean(flow: Flow, what: str, function: str) -> float:
+    """Over the makespan."""
+    stage = next(one for one in flow.stages if one.function == function)
+    whole = stage.running_seconds if what == "running" else stage.mean_wait_seconds * stage.messages
+    return whole / max(1e-9, flow.makespan)
 
 
 def _lines(emulated: Mapping[str, float], projected: Mapping[str, NDArray[np.float64]]) -> list[Row]:
@@ -109,23 +189,15 @@ def _lines(emulated: Mapping[str, float], projected: Mapping[str, NDArray[np.flo
     return [*rows, _row(OTHER_LINES, sum(emulated.get(name, 0.0) for name in small), rest, "dollars")]
 
 
-def _times(events: Sequence[AnyEvent], flows: Sequence[Flow]) -> list[Row]:
+def _times(events: Sequence[AnyEvent], flows: Sequence[Flow], ended: float) -> list[Row]:
     uploads = sorted(event.t for event in events if isinstance(event, Upload))
     results = sorted(event.t for event in events if isinstance(event, Result))
-    ended = max((event.t for event in events if isinstance(event, Invocation)), default=0.0)
     rows = [_row("makespan", ended, [flow.makespan for flow in flows], "s")]
     waits = np.array(results) - (np.mean(uploads) if uploads else 0.0)
     for name, share in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99)):
         measured = float(np.quantile(waits, share)) if len(waits) else 0.0
         modelled = [float(np.quantile(flow.latencies, share)) for flow in flows if len(flow.latencies)]
         rows.append(_row(f"upload to result {name}", measured, modelled, "s"))
-    for number, stage in enumerate(flows[0].stages):
-        mine = [
-            event for event in events if isinstance(event, Invocation) and event.function == stage.function
-        ]
-        busy = sum(event.t - event.start for event in mine) / ended if ended else 0.0
-        modelled = [flow.stages[number].running_seconds / max(1e-9, flow.makespan) for flow in flows]
-        rows.append(_row(f"{stage.function} running, mean", busy, modelled, "invocations"))
     return rows
 
 

@@ -83,14 +83,14 @@ def drawn(
     )
 
 
-def like(pages: Sequence[int], sizes: Sequence[int], files: int, arrivals: Arrivals, seed: int) -> Workload:
+def like(pages: Sequence[int], sizes: Sequence[float], files: int, arrivals: Arrivals, seed: int) -> Workload:
     """So many files, each like one of those calibrated, by chance: as many pages, the very ones."""
     generator = np.random.default_rng(np.random.SeedSequence([seed, 1]))
     source = generator.integers(0, len(pages), files)
     return Workload(
         pages=np.asarray(pages, dtype=np.int32)[source],
         uploaded=arrivals.times(files),
-        total_bytes=float(np.asarray(sizes, dtype=np.int64)[source].sum()),
+        total_bytes=float(np.asarray(sizes, dtype=np.float64)[source].sum()),
         source=source,
         in_order=True,
     )

@@ -107,7 +107,8 @@ def differences(
     drawn: dict[Key, list[float]] = {key: [] for whole in totals for key in whole}
     for number in range(uncertainty.REPLICATES):
         factors = {
-            one.name: exp(factors_of.uniform(log(one.low), log(one.high))) for one in uncertainty.RANGES
+            one.name: exp(factors_of.uniform(log(one.low), log(one.high)))
+            for one in uncertainty.ranges("as given")
         }
         cases = [
             _keyed(small.case(factors, resample=np.random.default_rng([one.taken.seed, 3, number])))

@@ -188,8 +188,7 @@ def _summed(used: Iterable[Quantity]) -> list[Quantity]:
 def deployed(config: Config, template: Path, parameters: Mapping[str, str]) -> tuple[dict[str, str], System]:
     """(all parameters, the system) of a template. Raises `UsageError`."""
     loaded = templates.load(template, dict(parameters), kept=config.root / ".harness" / "translated")
-    with deployment.deployed(loaded, 0) as cloud:
-        return loaded.parameters, cloud.system
+    return loaded.parameters, deployment.described(loaded)
 
 
 def told(system: System) -> dict[str, dict[str, str]]:

@@ -1,6 +1,7 @@
 """Distributions and inventories: what they say is taken; what is none gets one line that says where."""
 
 import gzip
+import json
 from pathlib import Path
 
 import numpy as np
@@ -72,8 +73,66 @@ def test_an_inventory_may_be_parquet_or_a_folder_of_parts(tmp_path: Path) -> Non
     assert inventory.sizes(tmp_path / "1.parquet").tolist() == [750_000, 75_000]
     with gzip.open(tmp_path / "2.csv.gz", "wt") as file:
         file.write('"b","c.tiff","10"\n')
-    (tmp_path / "manifest.json").write_text("{}")
     assert inventory.sizes(tmp_path).tolist() == [750_000, 75_000, 10]
+    assert inventory.is_inventory(tmp_path)
+
+
+VERSIONS = [
+    ("b", "uploads/12345", "98123", "true", "false", "750000", "2026-01-01T00:00:00.000Z"),
+    ("b", "uploads/12345", "77", "false", "false", "10", "2026-01-01T00:00:00.000Z"),
+    ("b", "uploads/old.tiff", "78", "true", "true", "", "2026-01-01T00:00:00.000Z"),
+    ("b", "uploads/new.tiff", "79", "true", "false", "75000", "2026-01-01T00:00:00.000Z"),
+]
+"""An inventory of all versions: the current one of two files, a former one, and a file that was deleted."""
+
+
+def test_of_an_inventory_of_all_versions_the_current_ones_count(tmp_path: Path) -> None:
+    rows = "".join(",".join(f'"{field}"' for field in row) + "\n" for row in VERSIONS)
+    (tmp_path / "all.csv").write_text(rows)
+    assert inventory.sizes(tmp_path / "all.csv").tolist() == [750_000, 75_000]
+    columns = ["bucket", "key", "version_id", "is_latest", "is_delete_marker", "size"]
+    table = {name: [row[place] for row in VERSIONS] for place, name in enumerate(columns)}
+    table |= {name: [one == "true" for one in table[name]] for name in columns[3:5]}
+    table["size"] = [int(one) if one else None for one in table["size"]]
+    parquet.write_table(pyarrow.table(table), tmp_path / "all.parquet")
+    assert inventory.sizes(tmp_path / "all.parquet").tolist() == [750_000, 75_000]
+
+
+def test_the_columns_are_those_that_the_manifest_names(tmp_path: Path) -> None:
+    """As S3 lays it out: the manifest in the folder of its day, the data beside that folder."""
+    day, data = tmp_path / "2026-11-01T00-00Z", tmp_path / "data"
+    day.mkdir()
+    data.mkdir()
+    with gzip.open(data / "1.csv.gz", "wt") as file:
+        file.write('"b","12345","3","750000"\n"b","a.tiff","7","75000"\n')
+    manifest = {
+        "fileSchema": "Bucket, Key, Part, Size",
+        "fileFormat": "CSV",
+        "files": [{"key": "x/data/1.csv.gz"}],
+    }
+    (day / "manifest.json").write_text(json.dumps(manifest))
+    assert inventory.sizes(day).tolist() == [750_000, 75_000]
+    assert inventory.sizes(day / "manifest.json").tolist() == [750_000, 75_000]
+
+
+@pytest.mark.parametrize(
+    ("manifest", "said"),
+    [
+        ({}, "is no manifest of S3 Inventory"),
+        ({"fileSchema": "Bucket, Key, Size", "files": [{"key": "data/1.csv.gz"}]}, "download it, too"),
+        ({"fileSchema": "Bucket, Key", "files": [{"key": "data/2.csv"}]}, "line 1, has no column of sizes"),
+    ],
+)
+def test_a_manifest_that_does_not_help_is_one_line(tmp_path: Path, manifest, said: str) -> None:
+    (tmp_path / "2.csv").write_text("b,k,10\n")
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(UsageError, match=said):
+        inventory.sizes(tmp_path)
+
+
+def test_a_key_of_digits_is_no_size(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('"b","12345","750000"\n')
+    assert inventory.sizes(tmp_path / "a.csv").tolist() == [750_000]
 
 
 @pytest.mark.parametrize(
