@@ -25,6 +25,7 @@ STATUSES = ("completed", "partial", "failed")
 SECONDS_BETWEEN_LINES = 10.0
 
 
+MANY_DOLLARS = 10
 LARGEST_LINES = 3
 UNBOUNDED = 1_000
 """Columns of what goes into a file or a pipe, where no line needs to be broken."""
@@ -146,20 +147,23 @@ class Screen:
     def projection(self, numbers: Mapping[str, Any], out: Path) -> None:
         """The estimate beside the projection, how long it takes, and what it depends on."""
         self._out.print(_estimate(numbers))
-        hours = [numbers[key] / 3600 for key in ("makespanSeconds", "makespanLow", "makespanHigh")]
+        spans = [
+            sweep_tables.duration(numbers[key]) for key in ("makespanSeconds", "makespanLow", "makespanHigh")
+        ]
         table = Table(box=None, show_header=False, pad_edge=False)
         rows = {
             "files": (
                 f"{numbers['files']:,} with {numbers['pages']:,} pages in {numbers['batches']:,} batches"
             ),
-            "makespan": f"{hours[0]:.1f} h ({hours[1]:.1f} to {hours[2]:.1f})",
+            "makespan": f"{spans[0]} ({spans[1]} to {spans[2]})",
             "concurrency": f"{numbers['peakConcurrency']:,} invocations at once",
             "busiest": ", ".join(
                 f"{stage['function']} {stage['utilisation']:.0%} of {stage['lanes']}"
                 for stage in numbers["stages"]
             ),
             "pages a file": ", ".join(
-                f"{one['pagesPerFile']}: {dollars(one['dollars'])} in {one['makespanSeconds'] / 3600:.0f} h"
+                f"{one['pagesPerFile']}: {dollars(one['dollars'])} in "
+                f"{sweep_tables.duration(one['makespanSeconds'])}"
                 for one in numbers["pagesBeside"]
             ),
             "calibration": (
@@ -342,14 +346,12 @@ def _estimate(numbers: Mapping[str, Any]) -> Table:
     for name in ("service", "estimated", "projected", "5 % to 95 %", "verdict"):
         table.add_column(name, justify="left" if name in ("service", "verdict") else "right", no_wrap=True)
     for row in numbers["seedEstimate"]:
-        said = f"${row['low']:,.0f} - {row['high']:,.0f}" if row["low"] is not None else ""
-        ends = f"${row['projectedLow']:,.0f} - {row['projectedHigh']:,.0f}"
-        table.add_row(row["service"], said, f"${row['projected']:,.2f}", ends, row["verdict"])
+        said = _span(row["low"], row["high"]) if row["low"] is not None else ""
+        ends = _span(row["projectedLow"], row["projectedHigh"])
+        table.add_row(row["service"], said, dollars(row["projected"]), ends, row["verdict"])
     if not numbers["seedEstimate"]:
         bill = numbers["bill"]
-        table.add_row(
-            "total", "", dollars(bill["total"]), f"{dollars(bill['low'])} - {dollars(bill['high'])}", ""
-        )
+        table.add_row("total", "", dollars(bill["total"]), _span(bill["low"], bill["high"]), "")
     return table
 
 
@@ -358,6 +360,11 @@ def _bill(bill: Mapping[str, Any]) -> str:
     largest = sorted(bill["lines"], key=lambda line: -line["dollars"])[:LARGEST_LINES]
     lines = ", ".join(f"{line['resource']} {line['item']} {dollars(line['dollars'])}" for line in largest)
     return f"{dollars(bill['total'])}: {lines}" if largest else dollars(bill["total"])
+
+
+def _span(low: float, high: float) -> str:
+    """Dollars from one amount to another; whole ones where they are many."""
+    return f"${low:,.0f} - {high:,.0f}" if high >= MANY_DOLLARS else f"{dollars(low)} - {dollars(high)}"
 
 
 def dollars(amount: float) -> str:

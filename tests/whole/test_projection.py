@@ -316,3 +316,57 @@ def test_a_calibration_that_cannot_be_used_is_one_line(
     (tmp_path / "calibration.json").write_text(spoil((folder / "calibration.json").read_text()))
     with pytest.raises(UsageError, match=said):
         calibration.load(tmp_path)
+
+
+def test_files_that_lie_in_a_folder_are_counted(sample_run: tuple[runs.Run, Path], tmp_path: Path) -> None:
+    """A folder of TIFFs in place of an inventory: their own pages and bytes, and no doubt about them."""
+    _, folder = sample_run
+    mine, out = tmp_path / "mine", tmp_path / "out"
+    mine.mkdir()
+    for number, pages in enumerate((1, 2, 5)):
+        (mine / f"{number}.tif").write_bytes(builders.tiff(*[builders.page_image("x")] * pages))
+    options = ("--calibration", folder, "--no-explorer", "--out", out)
+    done = harness("project", "--inventory", mine, *options)
+    assert done.returncode == 0, done.stderr
+    numbers = json.loads((out / "summary.json").read_text())
+    assert (numbers["files"], numbers["pages"]) == (3, 8)
+    assert numbers["totalBytes"] == sum(file.stat().st_size for file in mine.iterdir())
+    assert "pages per file" not in {swing["name"] for swing in numbers["tornado"]}
+    (mine / "none.tif").write_bytes(b"no TIFF")
+    done = harness("project", "--inventory", mine, *options)
+    assert done.returncode == 2
+    assert "none.tif: its pages cannot be counted" in done.stderr
+
+
+def test_without_pages_files_are_as_those_of_the_calibration(
+    sample_run: tuple[runs.Run, Path], tmp_path: Path
+) -> None:
+    finished, folder = sample_run
+    out = tmp_path / "out"
+    done = harness("project", "--files", "24000", "--calibration", folder, "--no-explorer", "--out", out)
+    assert done.returncode == 0, done.stderr
+    numbers = json.loads((out / "summary.json").read_text())
+    known = finished.calibration
+    assert numbers["pages"] == pytest.approx(24_000 * np.mean([len(one) for one in known.pages]), rel=0.02)
+    assert numbers["totalBytes"] == pytest.approx(24_000 * np.mean(known.sizes), rel=0.02)
+    assert numbers["pagesPerFile"] == f"as in {folder}"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("--validate", "nowhere"), "holds no run that the fleet can be compared with: it lacks"),
+        (
+            ("--inventory", "x.csv", "--bytes-per-file", "5"),
+            "leave --pages-per-file and --bytes-per-file out",
+        ),
+        (("--pages-per-file", ""), "is neither a number"),
+    ],
+)
+def test_what_a_projection_cannot_use_is_one_line(
+    sample_run: tuple[runs.Run, Path], tmp_path: Path, given: tuple[str, ...], said: str
+) -> None:
+    _, folder = sample_run
+    done = harness("project", "--files", "100", "--calibration", folder, *given, "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert said in " ".join(done.stderr.split())

@@ -8,7 +8,7 @@ import pytest
 
 from harness.bill import focus, meter, prices
 from harness.bill.bill import Bill, bill
-from tests.conformance.tunnel import Tunnel, queue, send, stream, write
+from tests.conformance.tunnel import Tunnel, bucket, put, queue, send, stream, write
 
 HANDLER = """
 import time
@@ -127,3 +127,66 @@ def test_the_bill_has_the_columns_that_cost_tools_read(tunnel: Tunnel) -> None:
             float(row["ListCost"])
         )
         assert row["ServiceCategory"] != "Other"
+
+
+ENCRYPTED = """
+    VersioningConfiguration: {Status: Enabled}
+            BucketEncryption:
+              ServerSideEncryptionConfiguration: [{ServerSideEncryptionByDefault: {SSEAlgorithm: 'aws:kms'}}]
+"""
+
+
+def test_a_bucket_that_keeps_versions_under_a_key(tunnel: Tunnel) -> None:
+    """Two objects, one of them put again, under a key of KMS that S3 asks for with each request (no bucket key):
+    what is replaced lies there as an earlier version.
+    """
+    resources = bucket(versioning=ENCRYPTED.strip())
+    again = put("a", b"x" * 4_000, at=5.0)
+    tunnel.run(resources, HANDLER, put("a", b"x" * 3_000), put("b", b"x" * 500), again)
+    made = charged(tunnel, months=3.0)
+    counted = lines(made)
+    assert counted["Bucket", "PutObject requests"] == 3
+    assert counted["Bucket", "requests for its key"] == 3
+    assert counted["Bucket", "storage STANDARD, 3 months"] * 2**30 == pytest.approx(3 * (4_000 + 500))
+    assert counted["Bucket", "storage STANDARD, earlier versions, 3 months"] * 2**30 == pytest.approx(
+        3 * 3_000
+    )
+    of_bucket = sum(line.dollars for line in made.lines if line.resource == "Bucket")
+    by_hand = 3 * 0.005 / 1e3 + 3 * 0.03 / 1e4 + 3 * (7_500 / 2**30) * 0.023
+    assert of_bucket == pytest.approx(by_hand, abs=1e-12)
+
+
+READS = """
+import boto3, os
+def handler(event, context):
+    table = boto3.client("dynamodb")
+    name, key = os.environ["TABLE"], {"PK": {"S": "a"}, "SK": {"S": "m"}}
+    table.get_item(TableName=name, Key=key, ConsistentRead=True)
+    table.get_item(TableName=name, Key=key)
+    table.query(TableName=name, KeyConditionExpression="PK = :k", ExpressionAttributeValues={":k": key["PK"]})
+    read = {"Get": {"TableName": name, "Key": key}}
+    table.transact_get_items(TransactItems=[read])
+    write = {"Put": {"TableName": name, "Item": {**key, "v": {"S": "x" * 100}}}}
+    table.transact_write_items(TransactItems=[write])
+"""
+
+
+def test_reads_and_transactions_of_a_table(tunnel: Tunnel) -> None:
+    """An item of 5 KB: two units by a consistent read, one by another, one by a query, four by a transaction; then
+    100 bytes in its place by a transaction, which pays for the 5 KB twice. The second half of the bill is the
+    queue's and the function's, and is not looked at here.
+    """
+    granted = "Policies: [{Statement: [{Effect: Allow, Action: 'dynamodb:*', Resource: '*'}]}]"
+    told = "Environment: {Variables: {TABLE: !Ref Table}}"
+    table = stream().split("Failures:")[0]
+    resources = table + queue(function=f"Timeout: 5, MemorySize: 1769, {granted}, {told}")
+    item = {"PK": "a", "SK": "m", "v": "x" * (5 * 1024 - len("PKaSKmv"))}
+    tunnel.run(resources, READS, write(item), send("go", at=1.0))
+    made = charged(tunnel)
+    counted = lines(made)
+    assert counted["Table", "read request units"] == 2 + 1 + 1 + 4
+    assert counted["Table", "write request units"] == 5 + 2 * 5
+    left = len("PKaSKmv") + 100 + 100  # and DynamoDB's own bytes for an item
+    of_table = sum(line.dollars for line in made.lines if line.resource == "Table")
+    by_hand = 8 * 0.125 / 1e6 + 15 * 0.625 / 1e6 + left / 2**30 * 0.25
+    assert of_table == pytest.approx(by_hand, abs=1e-13)
