@@ -4,7 +4,7 @@ drawn together, so that recognition has a small image to read.
 Which labels can name a value is what `npi.fields` says; here is kept what it looks at, and a little more.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 import numpy as np
@@ -18,7 +18,7 @@ from pipeline.screened import Screened
 from pipeline.text_pieces import Flags, as_boxes, from_boxes, groups, heights, side_by_side
 
 FEW_NUMBERS, READ_SHARE = 3, 0.4
-"""Of so many numbers this share is read at least, or recognition failed."""
+"""Of so many numbers this share is read at least, of fewer each, or recognition failed."""
 BEFORE, BEHIND, FURTHER, ALONE = 30, 12, 2, 8
 """Heights that are kept to the left and to the right of a number in its cell; between cells to its left that
 are kept; and from it to the next word on its left, where it may have a caption under it.
@@ -63,7 +63,8 @@ class Excerpt(msgspec.Struct, frozen=True):
 def of(page: Screened) -> Excerpt:
     """What of a page can hold a number, or name one."""
     kept = _with_labels(page)
-    boxes = np.concatenate([page.boxes[kept], _walls(page), from_boxes(page.tall + page.solid)])
+    others = from_boxes(page.tall + page.solid)
+    boxes = np.concatenate([page.boxes[kept], page.dashes, _walls(page), others])
     image, rows = _squeezed(page.pixels, boxes, page.ink.paper)
     return Excerpt(image, rows, as_boxes(page.boxes[~kept]))
 
@@ -78,16 +79,32 @@ def parted(words: tuple[Word, ...], page: Screened) -> tuple[Word, ...]:
     return tuple(msgspec.structs.replace(word, line=of[id(word)]) for word in words if id(word) in of)
 
 
-def are_read(numbers: Iterable[Box], words: Iterable[Word]) -> bool:
+def are_seen(numbers: Iterable[Box], words: Iterable[Word]) -> bool:
+    """Whether anything at all was read in most places that hold a number."""
+    return _share(numbers, from_boxes(word.box for word in words)) >= READ_SHARE
+
+
+def are_read(numbers: Sequence[Box], words: Iterable[Word]) -> bool:
     """Whether digits were read in most places that hold a number, each of two digits' width at least."""
-    places = from_boxes(box for box in numbers if box[2] - box[0] > box[3] - box[1])
     read = from_boxes(word.box for word in words if any(map(str.isdigit, word.text)))
-    if len(places) < FEW_NUMBERS:
-        return True
+    least = READ_SHARE if len(_places(numbers)) >= FEW_NUMBERS else 1.0
+    return _share(numbers, read) >= least
+
+
+def _places(numbers: Iterable[Box]) -> Boxes:
+    """Those of two digits' width at least."""
+    return from_boxes(box for box in numbers if box[2] - box[0] > box[3] - box[1])
+
+
+def _share(numbers: Iterable[Box], read: Boxes) -> float:
+    """How many of the places have one of these boxes in them; all, where there is no place."""
+    places = _places(numbers)
+    if not len(places):
+        return 1.0
     meet = np.all(
         (places[:, None, :2] < read[None, :, 2:]) & (read[None, :, :2] < places[:, None, 2:]), axis=2
     )
-    return float(np.mean(np.any(meet, axis=1))) >= READ_SHARE
+    return float(np.mean(np.any(meet, axis=1)))
 
 
 def _walls(page: Screened) -> Boxes:

@@ -21,6 +21,7 @@ LEGIBLE_PERCENT = 55
 """A word whose confidence is less was hardly read."""
 EXCERPT = 4
 """Tesseract's page segmentation mode for an excerpt: lines of any size under each other."""
+UNSEEN = "nothing was read where numbers seem to stand"
 FEWEST_ON_DARK = 8
 """Words that are read on a page of white print on black, at least."""
 
@@ -68,7 +69,9 @@ def _read(engine: engines.Engine, image: PageImage, options: OcrOptions, ends: f
         skew=image.skew,
         hidden=is_hidden,
         left_out=len(left_out),
-        doubt=image.doubt or _darkness(image, len(left_out) + sum(map(_is_legible, words))),
+        doubt=image.doubt
+        or _darkness(image, len(left_out) + sum(map(_is_legible, words)))
+        or ("" if excerpt.are_seen(page.numbers, words) else UNSEEN),
         pixel_height=scale[1] / scale[0],
     )
 

@@ -23,6 +23,8 @@ number that is looked for: of four digits at least.
 """
 CELL, IN_BOXES, ALONE = 1.15, 5, 1.3
 """Heights between two pieces of a number; between digits in boxes; and how wide one of these is at most."""
+DASH = 1.6
+"""Heights of a digit between it and a dash of its number, at most."""
 STRANGE, CLEAR = 0.3, 0.3
 """Of what is written, that is strange at least, or clear at most, on a page that may lie on its side."""
 BETTER = 1.3
@@ -39,9 +41,10 @@ class Screened(msgspec.Struct, frozen=True, dict=True):
     """A page (mode "L"), turned by `turned` degrees against the clock from how it was, and its ink.
 
     boxes: the pieces of text; letters: how many positions of the net's answer are letters in each; is_number:
-    which are part of a number. tall: what is too high to be a line of text; solid: what is black but for some
-    white. strange: the share of the writing that is no upright print or hand; clear: the share that surely
-    is, and `count` of its positions; overturned: how many times as much were if it stood on its head.
+    which are part of a number; dashes: that stand by themselves between two parts of one. tall: what is too
+    high to be a line of text; solid: what is black but for some white. strange: the share of the writing that
+    is no upright print or hand; clear: the share that surely is, and `count` of its positions; overturned:
+    how many times as much were if it stood on its head.
     """
 
     pixels: Image.Image
@@ -50,6 +53,7 @@ class Screened(msgspec.Struct, frozen=True, dict=True):
     boxes: Boxes
     letters: screening.Floats
     is_number: Flags
+    dashes: Boxes
     tall: tuple[Box, ...]
     solid: tuple[Box, ...]
     strange: float
@@ -97,16 +101,20 @@ def upright(pixels: Image.Image, dpi: int) -> Screened:
 def _screened(pixels: Image.Image, dpi: int, turned: int) -> Screened:
     ink = inks.of(pixels, dpi)
     boxes = text_pieces.pieces(ink)
-    tall = boxes[(boxes[:, 3] - boxes[:, 1]) / dpi > screening.HIGHEST]
+    across, down = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
+    tall = boxes[down / dpi > screening.HIGHEST]
+    dashes = boxes[(down / dpi < screening.LOWEST) & (across > down)]
     boxes = boxes[screening.are_text(boxes, dpi)]
     seen = screening.look(pixels, boxes, ink.paper)
+    is_number, is_part = _numbers(boxes, seen.digits, dashes)
     return Screened(
         pixels,
         turned,
         ink,
         boxes,
         seen.letters,
-        _numbers(boxes, seen.digits),
+        is_number,
+        dashes[is_part],
         text_pieces.as_boxes(tall),
         inks.solid(ink),
         seen.strange,
@@ -120,17 +128,23 @@ def _are_alone(boxes: Boxes) -> Flags:
     return np.asarray(boxes[:, 2] - boxes[:, 0] < ALONE * text_pieces.heights(boxes))
 
 
-def _numbers(boxes: Boxes, digits: screening.Floats) -> Flags:
-    """The pieces that are part of a number long enough to be looked for."""
+def _numbers(boxes: Boxes, digits: screening.Floats, dashes: Boxes) -> tuple[Flags, Flags]:
+    """The pieces that are part of a number long enough to be looked for, and the dashes between them."""
     positions = np.minimum(screening.positions(boxes), screening.WINDOW)
     has_digits = (digits >= SOME_DIGIT) & ((digits >= SOLID) | (digits >= DENSE * positions))
     some = np.flatnonzero(has_digits | (_are_alone(boxes) & (digits >= SLIM)))
     parts = boxes[some]
     is_alone = _are_alone(parts)
     in_boxes = text_pieces.side_by_side(parts, parts, IN_BOXES) & is_alone[:, None] & is_alone[None, :]
-    group = text_pieces.groups(text_pieces.side_by_side(parts, parts, CELL) | in_boxes)
+    near = text_pieces.side_by_side(parts, parts, CELL) | in_boxes
+    beside = text_pieces.side_by_side(parts, dashes, DASH)
+    first = np.where(parts[:, None, 2] <= dashes[None, :, 2], beside, False)
+    second = np.where(parts[:, None, 0] >= dashes[None, :, 0], beside, False)
+    over = first.astype(np.int32) @ second.T.astype(np.int32) > 0
+    group = text_pieces.groups(near | over | over.T)
     total = np.zeros(len(some), np.float32)
     np.add.at(total, group, digits[some])
+    is_long = total[group] >= FEWEST
     found: npt.NDArray[np.bool_] = np.zeros(len(boxes), np.bool_)
-    found[some[total[group] >= FEWEST]] = True
-    return found
+    found[some[is_long]] = True
+    return found, np.asarray(first[is_long].any(axis=0) & second[is_long].any(axis=0))

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
@@ -10,6 +11,7 @@ from fixtures import bad_scans, office, specimens
 from pipeline import engines, excerpt, npi, ocr, page_reading, screened, tiff
 from pipeline.documents import PageFile
 from pipeline.ocr_options import OcrOptions
+from pipeline.page_text import Word
 from tests import builders
 
 FULL, FLAG = OcrOptions(), OcrOptions(findings="flag")
@@ -109,7 +111,30 @@ def test_what_was_seen_and_not_read_makes_all_of_the_page_be_read() -> None:
     boxes = [(100, 100 * row, 400, 100 * row + 30) for row in range(1, 7)]
     word = ocr.Word("4417", (110, 100, 200, 130), 90, 0)
     assert not excerpt.are_read(boxes, [word])
-    assert excerpt.are_read(boxes[:2], [])  # too few to tell
+    assert not excerpt.are_read(boxes[:2], [word])  # of so few, each
+
+
+@pytest.mark.parametrize(
+    "text", ["SSN 411 - 11 - 1117", "411 – 11 – 1117", "Social Security No: 111 - 11 - 1112"]
+)
+def test_groups_that_dashes_with_spaces_part_are_one_number(text: str) -> None:
+    """Slim groups are too short to be looked for, each by itself; the dashes are read with them."""
+    found = npi.detect(
+        1, read(drawn((150, 300, "The path along the river will be mended."), (150, 420, text)))
+    )
+    assert [finding.type for finding in found] == ["SSN"]
+
+
+def test_where_numbers_seem_to_stand_and_nothing_is_read_there_is_a_doubt() -> None:
+    numbers = ((100, 100, 300, 140), (100, 300, 300, 340))
+    word = Word("411-11-1117", (100, 100, 300, 140), 90.0, 0)
+    letters = msgspec.structs.replace(word, text="Ill-II", box=numbers[1])
+    assert excerpt.are_seen(numbers[:1], ()) is False
+    assert excerpt.are_seen((), ()) is True
+    assert excerpt.are_seen(numbers, (word,))  # half of it may be a picture
+    # ... but all of the page is read, unless digits were read in each of so few places
+    assert not excerpt.are_read(numbers, (word, letters))
+    assert excerpt.are_read(numbers, (word, msgspec.structs.replace(letters, text="111-11")))
 
 
 def differences(pages: list[PageFile]) -> list[tuple[int, set[str]]]:

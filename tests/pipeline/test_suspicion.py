@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from pipeline import npi, ocr
+from pipeline import npi, ocr, page_reading
 from pipeline.ocr_options import OcrOptions
 from pipeline.page_text import PageText, Word
 from tests import builders
@@ -69,7 +69,10 @@ def test_doubtful_pixels_make_a_page_suspect() -> None:
     assert npi.examine(1, PageText(100, 100))[1] == ""
 
 
-def test_every_value_of_the_public_reports_is_found_or_its_page_suspect(shared_corpora) -> None:
+@pytest.mark.parametrize("findings", ["flag", "full"])
+def test_every_value_of_the_public_reports_is_found_or_its_page_suspect(
+    shared_corpora, findings: str
+) -> None:
     from pipeline import tiff
     from pipeline.documents import PageFile
 
@@ -77,7 +80,8 @@ def test_every_value_of_the_public_reports_is_found_or_its_page_suspect(shared_c
     for path in sorted((shared_corpora / "reports").glob("*.tif")):
         data = path.read_bytes()
         chain = tiff.read_chain(lambda offset, size, data=data: data[offset : offset + size], len(data))
-        text = ocr.read_page(PageFile(chain.layout, chain.offsets[0], len(data), ((0, data),)), OPTIONS)
+        page = PageFile(chain.layout, chain.offsets[0], len(data), ((0, data),))
+        text = page_reading.read_page(page, msgspec.structs.replace(OPTIONS, findings=findings))
         if npi.examine(1, text) == ((), ""):
             missed.append(path.name)
     assert missed == []
