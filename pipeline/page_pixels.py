@@ -246,7 +246,12 @@ def _by_tifffile(page: PageFile, tags: Tags, mended: bool) -> Pixels:
     import tifffile  # only rare pages need it, and it would be part of every cold start
 
     logging.getLogger("tifffile").disabled = True
-    with page.open(mended) as file, tifffile.TiffFile(file) as opened:
+    # A file without a name, as a temporary one is, is none for tifffile unless it is given one.
+    with (
+        page.open(mended) as file,
+        tifffile.FileHandle(file, name="page", size=page.size) as handle,
+        tifffile.TiffFile(handle) as opened,
+    ):
         directory = opened.pages[0].aspage()
         if _is_subsampled(tags):
             values = _luma(file, directory, tags)

@@ -8,7 +8,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from pipeline import page_pixels
+from pipeline import documents, page_pixels
 from pipeline.failures import PageUnreadable
 from tests import builders
 
@@ -30,6 +30,15 @@ def written(values, **options) -> bytes:
 PICTURE = np.asarray(builders.page_image("Number 4711"))
 
 
+@pytest.fixture(params=["in memory", "on disk"])
+def opened(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Where decoders find the page's file: a large one lies on disk, and has no name there."""
+    if request.param == "on disk":
+        monkeypatch.setattr(documents, "IN_MEMORY_BYTES", 0)
+    return request.param
+
+
+@pytest.mark.usefixtures("opened")
 @pytest.mark.parametrize(
     ("values", "options"),
     [
@@ -56,6 +65,7 @@ def test_samples_of_every_kind_are_the_picture(values, options) -> None:
     assert np.abs(np.asarray(found.grey).astype(int) - PICTURE).max() <= 2
 
 
+@pytest.mark.usefixtures("opened")
 def test_subsampled_colour_without_jpeg_gives_its_luminance() -> None:
     """TIFF 6.0, section 21: units of four Y, one Cb and one Cr."""
     luma = np.asarray(builders.page_image("Number 4711", size=(400, 120)))
