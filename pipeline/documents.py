@@ -105,6 +105,15 @@ class PageFile(msgspec.Struct, frozen=True):
             raise PageUnreadable(f"bytes {offset} to {offset + size - 1} of the page were not fetched")
         return data
 
+    def image_data(self) -> Iterator[bytes]:
+        """The page's strips or tiles, as they stand in the file. Raises `PageUnreadable` when one was not
+        fetched.
+        """
+        tags = self.tags()
+        for offsets_tag, counts_tag in tiff.DATA_OFFSETS.items():
+            for place, count in zip(tags.get(offsets_tag, ()), tags.get(counts_tag, ()), strict=False):
+                yield self.segment(int(place), min(int(count), max(0, self.size - int(place))))
+
     def _check(self) -> None:
         for start, length in tiff.page_extents(self._read, self.size, self.layout, self.offset):
             self.segment(start, length)
