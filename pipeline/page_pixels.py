@@ -345,6 +345,8 @@ def _colours(photometric: int) -> int:
 def _without_alpha(values: Samples, photometric: int, tags: Tags, is_stretched: bool = True) -> Image.Image:
     """In bands, since the largest page allowed has gigabytes of samples as floats."""
     if values.dtype == bool:
+        if values.ndim != 2:
+            raise ValueError(f"bits of the shape {values.shape} are no page")
         values = values.view(np.uint8)
         if photometric != PALETTE:
             return Image.fromarray(
