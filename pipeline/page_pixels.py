@@ -22,6 +22,7 @@ from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
 from pipeline import page_blank, page_contrast
 from pipeline.documents import PageFile
 from pipeline.failures import PageUnreadable
+from pipeline.page_text import DAMAGED
 
 Tags = dict[int, tuple[float, ...]]
 Samples = npt.NDArray[Any]
@@ -31,6 +32,10 @@ WIDTH, LENGTH, BITS, COMPRESSION, PHOTOMETRIC, ORIENTATION = 256, 257, 258, 259,
 SAMPLES, X_RESOLUTION, Y_RESOLUTION, PLANAR, UNIT = 277, 282, 283, 284, 296
 COLOUR_MAP, EXTRA_SAMPLES, SAMPLE_FORMAT, SUBSAMPLING = 320, 338, 339, 530
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR, LAB = 0, 1, 2, 3, 5, 6, 8
+GROUP_4, FILL_ORDER = 4, 266
+END_OF_BLOCK, END_BYTES = 0x001001, 16
+REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
+"""Bytes by FillOrder 2 (TIFF 6.0)."""
 PLAIN, FAX = 1, (2, 3, 4)
 COMPRESSIONS = {
     1: "none",
@@ -110,7 +115,8 @@ def decode(page: PageFile, max_pixels: int) -> Pixels:
     reasons: list[str] = []
     for decoder in decoders:
         doubtful: Pixels | None = None
-        for mended in (False, True):
+        refused = _refused(tags, reasons)  # by another decoder: byte counts that were mended are no damage
+        for mended in (False, True) if page.is_wide else (False,):
             try:
                 found = decoder(page, tags, mended)
             except PageUnreadable:
@@ -118,12 +124,40 @@ def decode(page: PageFile, max_pixels: int) -> Pixels:
             except Exception as error:  # decoders raise nearly every class for damaged data
                 reasons.append(f"{type(error).__name__}: {error}")
                 continue
+            if not found.doubt and not mended and _may_be_cut(page, tags):
+                found = _whole(page, tags, found, decoder)
             if not found.doubt:
-                return msgspec.structs.replace(found, doubt=_refused(tags, reasons))
+                return msgspec.structs.replace(found, doubt=refused)
             doubtful = doubtful or found
         if doubtful is not None:
             return doubtful
     raise PageUnreadable(_reason(tags, reasons))
+
+
+def _may_be_cut(page: PageFile, tags: Tags) -> bool:
+    """Whether a strip of CCITT group 4 ends without the mark of its end (ITU-T T.6): writers leave it out, or
+    the strip's byte count is too small, of which libtiff says nothing.
+    """
+    if _compression(tags) != GROUP_4:
+        return False
+    is_reversed = _first(tags, FILL_ORDER, 1) == 2
+    for data in page.image_data():
+        tail = data[-END_BYTES:]
+        bits = int.from_bytes(tail.translate(REVERSED) if is_reversed else tail, "big")
+        last = bits // (bits & -bits or 1)  # without the zeros that fill the last byte
+        if last & 0xFFFFFF != END_OF_BLOCK:
+            return True
+    return False
+
+
+def _whole(
+    page: PageFile, tags: Tags, found: Pixels, decoder: Callable[[PageFile, Tags, bool], Pixels]
+) -> Pixels:
+    """What a page shows whose strips may go on behind their byte counts: doubtful while that is not here."""
+    if not page.is_wide:
+        return msgspec.structs.replace(found, doubt=f"{DAMAGED}: a strip ends without the mark of its end")
+    again = decoder(page, tags, True)
+    return found if again.doubt else again
 
 
 def _refused(tags: Tags, reasons: list[str]) -> str:
@@ -131,7 +165,7 @@ def _refused(tags: Tags, reasons: list[str]) -> str:
     failed = [one for one in reasons if not one.startswith(UnidentifiedImageError.__name__)]
     if not failed or not _is_plain(tags) or _first(tags, COMPRESSION, PLAIN) in (6, 7):
         return ""
-    return f"the image data is damaged: {failed[0][:120]}"
+    return f"{DAMAGED}: {failed[0][:120]}"
 
 
 def _is_subsampled(tags: Tags) -> bool:
@@ -190,7 +224,7 @@ def _by_pillow(page: PageFile, tags: Tags, mended: bool) -> Pixels:
         grey, blank = page_blank.seen(shown, channels, page, _compression(tags), lambda: _is_even(upright))
         doubt = doubt if grey is shown else ""  # what was transparent is what is read
     if losses := [line for line in complaints() if _LOSSES.search(line)]:
-        doubt = f"the image data is damaged: {losses[0][:120]}"
+        doubt = f"{DAMAGED}: {losses[0][:120]}"
     elif not _is_plain(tags) and _first(tags, COMPRESSION, PLAIN) != 6:
         doubt = f"only one of two decoders could decode it ({_samples(tags)})"
     return Pixels(grey, resolution, doubt or blank)
@@ -208,7 +242,7 @@ def shown(page: PageFile, max_pixels: int) -> Image.Image:
     tags = page.tags()
     if not _is_plain(tags) or _first(tags, BITS, 1) > 8:
         return decode(page, max_pixels).grey
-    for mended in (False, True):
+    for mended in (False, True) if page.is_wide else (False,):
         try:
             with _heard() as complaints, _opened(page, tags, mended) as (upright, _):
                 image = _on_paper(upright)
@@ -548,7 +582,7 @@ def _reason(tags: Tags, reasons: list[str]) -> str:
         return f"Compression {compression} ({name or 'unknown'}) cannot be decoded"
     told = next((one for one in reasons if not one.startswith(UnidentifiedImageError.__name__)), reasons[0])
     form = f"Compression {compression} ({name}), {_samples(tags)}"
-    return f"the image data is damaged, or in a form that cannot be decoded: {told[:160]}; {form}"
+    return f"{DAMAGED}, or in a form that cannot be decoded: {told[:160]}; {form}"
 
 
 def _compression(tags: Tags) -> int:

@@ -260,10 +260,13 @@ class Entry(msgspec.Struct, frozen=True):
         )
 
 
-def page_extents(read: Read, size: int, layout: Layout, offset: int) -> list[tuple[int, int]]:
+def page_extents(
+    read: Read, size: int, layout: Layout, offset: int, generous: bool = False
+) -> list[tuple[int, int]]:
     """(offset, size) of every range of the file that the page at `offset` is made of, sorted and merged.
 
     Where byte counts are missing, zero, or too small for uncompressed samples, they are estimated.
+    `generous`: all of them reach as far as the data may (`with_counts`).
     """
     directory_bytes, entries = _entries(read, size, layout, offset)
     extents = [(0, 16), (offset, directory_bytes)]
@@ -273,7 +276,7 @@ def page_extents(read: Read, size: int, layout: Layout, offset: int) -> list[tup
         return [(0, size)]  # its data and tables lie where they like (TIFF 6.0, section 22)
     for offsets_tag in DATA_OFFSETS:
         if offsets_tag in values:
-            counts = estimated_counts(entries, layout, size, offset, offsets_tag)
+            counts = estimated_counts(entries, layout, size, offset, offsets_tag, generous)
             extents += zip(values[offsets_tag], counts, strict=True)
     for tag in TABLE_OFFSETS:
         extents += [(place, TABLE_BYTES) for place in values.get(tag, ())]
