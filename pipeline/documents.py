@@ -24,6 +24,10 @@ BLOCK_BYTES = 256 * 2**10
 """A ranged read of the directory walk: large enough that directories written together come in one GET."""
 MERGE_GAP_BYTES = 128 * 2**10
 """Ranges closer than this are fetched in one GET: the bytes between cost less than another request."""
+WIDEST_BYTES = 256 * 2**20
+"""The most that is fetched of a page whose byte counts may be too small: its samples have no more than half,
+and a worker decodes them beside it.
+"""
 IN_MEMORY_BYTES = 16 * 2**20
 """Page files up to this size are opened in memory, larger ones as a sparse file on disk: to fill the places
 of other pages with zeros would take longer than to read the page, and as much memory.
@@ -58,7 +62,8 @@ class PageFile(msgspec.Struct, frozen=True):
         """
         digest = tiff.page_digest(self._read, self.size, self.layout, self.offset)
         if digest is not None:
-            return digest
+            # What is beyond its byte counts, and was not fetched, cannot mend it.
+            return digest if self.is_wide else hashlib.blake2b(digest, digest_size=20).digest()
         hasher = hashlib.blake2b(f"{self.offset}/{self.size}".encode(), digest_size=20)
         for offset, data in self.segments:
             hasher.update(f"{offset}/{len(data)}".encode() + data)
@@ -73,6 +78,8 @@ class PageFile(msgspec.Struct, frozen=True):
         self._check()
         first, added = self.offset, b""
         if mended:
+            if not self.is_wide:
+                raise PageUnreadable("what lies beyond the byte counts of the page was not fetched")
             first, added = tiff.with_counts(self._read, self.size, self.layout, self.offset)
         small = self.size <= IN_MEMORY_BYTES
         file: IO[bytes] = io.BytesIO() if small else tempfile.TemporaryFile()  # noqa: SIM115 the caller closes it
@@ -82,6 +89,17 @@ class PageFile(msgspec.Struct, frozen=True):
             file.write(data)
         file.seek(0)
         return file
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether all is here that its data may be where byte counts are too small: it can be mended."""
+        return all(
+            any(start <= place and place + length <= start + len(data) for start, data in self.segments)
+            for place, length in self.wide_extents()
+        )
+
+    def wide_extents(self) -> list[tuple[int, int]]:
+        return tiff.page_extents(self._read, self.size, self.layout, self.offset, generous=True)
 
     def tags(self) -> dict[int, tuple[float, ...]]:
         """The numbers in its directory, by tag."""
@@ -104,6 +122,15 @@ class PageFile(msgspec.Struct, frozen=True):
         if len(data) < size:
             raise PageUnreadable(f"bytes {offset} to {offset + size - 1} of the page were not fetched")
         return data
+
+    def image_data(self) -> Iterator[bytes]:
+        """The page's strips or tiles, as they stand in the file. Raises `PageUnreadable` when one was not
+        fetched.
+        """
+        tags = self.tags()
+        for offsets_tag, counts_tag in tiff.DATA_OFFSETS.items():
+            for place, count in zip(tags.get(offsets_tag, ()), tags.get(counts_tag, ()), strict=False):
+                yield self.segment(int(place), min(int(count), max(0, self.size - int(place))))
 
     def _check(self) -> None:
         for start, length in tiff.page_extents(self._read, self.size, self.layout, self.offset):
@@ -150,6 +177,17 @@ def read_pages(
                 for start, length in extents
             )
         yield PageFile(layout, offset, ref.size, segments)
+
+
+def widened(s3: "S3Client", ref: FileRef, page: PageFile) -> PageFile | None:
+    """The page with what its data may reach to where byte counts are too small; None when all of that is
+    here, or is more than a worker should hold. Raises `BadFile`.
+    """
+    extents = _joined(page.wide_extents())
+    if page.is_wide or sum(length for _, length in extents) > WIDEST_BYTES:
+        return None
+    segments = tuple((start, _get(s3, ref, start, length)) for start, length in extents)
+    return msgspec.structs.replace(page, segments=segments)
 
 
 class _Blocks:

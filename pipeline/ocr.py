@@ -10,7 +10,7 @@ import time
 
 import msgspec
 
-from pipeline import engines, excerpt, ink, page_image, rereading, screened
+from pipeline import engines, excerpt, ink, page_contrast, page_image, rereading, screened
 from pipeline.documents import PageFile
 from pipeline.ocr_options import OcrOptions
 from pipeline.page_image import PageImage
@@ -31,7 +31,7 @@ def read_page(page: PageFile, options: OcrOptions) -> PageText:
     ends = time.perf_counter() + options.page_timeout
     image = page_image.load(page, options.max_pixels, options.mending.split(","))
     width, height = image.upright_size
-    if page_image.is_blank(image.pixels):
+    if page_contrast.is_blank(image.pixels):
         return PageText(width, height, doubt=image.doubt or _darkness(image, 0))
     with contextlib.closing(engines.engine(options)) as engine:
         return _read(engine, image, options, ends)

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from PIL import Image, ImageOps
 
-from pipeline import page_mending, page_pixels
+from pipeline import page_contrast, page_mending, page_pixels
 from pipeline.documents import PageFile
 from pipeline.ocr_options import MENDING
 
@@ -19,12 +19,8 @@ to it.
 COARSE_DPI = 150
 ASSUMED_DPI = 200
 """For pages that do not say: the commonest of office scanners and fine fax."""
-SMALLEST_TEXT_PIXELS = 16
-"""No line of text fits into an image lower or narrower than this."""
 DARKEST_PAPER = 80
 DARK = "the page is dark all over"
-BLANK_CONTRAST = 24
-"""Grey levels between a page's darkest and lightest parts below which nothing can be written on it."""
 
 
 class PageImage(msgspec.Struct, frozen=True):
@@ -46,7 +42,7 @@ def load(page: PageFile, max_pixels: int, mending: Collection[str] = MENDING) ->
     pixels = page_pixels.decode(page, max_pixels)
     across, down = dots_per_inch(pixels.resolution)
     grey = pixels.grey
-    if min(grey.size) < SMALLEST_TEXT_PIXELS:
+    if min(grey.size) < page_contrast.SMALLEST_TEXT_PIXELS:
         return PageImage(grey, round(across), grey.size, (1.0, 1.0), doubt=pixels.doubt)
     eighth = grey.reduce(page_mending.EIGHTH)
     negative = float(np.median(np.asarray(eighth))) < DARKEST_PAPER
@@ -61,18 +57,6 @@ def load(page: PageFile, max_pixels: int, mending: Collection[str] = MENDING) ->
     if skew:
         grey = page_mending.straightened(grey, skew)
     return PageImage(grey, dpi, pixels.grey.size, scale, skew, negative, pixels.doubt)
-
-
-def is_blank(pixels: Image.Image) -> bool:
-    """Whether nothing can be read here: too small for a letter, or of one shade all over (dust specks
-    apart).
-    """
-    if min(pixels.size) < SMALLEST_TEXT_PIXELS:
-        return True
-    sample = pixels.resize((max(1, pixels.width // 2), max(1, pixels.height // 2)), Image.Resampling.NEAREST)
-    histogram = np.cumsum(sample.histogram()) / (sample.width * sample.height)
-    darkest, lightest = np.searchsorted(histogram, (0.0002, 0.9998))
-    return int(lightest - darkest) < BLANK_CONTRAST
 
 
 def _for_reading(

@@ -11,24 +11,31 @@ import os
 import re
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import IO, Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
 
+from pipeline import page_blank, page_contrast
 from pipeline.documents import PageFile
 from pipeline.failures import PageUnreadable
+from pipeline.page_text import DAMAGED
 
 Tags = dict[int, tuple[float, ...]]
 Samples = npt.NDArray[Any]
+Shades = npt.NDArray[np.float64]
 
 WIDTH, LENGTH, BITS, COMPRESSION, PHOTOMETRIC, ORIENTATION = 256, 257, 258, 259, 262, 274
 SAMPLES, X_RESOLUTION, Y_RESOLUTION, PLANAR, UNIT = 277, 282, 283, 284, 296
 COLOUR_MAP, EXTRA_SAMPLES, SAMPLE_FORMAT, SUBSAMPLING = 320, 338, 339, 530
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR, LAB = 0, 1, 2, 3, 5, 6, 8
+GROUP_4, FILL_ORDER = 4, 266
+END_OF_BLOCK, END_BYTES = 0x001001, 16
+REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
+"""Bytes by FillOrder 2 (TIFF 6.0)."""
 PLAIN, FAX = 1, (2, 3, 4)
 COMPRESSIONS = {
     1: "none",
@@ -76,6 +83,8 @@ _HARMLESS = re.compile(
     r"unknown field|tag \d|directory|ignor|incorrect count|photoshop|sanity", re.IGNORECASE
 )
 BAND_ROWS = 512
+MOST_CHANNELS = 8
+"""Samples of a pixel that are looked at one by one."""
 LIGHT = np.array([0.299, 0.587, 0.114])
 """Of red, green and blue in luminance (ITU-R BT.601)."""
 ASSOCIATED, UNASSOCIATED = 1, 2
@@ -106,7 +115,8 @@ def decode(page: PageFile, max_pixels: int) -> Pixels:
     reasons: list[str] = []
     for decoder in decoders:
         doubtful: Pixels | None = None
-        for mended in (False, True):
+        refused = _refused(tags, reasons)  # by another decoder: byte counts that were mended are no damage
+        for mended in (False, True) if page.is_wide else (False,):
             try:
                 found = decoder(page, tags, mended)
             except PageUnreadable:
@@ -114,12 +124,40 @@ def decode(page: PageFile, max_pixels: int) -> Pixels:
             except Exception as error:  # decoders raise nearly every class for damaged data
                 reasons.append(f"{type(error).__name__}: {error}")
                 continue
+            if not found.doubt and not mended and _may_be_cut(page, tags):
+                found = _whole(page, tags, found, decoder)
             if not found.doubt:
-                return msgspec.structs.replace(found, doubt=_refused(tags, reasons))
+                return msgspec.structs.replace(found, doubt=refused)
             doubtful = doubtful or found
         if doubtful is not None:
             return doubtful
     raise PageUnreadable(_reason(tags, reasons))
+
+
+def _may_be_cut(page: PageFile, tags: Tags) -> bool:
+    """Whether a strip of CCITT group 4 ends without the mark of its end (ITU-T T.6): writers leave it out, or
+    the strip's byte count is too small, of which libtiff says nothing.
+    """
+    if _compression(tags) != GROUP_4:
+        return False
+    is_reversed = _first(tags, FILL_ORDER, 1) == 2
+    for data in page.image_data():
+        tail = data[-END_BYTES:]
+        bits = int.from_bytes(tail.translate(REVERSED) if is_reversed else tail, "big")
+        last = bits // (bits & -bits or 1)  # without the zeros that fill the last byte
+        if last & 0xFFFFFF != END_OF_BLOCK:
+            return True
+    return False
+
+
+def _whole(
+    page: PageFile, tags: Tags, found: Pixels, decoder: Callable[[PageFile, Tags, bool], Pixels]
+) -> Pixels:
+    """What a page shows whose strips may go on behind their byte counts: doubtful while that is not here."""
+    if not page.is_wide:
+        return msgspec.structs.replace(found, doubt=f"{DAMAGED}: a strip ends without the mark of its end")
+    again = decoder(page, tags, True)
+    return found if again.doubt else again
 
 
 def _refused(tags: Tags, reasons: list[str]) -> str:
@@ -127,7 +165,7 @@ def _refused(tags: Tags, reasons: list[str]) -> str:
     failed = [one for one in reasons if not one.startswith(UnidentifiedImageError.__name__)]
     if not failed or not _is_plain(tags) or _first(tags, COMPRESSION, PLAIN) in (6, 7):
         return ""
-    return f"the image data is damaged: {failed[0][:120]}"
+    return f"{DAMAGED}: {failed[0][:120]}"
 
 
 def _is_subsampled(tags: Tags) -> bool:
@@ -181,13 +219,15 @@ def _opened(page: PageFile, tags: Tags, mended: bool) -> Iterator[tuple[Image.Im
 
 def _by_pillow(page: PageFile, tags: Tags, mended: bool) -> Pixels:
     with _heard() as complaints, _opened(page, tags, mended) as (upright, resolution):
-        grey = _greyscale(upright)
-    doubt = ""
+        shown, doubt = _greyscale(upright, tags)
+        channels = _channels(upright, tags)
+        grey, blank = page_blank.seen(shown, channels, page, _compression(tags), lambda: _is_even(upright))
+        doubt = doubt if grey is shown else ""  # what was transparent is what is read
     if losses := [line for line in complaints() if _LOSSES.search(line)]:
-        doubt = f"the image data is damaged: {losses[0][:120]}"
+        doubt = f"{DAMAGED}: {losses[0][:120]}"
     elif not _is_plain(tags) and _first(tags, COMPRESSION, PLAIN) != 6:
         doubt = f"only one of two decoders could decode it ({_samples(tags)})"
-    return Pixels(grey, resolution, doubt)
+    return Pixels(grey, resolution, doubt or blank)
 
 
 SHOWN_AS_THEY_ARE = ("1", "L", "RGB", "CMYK", "P")
@@ -202,7 +242,7 @@ def shown(page: PageFile, max_pixels: int) -> Image.Image:
     tags = page.tags()
     if not _is_plain(tags) or _first(tags, BITS, 1) > 8:
         return decode(page, max_pixels).grey
-    for mended in (False, True):
+    for mended in (False, True) if page.is_wide else (False,):
         try:
             with _heard() as complaints, _opened(page, tags, mended) as (upright, _):
                 image = _on_paper(upright)
@@ -246,7 +286,12 @@ def _by_tifffile(page: PageFile, tags: Tags, mended: bool) -> Pixels:
     import tifffile  # only rare pages need it, and it would be part of every cold start
 
     logging.getLogger("tifffile").disabled = True
-    with page.open(mended) as file, tifffile.TiffFile(file) as opened:
+    # A file without a name, as a temporary one is, is none for tifffile unless it is given one.
+    with (
+        page.open(mended) as file,
+        tifffile.FileHandle(file, name="page", size=page.size) as handle,
+        tifffile.TiffFile(handle) as opened,
+    ):
         directory = opened.pages[0].aspage()
         if _is_subsampled(tags):
             values = _luma(file, directory, tags)
@@ -263,10 +308,14 @@ def _by_tifffile(page: PageFile, tags: Tags, mended: bool) -> Pixels:
         )
         # It converts those to RGB; of others the first samples are luminance.
         photometric = RGB if is_jpeg_colour and values.ndim == 3 else int(directory.photometric)
-        grey = _grey_of(values, photometric, tags)
-        if grey.ndim != 2:
-            raise ValueError(f"samples of the shape {values.shape} are no page")
-    return Pixels(*_turned(Image.fromarray(grey), _resolution(tags), tags))
+        grey, doubt = _grey_of(values, photometric, tags)
+    image, resolution = _turned(grey, _resolution(tags), tags)
+    channels = (_turned(one, resolution, tags)[0] for one in _sample_channels(values, photometric, tags))
+    found, blank = page_blank.seen(
+        image, channels, page, _compression(tags), lambda: bool(np.all(values == values[:1, :1]))
+    )
+    doubt = doubt if found is image else ""  # what was transparent is what is read
+    return Pixels(found, resolution, doubt or blank)
 
 
 _TURNS = {
@@ -296,53 +345,154 @@ def _resolution(tags: Tags) -> tuple[float, float]:
     return _first(tags, X_RESOLUTION) * factor, _first(tags, Y_RESOLUTION) * factor
 
 
-def _grey_of(values: Samples, photometric: int, tags: Tags) -> npt.NDArray[np.uint8]:
-    """Samples [length, width] or [length, width, samples] -> greyscale, white paper under what is
-    transparent. In bands, since the largest page allowed has gigabytes of them as floats.
+def _grey_of(values: Samples, photometric: int, tags: Tags) -> tuple[Image.Image, str]:
+    """Samples [length, width] or [length, width, samples] -> (greyscale, white paper under what is
+    transparent; what there is to doubt of that).
     """
+    if values.ndim not in (2, 3):
+        raise ValueError(f"samples of the shape {values.shape} are no page")
+    alpha = _alpha_of(values, photometric, tags)
+    if alpha is None:
+        return _without_alpha(values, photometric, tags), ""
+    is_associated = int(_first(tags, EXTRA_SAMPLES)) == ASSOCIATED
+    # Colour that is multiplied with its alpha has that one's scale.
+    ink = _without_alpha(values, photometric, tags, is_stretched=not is_associated)
+    return _on_white(ink, alpha, is_associated), _hidden(ink, alpha)
+
+
+def _alpha_of(values: Samples, photometric: int, tags: Tags) -> Image.Image | None:
+    colours = _colours(photometric)
+    kind = int(_first(tags, EXTRA_SAMPLES))
+    if values.ndim < 3 or values.shape[2] <= colours or kind not in (ASSOCIATED, UNASSOCIATED):
+        return None
+    top, opacity = _top(values, tags), np.empty(values.shape[:2], np.uint8)
+    for rows in _bands(len(values)):
+        opacity[rows] = np.clip(np.nan_to_num(values[rows][..., colours]) * (255 / top), 0, 255)
+    return Image.fromarray(opacity)
+
+
+def _colours(photometric: int) -> int:
+    """How many samples of a pixel are its colour."""
+    return {RGB: 3, YCBCR: 3, LAB: 3, CMYK: 4}.get(photometric, 1)
+
+
+def _without_alpha(values: Samples, photometric: int, tags: Tags, is_stretched: bool = True) -> Image.Image:
+    """In bands, since the largest page allowed has gigabytes of samples as floats."""
     if values.dtype == bool:
+        if values.ndim != 2:
+            raise ValueError(f"bits of the shape {values.shape} are no page")
         values = values.view(np.uint8)
         if photometric != PALETTE:
-            return np.where(values == (photometric == WHITE_IS_ZERO), np.uint8(0), np.uint8(255))
-    colours = {RGB: 3, YCBCR: 3, LAB: 3, CMYK: 4}.get(photometric, 1)
-    kind = int(_first(tags, EXTRA_SAMPLES))
-    has_alpha = values.ndim == 3 and values.shape[2] > colours and kind in (ASSOCIATED, UNASSOCIATED)
-    top = _top(values, tags)
-    bands = [slice(start, start + BAND_ROWS) for start in range(0, len(values), BAND_ROWS)]
-    low, high = 0.0, top
-    if photometric not in (PALETTE, CMYK) and not has_alpha and (values.dtype.kind != "u" or top > 255):
-        extremes = [
-            (band.min(), band.max()) for band in (_light(values[rows], photometric) for rows in bands)
-        ]
-        low, high = float(min(one for one, _ in extremes)), float(max(one for _, one in extremes))
-    grey = np.empty(values.shape[:2], np.uint8)
-    table = np.array(tags[COLOUR_MAP]).reshape(3, -1) / 257 if photometric == PALETTE else np.zeros((3, 1))
-    for rows in bands:
-        band = values[rows]
-        if photometric == PALETTE:
-            places = np.clip(
-                (band[..., 0] if band.ndim == 3 else band).astype(np.int64), 0, table.shape[1] - 1
+            return Image.fromarray(
+                np.where(values == (photometric == WHITE_IS_ZERO), np.uint8(0), np.uint8(255))
             )
-            shown = (LIGHT @ table)[places]
-        elif photometric == CMYK and band.ndim == 3:
-            ink = band / top
-            shown = 255 * (1 - ink[..., :3] @ LIGHT) * (1 - ink[..., 3])
-        else:
-            shown = (_light(band, photometric) - low) * (255 / ((high - low) or 1))
-            if photometric == WHITE_IS_ZERO:
-                shown = 255 - shown
-        if has_alpha:
-            opacity = band[..., colours] / top
-            shown = (shown if kind == ASSOCIATED else shown * opacity) + 255 * (1 - opacity)
-        grey[rows] = np.clip(shown, 0, 255)
-    return grey
+    top = _top(values, tags)
+    if photometric == PALETTE:
+        table = LIGHT @ (np.array(tags[COLOUR_MAP]).reshape(3, -1) / 257)
+
+        def shades(rows: slice) -> Shades:
+            band = values[rows]
+            places = (band[..., 0] if band.ndim == 3 else band).astype(np.int64)
+            return np.asarray(table[np.clip(places, 0, len(table) - 1)])
+    elif photometric == CMYK and values.ndim == 3:
+
+        def shades(rows: slice) -> Shades:
+            ink = values[rows] / top
+            return np.asarray(255 * (1 - ink[..., :3] @ LIGHT) * (1 - ink[..., 3]))
+    else:
+        return _luminance(values, photometric, top, is_stretched)
+    return _drawn(shades, values.shape[:2])
 
 
-def _light(band: Samples, photometric: int) -> npt.NDArray[np.float64]:
+def _luminance(values: Samples, photometric: int, top: float, is_stretched: bool) -> Image.Image:
+    def light(rows: slice) -> Shades:
+        return _light(values[rows], photometric)
+
+    if is_stretched and (values.dtype.kind != "u" or top > 255):
+        grey = _stretched(light, values.shape[:2], _smallest_scale(values))
+    else:
+        grey = _drawn(lambda rows: light(rows) * (255 / top), values.shape[:2])
+    return ImageOps.invert(grey) if photometric == WHITE_IS_ZERO else grey
+
+
+def _sample_channels(values: Samples, photometric: int, tags: Tags) -> Iterator[Image.Image]:
+    """What else a page's samples show than its luminance: that under what is transparent, and each sample
+    of a pixel.
+    """
+    if values.dtype == bool or photometric == PALETTE:
+        return
+    yield _without_alpha(values, photometric, tags)
+    for number in range(min(values.shape[2], MOST_CHANNELS) if values.ndim == 3 else 0):
+        channel = values[..., number]
+        yield _stretched(_as_floats(channel), channel.shape, _smallest_scale(values))
+
+
+def _as_floats(channel: Samples) -> Callable[[slice], Shades]:
+    return lambda rows: channel[rows].astype(np.float64)
+
+
+def _smallest_scale(values: Samples) -> float:
+    return 0.0 if values.dtype.kind == "f" else 255.0
+
+
+def _bands(length: int) -> list[slice]:
+    return [slice(start, min(start + BAND_ROWS, length)) for start in range(0, length, BAND_ROWS)]
+
+
+def _drawn(shades: Callable[[slice], Shades], shape: Sequence[int]) -> Image.Image:
+    """An image of shades from 0 to 255 of some rows at a time."""
+    grey = np.empty((shape[0], shape[1]), np.uint8)
+    for rows in _bands(shape[0]):
+        grey[rows] = np.clip(shades(rows), 0, 255)
+    return Image.fromarray(grey)
+
+
+def _stretched(light: Callable[[slice], Shades], shape: Sequence[int], smallest_scale: float) -> Image.Image:
+    """Deep samples over the range that their ink and paper use; where they are one shade, or noise, over all
+    that they could be: a blank page stays blank.
+    """
+    step = max(1, round((shape[0] * shape[1] / page_contrast.SAMPLED_VALUES) ** 0.5))
+    sample = np.concatenate([light(rows)[::step, ::step].ravel() for rows in _bands(shape[0])])
+    used = page_contrast.value_range(sample, smallest_scale)
+
+    def drawn(low: float, high: float) -> Image.Image:
+        factor = 255 / ((high - low) or 1)
+        return _drawn(
+            lambda rows: (
+                (np.nan_to_num(light(rows), nan=used.paper, posinf=used.high, neginf=used.low) - low) * factor
+            ),
+            shape,
+        )
+
+    if used.low == used.high:
+        return drawn(used.least, used.full)
+    found = drawn(used.low, used.high)
+    if page_contrast.has_print(found) or not page_contrast.is_noise(found):
+        return found
+    return drawn(used.least, used.full)
+
+
+def _on_white(ink: Image.Image, opacity: Image.Image, is_associated: bool = False) -> Image.Image:
+    if is_associated:
+        return ImageChops.add(ink, ImageOps.invert(opacity))
+    return Image.composite(ink, Image.new("L", ink.size, 255), opacity)
+
+
+def _hidden(ink: Image.Image, opacity: Image.Image) -> str:
+    """What there is to doubt about a picture that others would show, and that is transparent all over."""
+    histogram = np.cumsum(ink.histogram(mask=opacity.point(lambda value: 255 * (value == 0))))
+    least = page_contrast.SPECKS * ink.width * ink.height
+    darkest, lightest = np.searchsorted(histogram, (least, histogram[-1] - least))
+    if int(lightest) - int(darkest) < page_contrast.BLANK_CONTRAST:
+        return ""
+    return "what is transparent on the page has a picture of its own"
+
+
+def _light(band: Samples, photometric: int) -> Shades:
     """Luminance of samples of RGB, of others the first sample."""
     if band.ndim == 3:
         band = band[..., :3] @ LIGHT if photometric == RGB else band[..., 0]
-    return np.nan_to_num(band.astype(np.float64, copy=False))
+    return band.astype(np.float64, copy=False)
 
 
 def _top(values: Samples, tags: Tags) -> float:
@@ -432,36 +582,63 @@ def _reason(tags: Tags, reasons: list[str]) -> str:
         return f"Compression {compression} ({name or 'unknown'}) cannot be decoded"
     told = next((one for one in reasons if not one.startswith(UnidentifiedImageError.__name__)), reasons[0])
     form = f"Compression {compression} ({name}), {_samples(tags)}"
-    return f"the image data is damaged, or in a form that cannot be decoded: {told[:160]}; {form}"
+    return f"{DAMAGED}, or in a form that cannot be decoded: {told[:160]}; {form}"
 
 
-def _stretched(image: Image.Image) -> Image.Image:
-    """Deep samples over the range that they use; in bands, since the largest page allowed has half a gigabyte
-    of them.
+def _compression(tags: Tags) -> int:
+    return int(_first(tags, COMPRESSION, PLAIN))
+
+
+def _is_deep(image: Image.Image) -> bool:
+    return image.mode in ("I", "F") or image.mode.startswith("I;16")
+
+
+def _is_even(image: Image.Image) -> bool:
+    """Whether all of its pixels have the same samples."""
+    extremes: Any = image.getextrema()
+    pairs = extremes if isinstance(extremes[0], tuple) else (extremes,)
+    return all(least == most for least, most in pairs)
+
+
+def _has_alpha(image: Image.Image) -> bool:
+    return image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
+
+
+def _greyscale(image: Image.Image, tags: Tags) -> tuple[Image.Image, str]:
+    """Any mode -> ("L", what there is to doubt of that): transparency lies on white paper, deep samples are
+    stretched over the range they use.
     """
-    bands = [(top, min(top + BAND_ROWS, image.height)) for top in range(0, image.height, BAND_ROWS)]
-
-    def samples(top: int, bottom: int) -> npt.NDArray[np.float64]:
-        return np.nan_to_num(np.asarray(image.crop((0, top, image.width, bottom)), dtype=np.float64))
-
-    extremes = [(float(band.min()), float(band.max())) for band in (samples(*rows) for rows in bands)]
-    low, high = min(least for least, _ in extremes), max(most for _, most in extremes)
-    grey = np.empty((image.height, image.width), np.uint8)
-    for top, bottom in bands:
-        grey[top:bottom] = (samples(top, bottom) - low) * (255 / ((high - low) or 1))
-    return Image.fromarray(grey)
-
-
-def _greyscale(image: Image.Image) -> Image.Image:
-    """Any mode -> "L": transparency lies on white paper, deep samples are stretched over the range they
-    use.
-    """
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return _stretched(image)
-    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+    if _is_deep(image):
+        grey = _stretched(
+            lambda rows: np.asarray(image.crop((0, rows.start, image.width, rows.stop)), dtype=np.float64),
+            (image.height, image.width),
+            0.0 if image.mode == "F" else 255.0,
+        )
+        return (ImageOps.invert(grey) if _first(tags, PHOTOMETRIC, 1) == WHITE_IS_ZERO else grey), ""
+    if _has_alpha(image):
         image = image if image.mode in ("RGBA", "LA") else image.convert("RGBA")
         ink, opacity = image.convert("L"), image.getchannel("A")
-        return Image.composite(ink, Image.new("L", image.size, 255), opacity)
+        return _on_white(ink, opacity), _hidden(ink, opacity)
     if image.mode == "LAB":
-        return image.getchannel("L")
-    return image.convert("L")
+        return image.getchannel("L"), ""
+    return image.convert("L"), ""
+
+
+def _channels(image: Image.Image, tags: Tags) -> Iterator[Image.Image]:
+    """What else a page shows than its luminance: that under what is transparent, and each of its colours."""
+    if image.mode in ("1", "L") or _is_deep(image):
+        return
+    if image.mode in ("P", "PA"):
+        indexes = np.asarray(image.getchannel("P") if image.mode == "PA" else image)
+        table = LIGHT @ np.array(tags[COLOUR_MAP]).reshape(3, -1) if COLOUR_MAP in tags else np.arange(256)
+        used = np.unique(indexes)
+        # Entries that differ by less than a level of 255 are all of the page's shades.
+        for shades in (table[np.minimum(used, len(table) - 1)], used):
+            lookup = np.zeros(256)
+            lookup[used] = (shades - shades.min()) * (255 / (np.ptp(shades) or 1))
+            yield Image.fromarray(lookup.astype(np.uint8)[indexes])
+        image = image.convert("RGBA" if _has_alpha(image) else "RGB")
+    if _has_alpha(image):
+        yield image.convert("L")
+    for band in image.getbands():
+        yield image.getchannel(band)

@@ -11,6 +11,9 @@ import msgspec
 Box = tuple[int, int, int, int]
 """left, top, right, bottom in pixels."""
 
+DAMAGED = "the image data is damaged"
+"""How the doubt about a page begins that may be whole when more of its file is fetched."""
+
 
 class Word(msgspec.Struct, frozen=True, array_like=True):
     """One recognised word; `confidence` in percent; `line` numbers the engine's text lines in reading

@@ -27,6 +27,7 @@ from pipeline.page_pixels import (
     ORIENTATION,
     PHOTOMETRIC,
     PLANAR,
+    REVERSED,
     RGB,
     SAMPLES,
     WHITE_IS_ZERO,
@@ -45,7 +46,6 @@ COLOURS = {
 """The application segment by which a JPEG says what its components are, which in a TIFF a tag does (Adobe
 technical note 5116, section 18).
 """
-REVERSED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 UPRIGHT = (1, 0, 0, 1, 0, 0)
 PLACED = {
     1: UPRIGHT,

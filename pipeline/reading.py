@@ -2,6 +2,7 @@
 conditional or the same.
 """
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from pipeline.failures import BadFile, PageUnreadable
 from pipeline.messages import BatchMessage, FileRef, PageRange
 from pipeline.npi.tables import Table
 from pipeline.ocr_options import OcrOptions
-from pipeline.page_text import Finding, PageText
+from pipeline.page_text import DAMAGED, Finding, PageText
 from pipeline.results import BatchOutcome, PageOutcome
 from pipeline.settings import Settings
 from pipeline.state import StateTable, decode_outcomes, encode_outcomes
@@ -103,7 +104,7 @@ def _read_pages(
         number = first + index
         try:
             page = next(pages)
-            text = _timed(page, options, seconds)
+            text = _page_text(s3, batch.file, page, options, seconds, remaining_seconds)
         except PageUnreadable as unreadable:
             outcomes.append(PageOutcome(number, error=str(unreadable)))
         except BadFile as bad:
@@ -124,6 +125,35 @@ def _options(options: OcrOptions, table: Table) -> OcrOptions:
         return options
     # A type of letters may stand where no number is.
     return msgspec.structs.replace(options, findings="full")
+
+
+def _page_text(
+    s3: "S3Client",
+    ref: FileRef,
+    page: PageFile,
+    options: OcrOptions,
+    seconds: list[float],
+    remaining_seconds: Callable[[], float],
+) -> PageText:
+    """The words of a page; where its data are damaged, or end too early, by what lies beyond its byte counts
+    as well, when that helps. Raises `PageUnreadable`.
+    """
+    text: PageText | None = None
+    failure: PageUnreadable | None = None
+    try:
+        text = _timed(page, options, seconds)
+    except PageUnreadable as unreadable:
+        failure = unreadable
+    if text is not None and not text.doubt.startswith(DAMAGED):
+        return text
+    if remaining_seconds() >= options.page_timeout + DEADLINE_MARGIN_SECONDS:
+        wide = documents.widened(s3, ref, page)
+        with contextlib.suppress(PageUnreadable):
+            if wide is not None:
+                return _timed(wide, options, seconds)
+    if text is None:
+        raise failure or PageUnreadable("the page could not be read")
+    return text
 
 
 def _timed(page: PageFile, options: OcrOptions, seconds: list[float]) -> PageText:

@@ -1,9 +1,11 @@
 """Finds the pages of a TIFF without decoding an image: walks the chain of image file directories (IFDs).
 
 Works on any `read(offset, size)`, so a small file is walked in memory and a large one by ranged reads. A page
-is an IFD of the main chain, or the full image in the SubIFDs of one that is its thumbnail; its offset is all
-that a reader needs to open it, by presenting the file with its first-IFD pointer replaced (`pointer_to`).
-Knows TIFF 6.0 and BigTIFF; knows nothing of S3.
+is an image of the main chain, or one in the SubIFDs of that, or chained to one of those. None are only masks,
+and what has the proportions of another image and is too small to be read (`THUMBNAIL_PIXELS`): no tag can be
+trusted to say that of a larger one, so that the levels of a pyramid that can be read are pages, too, and
+searched once more. A page's offset is all that a reader needs to open it, by presenting the file with its
+first-IFD pointer replaced (`pointer_to`). Knows TIFF 6.0 and BigTIFF; knows nothing of S3.
 """
 
 import bisect
@@ -21,7 +23,7 @@ Read = Callable[[int, int], bytes]
 MAX_PAGES = 20_000
 """A longer chain is refused: no scanner writes it, and a hostile file can chain directories without end."""
 
-IMAGE_WIDTH, IMAGE_LENGTH, COMPRESSION = 256, 257, 259
+IMAGE_WIDTH, IMAGE_LENGTH, COMPRESSION, PHOTOMETRIC = 256, 257, 259, 262
 OLD_JPEG = 6
 ESTIMATE_BYTES = 64 * 2**10
 """Beside twice its samples, what a compressed strip without byte count is given at most."""
@@ -30,7 +32,15 @@ REDUCED, MASK = 1, 4
 """Bits of NewSubfileType: a smaller version of another image, and a transparency mask (TIFF 6.0, section
 8).
 """
+TRANSPARENCY_MASK = 4
+"""The PhotometricInterpretation of a mask; what is only said to be one, by NewSubfileType, may be a page."""
 MOST_SUB_IFDS = 64
+"""Of one image, with those that are chained to them."""
+THUMBNAIL_PIXELS = 400
+"""The longer side of an image up to which a smaller version has nothing to read: a letter at 36 dpi."""
+MOST_TOLD = 200
+"""Images that are told of one by one when they are left out: the record of a file has an end."""
+LEADS_BACK = "it leads back to an earlier page"
 SAME_SHAPE = 0.02
 """Difference of two images' proportions up to which one may be a smaller version of the other."""
 DATA_OFFSETS = {273: 279, 324: 325, 513: 514}
@@ -101,95 +111,135 @@ class Chain(msgspec.Struct, frozen=True):
 
 
 class _Image(msgspec.Struct, frozen=True):
-    """A directory as far as it says what it is for."""
+    """A directory as far as it says what it is for. children: the places in its SubIFDs."""
 
     offset: int
     width: int
     length: int
     kind: int
-    within: tuple["_Image", ...] = ()
+    is_mask: bool
+    children: tuple[int, ...] = ()
 
-    @property
-    def area(self) -> int:
-        return self.width * self.length
-
-    def is_smaller_version_of(self, other: "_Image") -> bool:
+    def is_thumbnail_of(self, other: "_Image") -> bool:
         across, down = other.width / max(1, self.width), other.length / max(1, self.length)
-        return other.area > self.area and abs(across / down - 1) <= SAME_SHAPE
+        return (
+            other.width * other.length > self.width * self.length
+            and abs(across / max(down, 1e-9) - 1) <= SAME_SHAPE
+            and max(self.width, self.length) <= THUMBNAIL_PIXELS
+        )
 
 
 def read_chain(read: Read, size: int) -> Chain:
-    """Walks the IFD chain of a file of `size` bytes.
+    """Walks the IFD chain of a file of `size` bytes, and what hangs on its directories.
 
     A chain that breaks after its first page is returned as far as it goes, with the reason in `broken`: the
     pages before the break are good. Raises `BadFile` when the file has no page at all.
     """
     layout, offset = _read_header(read, size)
-    images: list[_Image] = []
     seen: set[int] = set()
-    broken = None
-    while offset:
-        broken = _fault(offset, size, seen, layout)
-        if broken:
-            break
-        seen.add(offset)
-        directory = _read_directory(read, offset, layout)
-        if isinstance(directory, str):
-            broken = directory
-            break
-        images.append(_image(read, size, layout, offset))
-        offset = directory
+    images, broken = _walked(read, size, layout, offset, seen)
     if not images:
         raise BadFile(f"the TIFF has no page: {broken or 'its header points to no page directory'}")
-    offsets, left_out = _pages(images)
-    if broken:
-        broken = f"the chain of pages breaks after page {len(offsets)}: {broken}"
-    return Chain(layout, offsets, broken, left_out)
+    faults = [f"the chain of pages breaks after page {len(images)}: {broken}"] if broken else []
+    families: list[tuple[_Image, list[_Image]]] = []
+    # After the main chain, whose pages a SubIFD may lead to as well.
+    for number, image in enumerate(images, 1):
+        within, fault = _within(read, size, layout, image, seen)
+        families.append((image, within))
+        if fault:
+            faults.append(f"an image in the SubIFDs of image {number} cannot be reached: {fault}")
+    offsets, left_out = _pages(families)
+    return Chain(layout, offsets, "; ".join(faults[:2]) or None, left_out)
 
 
-def _image(read: Read, size: int, layout: Layout, offset: int, with_sub_ifds: bool = True) -> _Image:
+def _walked(
+    read: Read, size: int, layout: Layout, offset: int, seen: set[int], most: int = MAX_PAGES
+) -> tuple[list[_Image], str | None]:
+    """(the images that are chained from `offset`, what is wrong with the place where that ends)."""
+    images: list[_Image] = []
+    while offset:
+        fault = _fault(offset, size, seen, layout) or _directory_fault(read, offset, layout)
+        if fault:
+            return images, fault
+        if len(images) == most:
+            return images, f"it has more than {MOST_SUB_IFDS} images"  # the main chain has a limit of its own
+        seen.add(offset)
+        images.append(_image(read, size, layout, offset))
+        following = _following(read, offset, layout)
+        if following is None:
+            return images, "the file ends before it says whether another page follows"
+        offset = following
+    return images, None
+
+
+def _within(
+    read: Read, size: int, layout: Layout, image: _Image, seen: set[int]
+) -> tuple[list[_Image], str | None]:
+    """(the images in the SubIFDs of one, and those chained to them, what is wrong with others)."""
+    found: list[_Image] = []
+    wrong: str | None = None
+    for place in image.children:
+        if place in seen:  # it is looked at where it was come to first
+            continue
+        chained, fault = _walked(read, size, layout, place, seen, MOST_SUB_IFDS - len(found))
+        found += chained
+        is_known = fault is not None and fault == LEADS_BACK
+        wrong = wrong or (None if is_known else fault)
+        if len(found) >= MOST_SUB_IFDS:
+            break
+    if len(image.children) > MOST_SUB_IFDS:
+        wrong = wrong or f"it has more than {MOST_SUB_IFDS} images"
+    return found, wrong
+
+
+def _image(read: Read, size: int, layout: Layout, offset: int) -> _Image:
     """What the directory at `offset` says that it is for. One that cannot be read says nothing."""
     found: dict[int, tuple[int, ...]] = {}
-    wanted = {IMAGE_WIDTH, IMAGE_LENGTH, NEW_SUBFILE_TYPE, SUBFILE_TYPE, SUB_IFDS}
+    wanted = {IMAGE_WIDTH, IMAGE_LENGTH, PHOTOMETRIC, NEW_SUBFILE_TYPE, SUBFILE_TYPE, SUB_IFDS}
     _, entries = _entries(read, size, layout, offset, wanted)
     for entry in entries:
         if entry.kind in UNSIGNED and entry.raw:
             found[entry.tag] = entry.numbers(layout.order)
     kind = found.get(NEW_SUBFILE_TYPE, (0,))[0] | (REDUCED if found.get(SUBFILE_TYPE) == (2,) else 0)
-    within = [
-        _image(read, size, layout, place, with_sub_ifds=False)
-        for place in (found.get(SUB_IFDS, ())[:MOST_SUB_IFDS] if with_sub_ifds else ())
-        if not _fault(place, size, set(), layout)
-        and not isinstance(_read_directory(read, place, layout), str)
-    ]
     return _Image(
-        offset, found.get(IMAGE_WIDTH, (0,))[0], found.get(IMAGE_LENGTH, (0,))[0], kind, tuple(within)
+        offset,
+        found.get(IMAGE_WIDTH, (0,))[0],
+        found.get(IMAGE_LENGTH, (0,))[0],
+        kind,
+        bool(kind & MASK) and found.get(PHOTOMETRIC) == (TRANSPARENCY_MASK,),
+        tuple(place for place in found.get(SUB_IFDS, ())[: MOST_SUB_IFDS + 1] if place),
     )
 
 
-def _pages(images: list[_Image]) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """(offsets of the images that are pages, what is said of the others). Thumbnails and masks are none (TIFF
-    6.0, NewSubfileType), unless there is nothing else.
+def _pages(families: list[tuple[_Image, list[_Image]]]) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """(offsets of the images that are pages, what is said of the others), of images and those in their
+    SubIFDs. Thumbnails and masks are none (TIFF 6.0, NewSubfileType), unless there is nothing else.
     """
     offsets: list[int] = []
     left_out: list[str] = []
-    whole = [image for image in images if not image.kind & (REDUCED | MASK)]
-    for number, image in enumerate(images, 1):
-        full = [one for one in image.within if not one.kind & (REDUCED | MASK) and one.area > image.area]
-        others = [one for one in image.within if not one.kind & (REDUCED | MASK) and one not in full]
-        if image.kind & MASK:
+    whole = [image for image, _ in families if not image.kind & REDUCED and not image.is_mask]
+    for number, (image, within) in enumerate(families, 1):
+        children = [one for one in within if not one.is_mask]
+        larger = whole if image.kind & REDUCED else []
+        if image.is_mask:
             left_out.append(f"image {number} is a transparency mask (NewSubfileType {image.kind})")
-        elif full:
-            offsets += [one.offset for one in full]
+        elif any(image.is_thumbnail_of(one) for one in children):
             left_out.append(f"image {number} is a thumbnail of the page in its SubIFDs")
-        elif image.kind & REDUCED and any(image.is_smaller_version_of(one) for one in whole):
+        elif any(image.is_thumbnail_of(one) for one in larger):
             left_out.append(f"image {number} is a smaller version of another (NewSubfileType {image.kind})")
         else:
             offsets.append(image.offset)
-        if others:
-            left_out.append(f"image {number} has {len(others)} further images in its SubIFDs")
+        pages = [
+            one for one in children if not any(one.is_thumbnail_of(other) for other in (image, *children))
+        ]
+        offsets += [one.offset for one in pages]
+        if len(pages) < len(within):
+            told = f"{len(within) - len(pages)} thumbnails or masks in its SubIFDs"
+            left_out.append(f"image {number} has {told}")
     if not offsets:
-        return tuple(image.offset for image in images), ()
+        return tuple(image.offset for image, _ in families), ()
+    if len(left_out) > MOST_TOLD:
+        left_out[MOST_TOLD:] = [f"{len(left_out) - MOST_TOLD} more are left out as these are"]
     return tuple(offsets), tuple(left_out)
 
 
@@ -210,10 +260,13 @@ class Entry(msgspec.Struct, frozen=True):
         )
 
 
-def page_extents(read: Read, size: int, layout: Layout, offset: int) -> list[tuple[int, int]]:
+def page_extents(
+    read: Read, size: int, layout: Layout, offset: int, generous: bool = False
+) -> list[tuple[int, int]]:
     """(offset, size) of every range of the file that the page at `offset` is made of, sorted and merged.
 
     Where byte counts are missing, zero, or too small for uncompressed samples, they are estimated.
+    `generous`: all of them reach as far as the data may (`with_counts`).
     """
     directory_bytes, entries = _entries(read, size, layout, offset)
     extents = [(0, 16), (offset, directory_bytes)]
@@ -223,7 +276,7 @@ def page_extents(read: Read, size: int, layout: Layout, offset: int) -> list[tup
         return [(0, size)]  # its data and tables lie where they like (TIFF 6.0, section 22)
     for offsets_tag in DATA_OFFSETS:
         if offsets_tag in values:
-            counts = estimated_counts(entries, layout, size, offset, offsets_tag)
+            counts = estimated_counts(entries, layout, size, offset, offsets_tag, generous)
             extents += zip(values[offsets_tag], counts, strict=True)
     for tag in TABLE_OFFSETS:
         extents += [(place, TABLE_BYTES) for place in values.get(tag, ())]
@@ -417,7 +470,7 @@ def _read_header(read: Read, size: int) -> tuple[Layout, int]:
 
 def _fault(offset: int, size: int, seen: set[int], layout: Layout) -> str | None:
     if offset in seen:
-        return "it leads back to an earlier page"
+        return LEADS_BACK
     if offset + struct.calcsize(layout.count_format) > size:
         return f"a page directory would lie at byte {offset}, beyond the end of the file ({size} bytes)"
     if len(seen) == MAX_PAGES:
@@ -425,8 +478,8 @@ def _fault(offset: int, size: int, seen: set[int], layout: Layout) -> str | None
     return None
 
 
-def _read_directory(read: Read, offset: int, layout: Layout) -> int | str:
-    """The offset of the next IFD (0: none), or what is wrong with the IFD at `offset`."""
+def _directory_fault(read: Read, offset: int, layout: Layout) -> str | None:
+    """What is wrong with the IFD at `offset`."""
     width = struct.calcsize(layout.count_format)
     (count,) = struct.unpack(layout.count_format, read(offset, width))
     if count == 0:
@@ -442,9 +495,16 @@ def _read_directory(read: Read, offset: int, layout: Layout) -> int | str:
     }
     if not {IMAGE_WIDTH, IMAGE_LENGTH} <= tags:
         return f"the page directory at byte {offset} gives no image size"
-    pointer = read(offset + width + len(body), struct.calcsize(layout.offset_format))
+    return None
+
+
+def _following(read: Read, offset: int, layout: Layout) -> int | None:
+    """The offset of the IFD after the one at `offset`, 0 for none; None where the file ends before it."""
+    width = struct.calcsize(layout.count_format)
+    (count,) = struct.unpack(layout.count_format, read(offset, width))
+    pointer = read(offset + width + count * layout.entry_bytes, struct.calcsize(layout.offset_format))
     if len(pointer) < struct.calcsize(layout.offset_format):
-        return 0  # some writers end the file without the last, empty pointer
+        return None
     return int(struct.unpack(layout.offset_format, pointer)[0])
 
 

@@ -1,14 +1,16 @@
 """Pixels are those that the page shows, whatever its samples are; where that is in doubt, it is said."""
 
+import contextlib
 import csv
 import io
+import struct
 
 import numpy as np
 import pytest
 import tifffile
 from PIL import Image
 
-from pipeline import page_pixels
+from pipeline import documents, page_pixels, tiff
 from pipeline.failures import PageUnreadable
 from tests import builders
 
@@ -30,6 +32,15 @@ def written(values, **options) -> bytes:
 PICTURE = np.asarray(builders.page_image("Number 4711"))
 
 
+@pytest.fixture(params=["in memory", "on disk"])
+def opened(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Where decoders find the page's file: a large one lies on disk, and has no name there."""
+    if request.param == "on disk":
+        monkeypatch.setattr(documents, "IN_MEMORY_BYTES", 0)
+    return request.param
+
+
+@pytest.mark.usefixtures("opened")
 @pytest.mark.parametrize(
     ("values", "options"),
     [
@@ -56,6 +67,7 @@ def test_samples_of_every_kind_are_the_picture(values, options) -> None:
     assert np.abs(np.asarray(found.grey).astype(int) - PICTURE).max() <= 2
 
 
+@pytest.mark.usefixtures("opened")
 def test_subsampled_colour_without_jpeg_gives_its_luminance() -> None:
     """TIFF 6.0, section 21: units of four Y, one Cb and one Cr."""
     luma = np.asarray(builders.page_image("Number 4711", size=(400, 120)))
@@ -92,6 +104,38 @@ def test_a_byte_that_was_never_fetched_is_not_decoded() -> None:
     torn = builders.with_segments(page, ((0, data[:hole]), (hole + 100, data[hole + 100 :])))
     with pytest.raises(PageUnreadable, match=r"^bytes \d+ to \d+ of the page were not fetched"):
         page_pixels.decode(torn, MOST)
+
+
+def with_short_counts(data: bytes, part: float) -> bytes:
+    """The file with byte counts of its first page's strips that are only a part of what they are."""
+    counts = [int(count) for count in builders.first_page(data).tags()[279]]
+    short = [max(1, int(count * part)) for count in counts]
+    form = f"<HHI{len(counts)}I" if len(counts) == 1 else f"<{len(counts)}I"
+    entry = (279, 4, 1) if len(counts) == 1 else ()
+    old, new = struct.pack(form, *entry, *counts), struct.pack(form, *entry, *short)
+    assert old in data
+    return data.replace(old, new)
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "packbits", "tiff_adobe_deflate", "group4"])
+def test_data_beyond_byte_counts_that_are_too_small_are_decoded_where_they_were_fetched(
+    compression: str,
+) -> None:
+    image = builders.page_image("Number 4711", "1" if compression == "group4" else "L")
+    data = with_short_counts(builders.tiff(image, compression=compression), 0.5)
+    page = builders.first_page(data)
+    assert (np.asarray(page_pixels.decode(page, MOST).grey) == np.asarray(image.convert("L"))).all()
+    narrow = tuple(
+        (start, data[start : start + length])
+        for start, length in tiff.page_extents(page._read, page.size, page.layout, page.offset)
+    )
+    part = builders.with_segments(page, narrow)
+    assert not part.is_wide
+    assert part.content != page.content
+    with pytest.raises(PageUnreadable, match="not fetched"):
+        part.open(mended=True)
+    with contextlib.suppress(PageUnreadable):  # with the reason
+        assert "damaged" in page_pixels.decode(part, MOST).doubt
 
 
 def test_a_compression_without_decoder_is_named() -> None:

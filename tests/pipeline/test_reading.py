@@ -11,6 +11,7 @@ from pipeline.ocr_options import OcrOptions
 from pipeline.page_text import PageText
 from pipeline.settings import Settings
 from tests import builders
+from tests.pipeline.test_page_pixels import with_short_counts
 
 SSN = "SSN: 676-84-7081"
 
@@ -55,6 +56,19 @@ def test_a_batch_that_was_stored_but_not_counted_is_counted_by_its_redelivery(wo
     read_batch(world, batch)
     file = world.metadata(batch.file)
     assert (file["completedBatches"], file["npiPages"]) == (1, [1])
+
+
+@pytest.mark.parametrize("compression", ["raw", "tiff_lzw", "packbits", "tiff_adobe_deflate"])
+def test_a_page_of_a_large_file_is_read_beyond_byte_counts_that_are_too_small(
+    world, compression: str
+) -> None:
+    """Of a large file only the page's own bytes are fetched at first; those that were not are never decoded."""
+    pages = [builders.page_image(text, size=(900, 400)) for text in (SSN, "Nothing here")]
+    batch = world.batch(with_short_counts(builders.tiff(*pages, compression=compression), 0.5))
+    read_batch(world, batch, whole_file_bytes=64)
+    (item,) = [item for item in world.items(batch.file) if item["SK"] == "BATCH#1"]
+    assert (item["status"], item["npiPages"]) == ("COMPLETED", [1])
+    assert "damaged" not in str(item)
 
 
 def test_a_bad_page_fails_alone(world) -> None:

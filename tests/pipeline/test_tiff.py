@@ -2,8 +2,10 @@
 ever.
 """
 
+import contextlib
 import csv
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -97,23 +99,33 @@ def test_any_bytes_give_pages_inside_the_file_or_a_reason(tail: bytes, magic: by
     assert all(0 < offset < len(data) for offset in found.offsets)
 
 
-def test_the_zoo_has_the_pages_that_pillow_counts(shared_corpora) -> None:
-    """Where Pillow finds pages it must be the same number, with what is said to be none; where it finds none, a
-    file may have pages that it cannot open.
-    """
+def test_the_zoo_has_the_pages_that_tifffile_counts(shared_corpora) -> None:
+    """Page by page of the main chain, with what is said to be none; where a chain breaks, it is said."""
     zoo = shared_corpora / "tiff_zoo"
     wrong = []
     for row in csv.DictReader((zoo / "manifest.csv").open()):
         data = (zoo / row["file"]).read_bytes()
-        try:
-            found = chain(data)
-            in_chain = [one for one in found.left_out if "further images in its SubIFDs" not in one]
-            count = len(found.offsets) + len(in_chain)
-        except BadFile:
-            count = 0
-        if int(row["pages_by_pillow"]) not in (0, count):
-            wrong.append((row["file"], row["pages_by_pillow"], count))
+        with contextlib.suppress(tifffile.TiffFileError, ValueError):
+            with tifffile.TiffFile(io.BytesIO(data)) as theirs:
+                expected = len(theirs.pages)
+            try:
+                found = chain(data)
+                in_chain = [one for one in found.left_out if "in its SubIFDs" not in one]
+                count, broken = len(found.offsets) + len(in_chain), found.broken
+            except BadFile:
+                count, broken = 0, None
+            if count != expected and not broken:
+                wrong.append((row["file"], expected, count))
     assert wrong == []
+
+
+def test_a_file_that_ends_before_its_last_pointer_says_so() -> None:
+    data = builders.ifd_chain([1, -1])
+    found = chain(data[:-4])
+    assert len(found.offsets) == 2
+    assert found.broken == (
+        "the chain of pages breaks after page 2: the file ends before it says whether another page follows"
+    )
 
 
 def test_a_full_page_under_its_thumbnail_is_the_page() -> None:
@@ -148,6 +160,98 @@ def test_thumbnails_and_masks_are_no_pages_and_it_is_said(kind: int, shape, page
     assert len(found.offsets) == pages
     assert said in "".join(found.left_out)
     assert len(found.offsets) + len(found.left_out) == 2
+
+
+@pytest.mark.parametrize("kind", [0, 1])
+@pytest.mark.parametrize(
+    ("shape", "pages", "said"),
+    [
+        ((330, 900), 2, 0),
+        ((660, 1800), 2, 0),
+        ((220, 600), 2, 0),
+        ((200, 200), 2, 0),
+        ((110, 300), 1, 1),
+    ],
+    ids=["as large", "larger", "smaller, and legible", "of another shape", "thumbnail"],
+)
+def test_an_image_in_subifds_is_a_page_unless_it_is_a_thumbnail(
+    kind: int, shape, pages: int, said: int
+) -> None:
+    found = chain(in_subifds(np.full((330, 900), 255, np.uint8), np.zeros(shape, np.uint8), kind=kind))
+    assert (len(found.offsets), len(found.left_out)) == (pages, said)
+    assert found.broken is None
+
+
+def in_subifds(page, *children, kind: int = 0) -> bytes:
+    """A page with other images in its SubIFDs."""
+    buffer = io.BytesIO()
+    with tifffile.TiffWriter(buffer) as writer:
+        writer.write(page, photometric="minisblack", subifds=len(children))
+        for child in children:
+            writer.write(child, photometric="minisblack", subfiletype=kind)
+    return buffer.getvalue()
+
+
+def chained(data: bytes, number: int, target: int) -> bytes:
+    """The file with the next pointer of SubIFD `number` set."""
+    with tifffile.TiffFile(io.BytesIO(data)) as opened:
+        place = opened.pages[0].aspage().tags["SubIFDs"].value[number]
+    (entries,) = struct.unpack_from("<H", data, place)
+    at = place + 2 + 12 * entries
+    return data[:at] + struct.pack("<I", target) + data[at + 4 :]
+
+
+def subifds(data: bytes) -> tuple[int, ...]:
+    with tifffile.TiffFile(io.BytesIO(data)) as opened:
+        return tuple(opened.pages[0].aspage().tags["SubIFDs"].value)
+
+
+def test_a_page_that_a_subifd_is_chained_to_is_found() -> None:
+    page = np.full((330, 900), 255, np.uint8)
+    data = in_subifds(page[:55, :150], page, page)
+    first, second = subifds(data)
+    alone = chained(data, 0, second).replace(
+        struct.pack("<II", first, second), struct.pack("<II", first, first)
+    )
+    found = chain(alone)
+    assert found.offsets == (first, second)
+    assert found.broken is None
+
+
+def test_subifds_in_a_circle_end() -> None:
+    page = np.full((330, 900), 255, np.uint8)
+    data = in_subifds(page, page, page)
+    first, second = subifds(data)
+    for target in (first, second, 8):
+        found = chain(chained(data, 1, target))
+        assert sorted(found.offsets) == sorted({8, first, second})
+        assert found.broken is None
+
+
+def test_a_subifd_that_cannot_be_reached_is_told_of() -> None:
+    page = np.full((330, 900), 255, np.uint8)
+    data = in_subifds(page, page, page)
+    found = chain(chained(data, 1, 10**9))
+    assert len(found.offsets) == 3
+    assert "an image in the SubIFDs of image 1 cannot be reached" in (found.broken or "")
+
+
+def test_more_images_within_one_than_any_file_has_are_told_of() -> None:
+    small = np.zeros((40, 30), np.uint8)
+    found = chain(in_subifds(small, *[small] * (tiff.MOST_SUB_IFDS + 1)))
+    assert len(found.offsets) == tiff.MOST_SUB_IFDS + 1
+    assert "more than 64" in (found.broken or "")
+
+
+def test_a_page_that_is_only_called_a_smaller_version_or_a_mask_is_one() -> None:
+    """At half the size there is something to read, and nothing says that it is the same."""
+    buffer = io.BytesIO()
+    with tifffile.TiffWriter(buffer) as writer:
+        writer.write(np.full((2200, 1700), 255, np.uint8), photometric="minisblack")
+        writer.write(np.zeros((1100, 850), np.uint8), photometric="minisblack", subfiletype=1)
+        writer.write(np.zeros((2200, 1700), np.uint8), photometric="minisblack", subfiletype=2)
+    called = struct.pack("<HHII", 254, 4, 1, 2), struct.pack("<HHII", 254, 4, 1, 4)
+    assert len(chain(buffer.getvalue().replace(*called)).offsets) == 3
 
 
 def test_a_lone_thumbnail_is_a_page() -> None:
