@@ -39,7 +39,6 @@ _DAY_WORD = re.compile(rf"\b(?:{DAY_WORDS})\b", re.IGNORECASE)
 _ITIN_GROUPS = frozenset({*range(50, 66), *range(70, 89), 90, 91, 92, *range(94, 100)})
 _PHONE = re.compile(r"\d{3}([-. ])\d{3}\1\d{4}")
 _TOLL_FREE = re.compile(r"(?:1[-. ])?8(?:00|33|44|55|66|77|88)[-. ]\d{3}[-. ]\d{4}(?!\d)")
-FEWEST_WALLS = 4
 _NO_DIGIT, _NO_MARK, _GAPS = re.compile(r"\D"), re.compile(r"[^A-Z0-9]"), re.compile(r"[ .-]+")
 _CARD = re.compile(
     r"4(\d{12}|\d{15}|\d{18})$"  # Visa
@@ -80,7 +79,13 @@ def mostly_digits(text: str) -> bool:
 
 def number(check: Check) -> Check:
     """The check of a number, on a value as OCR wrote it."""
-    return lambda text: check(digits(without_walls(text))) and mostly_digits(text)
+
+    def number_check(text: str) -> bool:
+        return mostly_digits(text) and (
+            check(digits(text)) or ("|" in text and check(digits(without_walls(text))))
+        )
+
+    return number_check
 
 
 def no_phone(check: Check) -> Check:
@@ -94,8 +99,8 @@ def is_toll_free(text: str) -> bool:
 
 
 def without_walls(text: str) -> str:
-    """A number without the walls of its boxes: between few digits a bar is a one."""
-    return text.replace("|", " ") if text.count("|") >= FEWEST_WALLS else text
+    """A number without the walls of its boxes. Where there are none, a bar is a one."""
+    return text.replace("|", " ")
 
 
 def compact(text: str) -> str:

@@ -94,7 +94,7 @@ _OR_EMPLOYERS = (
 """A label that leaves it to its reader, whether a person or a firm: it names both."""
 _SSN = _pattern(
     r"(?:so[ceo]ial\s*-?\s*securi\w*(?:\s*(?:account|card|tax))?|\bs[\.\s]{0,2}[s5][\.\s]{0,2}[a]?[\.\s]?n\b"
-    r"|\bs\.?\s?s\.?\s*(?:[#:]|no\b|num|nbr|acc)|\bss#|\bssns?\b|soc\w?\.?\s*sec\w*|seguro\s+social|securi[tl]y\s*(?:no|num|#)"
+    r"|\bs\.?\s?s\.?\s*(?:[#:]|no\b|num|nbr|acc)|\bss#|\bssns?\b|soc(?:ial|\w)?\.?\s*sec\w*|seguro\s+social|securi[tl]y\s*(?:no|num|#)"
     r"|\bsocials?\s*(?:[#:=]|no\b|num|is\b|was\b)|\b(?:my|his|her|your|their)\s+socials?\b(?!\s+[a-z]{4}))"
     rf"{_OR_EMPLOYERS}"
 )
@@ -102,7 +102,7 @@ _SSN_OR_TIN = _pattern(rf"{_SSN.pattern}|(?:{_TAXPAYER}){_OR_EMPLOYERS}")
 _ITIN = _pattern(rf"[il1|]\.?t\.?[il1|]\.?n\b|individual tax\w*|(?:{_TAXPAYER}){_OR_EMPLOYERS}")
 _ALIEN = _pattern(
     r"\balien(?:\W{0,3}$|['’`]s\b|\s*[/:#(]|\s+(?:reg\w*|no\b|num\w*|i\.?d\b|file|card|a-))|\buscis\b|\ba\s?#(?!\s*of\b)|\ba\s?-\s?(?:no\b|num|file|#)"
-    r"|\ba-?number|permanent\s*resident(?:\s*card)?|green\s*card|\bins\s*(?:no|num|#)|\bi-?551"
+    r"|\ba-?number|\b(?-i:A)\s?no\.|permanent\s*resident(?:\s*card)?|green\s*card|\bins\s*(?:no|num|#)|\bi-?551"
 )
 _NINE = frozenset({"SSN", "ITIN", "TAX_NUMBER"})
 
@@ -237,6 +237,8 @@ DETECTORS: tuple[Detector, ...] = (
             r"|\bborn\b(?!\s*(?:free\b|again\b|to\s+(?:run|be|win|ride|lead|fly|dance|sing|shine)\b|this\s+way|in\s+the\s+u\.?s\.?a))"
             r"|\bd[./]?\s?[o0][./]?\s?[b8]\b\.?|\bb\s?/\s?d\b|\bb\.\s?date\b|\bbdate\b|fecha de nacimiento|d\.\s?of\s?b"
             r"|\(\s?b\.?\s*$|[a-z],\s+b\.\s*$"
+            r"|(?<!\w)(?!(?:section|part|item|chapter|exhibit|schedule|appendix|paragraph|line|table|figure|step|question|article|annex|box|column|note)\b)"
+            r"(?-i:[A-Z][a-z]+)\s+b\.\s*$"
         ),
         near=34,
         named=0.95,
@@ -470,7 +472,9 @@ _PARTS = (
     r"p\s?/\s?n(?:['’]?s)?|pns?|s\s?/\s?n(?:['’]?s)?|w/o|bills?\s*of\s*lading|b/l|m\.?p\.?n|n\.?s\.?n|o\.?e\.?m|d-?u-?n-?s|gtin|asin|cusip|rma|cat|catalogs?|catalogues?|mfr|mfg|manufacturers?"
     r"|parts?|items?|articles?|components?|assembl(?:y|ies)|assy|skus?|models?|serials?|styles?|stock|lots?|batch(?:es)?|bins?|drawings?|dwgs?|products?"
 )
-"""Numbers of goods."""
+"""Numbers of goods, as heads of columns name them, too."""
+_MORE = r"kits?|tools?|molds?|patterns?|routes?|bar\s?codes?|requisitions?|spares?|w\.?\s?o\.?|p\.?\s?n\.?|interchange"
+"""Numbers of goods right before them only."""
 _FILES = (
     r"reports?|cases?|(?<!medicare )claims?|dockets?|matters?|incidents?|complaints?|citations?|vouchers?|requisitions?|bids?|proposals?|work\s*orders?"
     r"|certificates?|cert|patents?|exhibits?|documents?|doc|files?|leases?|agreements?|authorizations?|auth|approvals?|containers?|seals?"
@@ -478,14 +482,16 @@ _FILES = (
 """Numbers of papers and what happened: words that head all sorts of text, unless a number is spoken of."""
 _LICENSED = (
     r"liquor|alcohol|beer|wine|tobacco|business|trade|contractor\w*['’]?s?|builder['’]?s?|software|product|site|user|vendor['’]?s?|fishing|hunting|dog|pet|kennel"
-    r"|marriage|radio|broadcast\w*|fcc|export|import|firearms?|food|retail|sales|restaurant|facility|establishment|premises|day\s?care|child\s?care|lottery|music|mining|salvage"
+    r"|marriage|radio|broadcast\w*|fcc|export|import|firearms?|food|retail|sales|restaurant|facility|establishment|premises|day\s?care|child\s?care|lottery|music|mining|salvage|service|pesticide|elevator|boiler|mechanical|electrical|electrician['’]?s?|plumb\w*['’]?s?|hvac|roofing|real\s*estate"
 )
 """Licences that are none to drive."""
-_SHOWS = (
-    r"sale|party|parties|tour|concert|show|gala|festival|film|movie|album|season|exhibit\w*|foundation|musical|tickets?|club|class(?:es)?|center|centre|clinic|fair|picnic|bash"
-    r"|brunch|dinner|lunch|weekend|event|special|offer|coupon|discount|cake|card|celebrat\w*|anniversary"
+_SHOWS = r"sale|tour|concert|show|gala|festival|film|movie|album|exhibit\w*|foundation|musical|tickets?|prize|rally|lecture|talk|seminar|workshop|newsletter"
+"""Behind `born` or `birth`: of these the date is."""
+_PARTIES = (
+    rf"{_SHOWS}|party|parties|club|class(?:es)?|clinic|fair|picnic|bash|brunch|dinner|lunch|luncheon|weekend|event|special|offer|coupon|discount|cake"
+    r"|celebrat\w*|anniversary|wishes|greetings|observed|closed|holiday"
 )
-"""Behind `birthday` or `born`: of these the date is."""
+"""And behind `birthday`."""
 ELSE = _pattern(
     rf"(?:invoice|order|parts?|items?|skus?|models?|serials?|stock|lots?|batch(?:es)?|bins?|drawings?|dwgs?|products?|catalog(?:ue)?s?|ref(?:erence|\.)?|p\.?\s?o\.?|purchase|tracking|parcel|shipment|waybill|ticket"
     r"|job|quote|quotation|estimate|receipt|confirmation|conf|transaction|trans|cheque|check(?!ing)|phone|tele?phone|tel|fax|cell|mobile"
@@ -493,12 +499,13 @@ ELSE = _pattern(
     r"|specimen|sample|vendor|supplier|warranty|coupon|booking|flight|locker|badge|asset|contract|project|grant|survey"
     r"|formulary|ndc|cpt|form|version|rev(?:ision)?|bug|error|code|hotline|pager|voicemail|switchboard|toll.?free|dial|contact)"
     rf"(?:ing|s)?\W{{0,3}}(?:{_COUNTED}\W{{0,3}})*\W{{0,4}}$"
-    rf"|\b(?:{_PARTS})\W{{0,3}}(?:{_COUNTED}\W{{0,3}})*(?:\((?!s\.?s|so[ce]|t\.?i\.?n|tax|hic|mbi|npi|iban|aba|mrn|d\.?o\.?b)[^()\d]{{1,16}}\)\W{{0,3}})?\W{{0,4}}$"
+    rf"|\b(?:{_PARTS}|{_MORE})\W{{0,3}}(?:{_COUNTED}\W{{0,3}})*(?:\((?!s\.?s|so[ce]|t\.?i\.?n|tax|hic|mbi|npi|iban|aba|mrn|d\.?o\.?b)[^()\d]{{1,16}}\)\W{{0,3}})?\W{{0,4}}$"
     rf"|\b(?:{_FILES})\W{{0,3}}{_COUNTED}\W{{0,3}}(?:{_COUNTED}\W{{0,3}})*(?:\((?!s\.?s|so[ce]|t\.?i\.?n|tax|hic|mbi|npi|iban|aba|mrn|d\.?o\.?b)[^()\d]{{1,16}}\)\W{{0,3}})?\W{{0,4}}$"
     rf"|\b(?:{_PARTS}|order|invoice|reference|{_FILES})\W{{0,3}}{_COUNTED}\W{{0,3}}(?:of|for)\s(?:(?!ssn|so[ce]|tin\b|tax|itin)[a-z]+\W{{1,3}}){{1,3}}$"
-    r"|\b(?:replac(?:es?|ed|ing)|replacement|supersed(?:es?|ed|ing)|substitut(?:es?|ed)|interchange(?:s|able)?|fits)\W{1,3}(?:(?:by|for|with|the|old)\W{1,3}){0,2}$"
+    r"|\b(?:replac(?:es?|ed|ing)|replacement|supersed(?:es?|ed|ing)|substitut(?:es?|ed)|interchange(?:s|able)?|fits|equivalent|equals?|identical)\W{1,3}(?:(?:by|for|with|to|the|old)\W{1,3}){0,2}$"
     rf"|\b(?:{_LICENSED})\s+licen[sc]es?\W{{0,3}}(?:(?:{_COUNTED}|key)\W{{0,3}})*$"
-    rf"|\b(?:born|birth(?:day)?s?)\b[^\d]{{0,30}}\b(?:{_SHOWS})s?\b[^\d]{{0,24}}$"
+    rf"|\b(?:born|birth)\b[^\d]{{0,30}}\b(?:{_SHOWS})s?\b[^\d]{{0,24}}$|\bbirthdays?\b[^\d]{{0,30}}\b(?:{_PARTIES})s?\b[^\d]{{0,24}}$"
+    r"|\bhappy\s+birthday\b[^\d]{0,30}$"
     rf"|(?<!date of )(?<!place of )\bbirth\s+of\s+(?:the|an?|our|this|its)\s(?!{_PERSON})[^\d]{{0,40}}$"
     r"|\bbirth\s+of\s+(?:the|an?|our|this|its)\s+(?:\w+\s)?(?:nation|republic|country|club|company|firm|movement|city|town|state|union)\b[^\d]{0,24}$"
     r"|(?:sign\w*|signature|issue\w*|expir\w*|exp|effective|hire\w*|statement|due|service|loss|visit|injury|admission|discharge|invoice|print\w*|receiv\w*"
@@ -508,7 +515,7 @@ ELSE = _pattern(
 )
 """Ends of texts that name what is no NPI."""
 HEADS = _pattern(
-    rf"\b(?:invoice|order|{_PARTS}|reference|purchase|tracking|parcel|shipment|ticket|phone|telephone|fax|zip"
+    rf"\b(?:invoice|order|{_PARTS}|reference|purchase|tracking|parcel|shipment|ticket|phone|telephone|fax|zip|replaces|superseded"
     r"|quantity|qty|amount|total|meter|specimen|vendor|supplier|asset|job|p\.?o\.?)s?\b"
     rf"|\b(?:{_FILES})\W{{0,3}}(?:numbers?|nos?\b|nums?\b|nbrs?\b|ids?\b|#)"
 )
