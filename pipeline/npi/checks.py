@@ -37,6 +37,7 @@ DAY_WORDS = "|".join(name.replace("-", "[ -]") for name in sorted(_DAYS, key=len
 """Days of a month in words, as an expression."""
 _DAY_WORD = re.compile(rf"\b(?:{DAY_WORDS})\b", re.IGNORECASE)
 _ITIN_GROUPS = frozenset({*range(50, 66), *range(70, 89), 90, 91, 92, *range(94, 100)})
+_NO_DIGIT_OR_MARK = re.compile(r"[^\W\d_]|!")
 _PHONE = re.compile(r"\d{3}([-. ])\d{3}\1\d{4}")
 _TOLL_FREE = re.compile(r"(?:1[-. ])?8(?:00|33|44|55|66|77|88)[-. ]\d{3}[-. ]\d{4}(?!\d)")
 _NO_DIGIT, _NO_MARK, _GAPS = re.compile(r"\D"), re.compile(r"[^A-Z0-9]"), re.compile(r"[ .-]+")
@@ -73,6 +74,8 @@ def mostly_digits(text: str) -> bool:
     """Whether at least two thirds of the letters and digits are digits: then the letters are misread
     digits.
     """
+    if not _NO_DIGIT_OR_MARK.search(text):
+        return any(mark.isdigit() for mark in text)
     marks = [mark for mark in text if mark.isalnum() or mark == "!"]
     return bool(marks) and sum(mark.isdigit() for mark in marks) * 3 >= 2 * len(marks)
 
@@ -81,9 +84,8 @@ def number(check: Check) -> Check:
     """The check of a number, on a value as OCR wrote it."""
 
     def number_check(text: str) -> bool:
-        return mostly_digits(text) and (
-            check(digits(text)) or ("|" in text and check(digits(without_walls(text))))
-        )
+        passes = check(digits(text)) or ("|" in text and check(digits(without_walls(text))))
+        return passes and mostly_digits(text)
 
     return number_check
 

@@ -60,13 +60,13 @@ class Line:
     def __init__(self, words: tuple[Word, ...]) -> None:
         self.words = words
         self.text = " ".join([word.text for word in words])
-        self._starts: list[int] = []
-        self._cells: list[tuple[int, int]] = []
-        self._cuts: list[tuple[int, int]] = []
-        self._segments: list[Segment] = []
+        self._starts: Sequence[int] = ()
+        self._cells: Sequence[tuple[int, int]] = ()
+        self._cuts: Sequence[tuple[int, int]] = ()
+        self._segments: Sequence[Segment] = ()
 
     @property
-    def starts(self) -> list[int]:
+    def starts(self) -> Sequence[int]:
         """Where in `text` each word begins."""
         if not self._starts:
             ends = accumulate(len(word.text) + 1 for word in self.words)
@@ -81,7 +81,7 @@ class Line:
         return self.words[first : bisect_left(self.starts, end)]
 
     @property
-    def cuts(self) -> list[tuple[int, int]]:
+    def cuts(self) -> Sequence[tuple[int, int]]:
         """(start, end) in `text` of each segment."""
         if not self._cuts:
             starts, words = self.starts, self.words
@@ -92,13 +92,13 @@ class Line:
         return self._cuts
 
     @property
-    def segments(self) -> list[Segment]:
+    def segments(self) -> Sequence[Segment]:
         if not self._segments:
             self._segments = [Segment(self.words[first:beyond]) for first, beyond in self.cells]
         return self._segments
 
     @property
-    def cells(self) -> list[tuple[int, int]]:
+    def cells(self) -> Sequence[tuple[int, int]]:
         """(first, beyond) of the words of each segment."""
         if not self._cells:
             self._cells = self._parted()

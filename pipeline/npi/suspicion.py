@@ -61,6 +61,7 @@ FEWEST_UNCLAIMED = 6
 _NUMBER = re.compile(
     r"(?<![\w$.,/(+-])[A-Z]{0,3}-?\d(?:[ OIlSB|°'’`´._,–—~/-]{0,3}\d){5,21}(?![\w%])(?![.,/-]\d)"
 )
+_MAYBE_NUMBER = re.compile(r"\d(?:\D{0,3}\d){5}")
 _NO_VALUE = re.compile(
     r"\d{1,3}(?:[,.' ]\d{3})*[.,]\d\d$|\d{1,3}(?:,\d{3})+$"  # amounts
     r"|\d{5}[- ]\d{4}$|\d\d-\d{7}$"  # ZIP codes, employers
@@ -74,6 +75,7 @@ _DATE = re.compile(
 OF_DATES = "DATE_OF_BIRTH"
 """The type in whose place a date that is no value was misread."""
 _PIECES = re.compile(r"(?<![\d/.,$])(\d[\d\s-]{5,13}\d)\W*$")
+_NAMES = re.compile(r"[A-Za-z]{2}|#|[A-Za-z][./] ?[A-Za-z]\b")
 _DIGITS = re.compile(r"\d.*\d")
 _PRINTED = re.compile(r"[A-Za-z]{4}")
 _LETTERS = re.compile(r"[A-Za-z]{2}")
@@ -131,6 +133,8 @@ def _unclaimed(page: Page, labelled: frozenset[int], claimed: list[Claim], table
     """A number right behind a label of NPI, beside it or under it, that is no value of any type."""
     numbers = [number for number in sorted(labelled) if _asks(table, number)]
     for place, line in enumerate(page.lines if numbers else ()):
+        if not _MAYBE_NUMBER.search(line.text):
+            continue
         for start, end in line.cuts:
             cell = _TELEPHONE.sub(lambda number: "_" * len(number[0]), line.text[start:end])
             for match in _NUMBER.finditer(cell):
@@ -199,7 +203,7 @@ def _labels(line: Line, table: Table) -> Iterator[tuple[str, int, int]]:
     taken = 0
     for start, end in line.cuts:
         cell = line.text[start:end]
-        if len(cell) > LONGEST_LABEL_CELL:
+        if len(cell) > LONGEST_LABEL_CELL or not _NAMES.search(cell):
             continue
         numbers = sorted(number for number in table.labelled(cell) if _asks(table, number))
         if not numbers or _confidence(line, start, end) < LABEL_READ:
