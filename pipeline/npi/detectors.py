@@ -92,10 +92,12 @@ _OR_EMPLOYERS = (
     r"(?:f?\.?e\.?i\.?n\b\.?|(?:i\.?d\.?(?![a-z])|ident\w*)(?:\s*(?:number|no\b\.?))?(?:\s*\(f?\.?e\.?i\.?n\.?\))?))?"
 )
 """A label that leaves it to its reader, whether a person or a firm: it names both."""
+_NO_HOLDER = r"(?!\s?(?:holder|member)(?:['’]?s)?\b(?!\s*(?:number|no|num|nr|#|account)))"
+"""Behind `card`: not whose it is, but for his number."""
 _SSN = _pattern(
     r"(?:so[ceo]ial\s*-?\s*securi\w*(?:\s*(?:account|card|tax))?|\bs[\.\s]{0,2}[s5][\.\s]{0,2}[a]?[\.\s]?n\b"
     r"|\bs\.?\s?s\.?\s*(?:[#:]|no\b|num|nbr|acc)|\bss#|\bssns?\b|soc(?:ial|\w)?\.?\s*sec\w*|seguro\s+social|securi[tl]y\s*(?:no|num|#)"
-    r"|\bsocials?\s*(?:[#:=]|no\b|num|is\b|was\b)|\b(?:my|his|her|your|their)\s+socials?\b(?!\s+[a-z]{4}))"
+    r"|\bsocials?\s*(?:on\s+file\s*)?(?:[#:=]|no\b|num|is\b|was\b)|\b(?:my|his|her|your|their)\s+socials?\b(?!\s+[a-z]{4}))"
     rf"{_OR_EMPLOYERS}"
 )
 _SSN_OR_TIN = _pattern(rf"{_SSN.pattern}|(?:{_TAXPAYER}){_OR_EMPLOYERS}")
@@ -115,7 +117,7 @@ DETECTORS: tuple[Detector, ...] = (
         check=checks.is_claim_number,
         alike=frozenset({"SSN", "MEMBER_ID"}),
         label=_pattern(
-            r"medicare(?:\s+claim\b)?|\bh\.?i\.?c\.?(?:n\b|\s*n(?:o|um)|\s?#)|claim\s*(?:no|num|#)|health\s*insurance\s*claim"
+            r"medicare(?:\s+claim\b)?|\bh\.?i\.?c\.?(?:n\b|\s*n(?:o|um)|\s?#)|(?<!warranty )(?<!insurance )(?<!baggage )(?<!expense )claim\s*(?:no|num|#)|health\s*insurance\s*claim"
         ),
         named=0.97,
     ),
@@ -155,7 +157,9 @@ DETECTORS: tuple[Detector, ...] = (
         looks=checks.grouped(number(checks.looks_like_card)),
         parts=True,
         label=_pattern(
-            r"\b(?:credit|debit|charge|bank|payment|gift)?\s*card(?:\s*(?:holder|member)?\s*(?:number|no|num|nr|#|account))?"
+            r"\b(?:credit|debit|charge|bank|payment|gift)?\s*card"
+            + _NO_HOLDER
+            + r"(?:\s*(?:holder|member)?\s*(?:number|no|num|nr|#|account))?"
             r"|visa|master\s?card|\bamex\b|american express|discover|maestro|union\s?pay|diners|\bjcb\b|credit|debit|\bcc\b"
         ),
         alone=0.85,
@@ -166,7 +170,7 @@ DETECTORS: tuple[Detector, ...] = (
         form=_form(r"(?:D[ .-]{0,2}){11,22}D"),
         check=checks.grouped(number(checks.is_labelled_card)),
         parts=True,
-        label=_pattern(r"\bcard|maestro|debit|credit"),
+        label=_pattern(rf"\bcard{_NO_HOLDER}|maestro|debit|credit"),
         named=0.9,
     ),
     Detector(
@@ -212,7 +216,7 @@ DETECTORS: tuple[Detector, ...] = (
         label=_pattern(
             rf"\bac+(?:oun)?t\.?{_NO}|(?<!of )\bac+(?:oun)?t\b\.?\W{{0,3}}(?:(?:is|was)\W{{1,3}})?$|\bac+(?:oun)?ts{_NO}?\s*:\s*$|\bac+t\b\.?|\ba/c\b\.?{_NO}?|\bdda\b{_NO}?|\biban\b"
             r"|\b(?:checking|savings|chequing|deposit|bank|money\s*market|current|loan|share)(?:\(?s?\)?)\s*ac+(?:oun)?t\b\.?"
-            rf"|\b(?:checking|savings|chequing)(?:{_NO})?\W{{0,3}}$|\bac+(?:oun)?t\b(?:(?!rout|card|soc|phone|tel|invoice).){{0,18}}{_NO}|bank{_NO}"
+            rf"|\b(?:checking|savings|chequing)(?:{_NO})?\W{{0,3}}$|\bac+(?:oun)?t\b(?:(?!rout|card|soc|phone|tel|invoice|ref|order).){{0,18}}{_NO}|bank{_NO}"
         ),
         near=30,
         named=0.88,
@@ -260,7 +264,7 @@ DETECTORS: tuple[Detector, ...] = (
         parts=True,
         check=checks.coded(6, 16, 5),
         label=_pattern(
-            r"driv\w*['’`]?\s?s?['’`]?\s*(?:licen[sc]e|lic\b\.?|id\b|permit)|\bd\.?\s?l\.?\s?(?:no|num|number|#|:|n\b)|\bd\.\s?l\.|\bdln?\b|operator\w*['’]?s?\s+lic\w*"
+            r"driv\w*['’`]?\s?s?['’`]?\s*(?:licen[sc]e|lic\b\.?|id\b|permit)|\bd\.?\s?l\.?\s?(?:no|num|number|#|:|n\b)|\bd\.\s?l\.|\bd/l\b|\bdln?\b|operator\w*['’]?s?\s+lic\w*"
             r"|\bcdl\b|\bo\.?l\.?n\b|licen[sc]e\s*(?:no|num|#)"
         ),
         near=40,
@@ -353,7 +357,7 @@ DETECTORS: tuple[Detector, ...] = (
         parts=True,
         check=checks.coded(6, 16, 4),
         label=_pattern(
-            rf"(?:member|subscriber|enrol+ee|insured|beneficiary|participant)(?:['’`]?s)?\s*(?:[il1|]\.?\s?d\b|ident\w*|no\b|num\w*|#|card)"
+            rf"(?:member|subscriber|enrol+ee|insured|beneficiary|participant)(?:['’`]?s)?\s*(?:\(\w+\)\s*)?(?:[il1|]\.?\s?d\b|ident\w*|no\b|num\w*|#|card)"
             rf"|\bi\.?d\.?(?:{_NO}|\W){{0,2}}\(?\s*(?:of\s+)?(?:the\s+)?(?:insured|member|subscriber|enrol+ee|beneficiary|participant)\b|medicaid{_NO}?|insurance\s*(?:[il1|]\.?\s?d\b|card)|health\s*plan{_NO}"
         ),
         named=0.9,
@@ -477,7 +481,7 @@ _MORE = r"kits?|tools?|molds?|patterns?|routes?|bar\s?codes?|requisitions?|spare
 """Numbers of goods right before them only."""
 _FILES = (
     r"reports?|cases?|(?<!medicare )claims?|dockets?|matters?|incidents?|complaints?|citations?|vouchers?|requisitions?|bids?|proposals?|work\s*orders?"
-    r"|certificates?|cert|patents?|exhibits?|documents?|doc|files?|leases?|agreements?|authorizations?|auth|approvals?|containers?|seals?"
+    r"|certificates?|cert|patents?|exhibits?|documents?|doc|files?|leases?|agreements?|authorizations?|auth|approvals?|containers?|seals?|inv|ser|ord|drg|specs?|specifications?|standards?|stk"
 )
 """Numbers of papers and what happened: words that head all sorts of text, unless a number is spoken of."""
 _LICENSED = (
@@ -485,7 +489,7 @@ _LICENSED = (
     r"|marriage|radio|broadcast\w*|fcc|export|import|firearms?|food|retail|sales|restaurant|facility|establishment|premises|day\s?care|child\s?care|lottery|music|mining|salvage|service|pesticide|elevator|boiler|mechanical|electrical|electrician['’]?s?|plumb\w*['’]?s?|hvac|roofing|real\s*estate"
 )
 """Licences that are none to drive."""
-_SHOWS = r"sale|tour|concert|show|gala|festival|film|movie|album|exhibit\w*|foundation|musical|tickets?|prize|rally|lecture|talk|seminar|workshop|newsletter"
+_SHOWS = r"sale|tour|concert|show|gala|festival|film|movie|album|exhibit\w*|foundation|musical|tickets?|prize|rally|marathon|campaign|series|program(?:me)?|lecture|talk|seminar|workshop|newsletter"
 """Behind `born` or `birth`: of these the date is."""
 _PARTIES = (
     rf"{_SHOWS}|party|parties|club|class(?:es)?|clinic|fair|picnic|bash|brunch|dinner|lunch|luncheon|weekend|event|special|offer|coupon|discount|cake"
@@ -501,15 +505,17 @@ ELSE = _pattern(
     rf"(?:ing|s)?\W{{0,3}}(?:{_COUNTED}\W{{0,3}})*\W{{0,4}}$"
     rf"|\b(?:{_PARTS}|{_MORE})\W{{0,3}}(?:{_COUNTED}\W{{0,3}})*(?:\((?!s\.?s|so[ce]|t\.?i\.?n|tax|hic|mbi|npi|iban|aba|mrn|d\.?o\.?b)[^()\d]{{1,16}}\)\W{{0,3}})?\W{{0,4}}$"
     rf"|\b(?:{_FILES})\W{{0,3}}{_COUNTED}\W{{0,3}}(?:{_COUNTED}\W{{0,3}})*(?:\((?!s\.?s|so[ce]|t\.?i\.?n|tax|hic|mbi|npi|iban|aba|mrn|d\.?o\.?b)[^()\d]{{1,16}}\)\W{{0,3}})?\W{{0,4}}$"
+    r"|\b(?:(?<!medicare )claims?|cases?|reports?|specifications?|standards?)\W{1,3}$"
     rf"|\b(?:{_PARTS}|order|invoice|reference|{_FILES})\W{{0,3}}{_COUNTED}\W{{0,3}}(?:of|for)\s(?:(?!ssn|so[ce]|tin\b|tax|itin)[a-z]+\W{{1,3}}){{1,3}}$"
-    r"|\b(?:replac(?:es?|ed|ing)|replacement|supersed(?:es?|ed|ing)|substitut(?:es?|ed)|interchange(?:s|able)?|fits|equivalent|equals?|identical)\W{1,3}(?:(?:by|for|with|to|the|old)\W{1,3}){0,2}$"
+    r"|\b(?:replac(?:es?|ed|ing)|replacement|supersed(?:es?|ed|ing)|substitut(?:es?|ed)|interchange(?:s|able)?|fits|equivalent|equals?|identical)\W{1,3}(?:(?:by|for|with|to|the|old|numbers?|nos?|#)\W{1,3}){0,3}$"
     rf"|\b(?:{_LICENSED})\s+licen[sc]es?\W{{0,3}}(?:(?:{_COUNTED}|key)\W{{0,3}})*$"
     rf"|\b(?:born|birth)\b[^\d]{{0,30}}\b(?:{_SHOWS})s?\b[^\d]{{0,24}}$|\bbirthdays?\b[^\d]{{0,30}}\b(?:{_PARTIES})s?\b[^\d]{{0,24}}$"
+    r"|\b(?:company|club|school|city|town|nation|country|library|hospital|store|firm|team)(?:['’]?s)?\s+birthday\b[^\d]{0,24}$"
     r"|\bhappy\s+birthday\b[^\d]{0,30}$"
     rf"|(?<!date of )(?<!place of )\bbirth\s+of\s+(?:the|an?|our|this|its)\s(?!{_PERSON})[^\d]{{0,40}}$"
     r"|\bbirth\s+of\s+(?:the|an?|our|this|its)\s+(?:\w+\s)?(?:nation|republic|country|club|company|firm|movement|city|town|state|union)\b[^\d]{0,24}$"
     r"|(?:sign\w*|signature|issue\w*|expir\w*|exp|effective|hire\w*|statement|due|service|loss|visit|injury|admission|discharge|invoice|print\w*|receiv\w*"
-    r"|posted|mail\w*|revis\w*|prepar\w*|report\w*|meeting|birthplace|place of birth|report\s*date|dated?)\W{0,3}(?:date|on|of)?\W{0,4}$"
+    r"|posted|mail\w*|revis\w*|prepar\w*|report(?:ed|ing|(?=\W{1,3}(?:date|on|of)))|meeting|birthplace|place of birth|report\s*date|dated?)\W{0,3}(?:date|on|of)?\W{0,4}$"
     r"|employer\w{0,2}['’`]?s?\s+state\s*(?:[il1|]\.?\s?d\b\.?|ident\w*)\s*(?:number|no\.?|num\.?|#)?\W{0,4}$"
     r"|\be\.?i\.?n\b\W{0,3}$|employer\s*id\w*(?:\s*(?:number|no\.?))?\W{0,3}$|federal\s*(?:tax\s*)?id\w*\W{0,3}(?:number|no\.?)?\W{0,3}$|\bfein\b\W{0,3}$"
 )

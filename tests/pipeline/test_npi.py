@@ -276,6 +276,16 @@ def test_an_a_with_a_mark_names_the_number_of_an_alien() -> None:
     assert types("A 087305612") == types("Part no. A-087305612") == types("Alien grass 087305612") == []
 
 
+def test_a_word_that_names_a_paper_in_its_own_line_heads_no_number_under_it() -> None:
+    assert types("Report 528-14-7306") == types("Case no.", "528-14-7306") == []
+    assert types("Wage report", "528-14-7306") == ["SSN"]
+
+
+def test_the_holder_of_a_card_is_no_card() -> None:
+    assert types("DOB (of cardholder) 09/14/1958") == ["DATE_OF_BIRTH"]
+    assert types("Cardholder number 5018 0000 0009") == ["CARD_NUMBER"]
+
+
 def test_a_state_s_tax_number_is_no_ssn() -> None:
     assert types("State tax ID 582-031647") == ["TAX_NUMBER"]
 
