@@ -25,7 +25,21 @@ MONTHS = {
         ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], 1
     )
 }
+_DAY_NAMES = (
+    *("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"),
+    *("eleventh", "twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth"),
+    *("eighteenth", "nineteenth", "twentieth"),
+)
+_DAYS = {name: number for number, name in enumerate(_DAY_NAMES, 1)}
+_DAYS |= {f"twenty-{name}": 20 + number for name, number in _DAYS.items() if number < 10}
+_DAYS |= {"thirtieth": 30, "thirty-first": 31}
+DAY_WORDS = "|".join(name.replace("-", "[ -]") for name in sorted(_DAYS, key=len, reverse=True))
+"""Days of a month in words, as an expression."""
+_DAY_WORD = re.compile(rf"\b(?:{DAY_WORDS})\b", re.IGNORECASE)
 _ITIN_GROUPS = frozenset({*range(50, 66), *range(70, 89), 90, 91, 92, *range(94, 100)})
+_NO_DIGIT_OR_MARK = re.compile(r"[^\W\d_]|!")
+_PHONE = re.compile(r"\d{3}([-. ])\d{3}\1\d{4}")
+_TOLL_FREE = re.compile(r"(?:1[-. ])?8(?:00|33|44|55|66|77|88)[-. ]\d{3}[-. ]\d{4}(?!\d)")
 _NO_DIGIT, _NO_MARK, _GAPS = re.compile(r"\D"), re.compile(r"[^A-Z0-9]"), re.compile(r"[ .-]+")
 _CARD = re.compile(
     r"4(\d{12}|\d{15}|\d{18})$"  # Visa
@@ -60,13 +74,35 @@ def mostly_digits(text: str) -> bool:
     """Whether at least two thirds of the letters and digits are digits: then the letters are misread
     digits.
     """
+    if not _NO_DIGIT_OR_MARK.search(text):
+        return any(mark.isdigit() for mark in text)
     marks = [mark for mark in text if mark.isalnum() or mark == "!"]
     return bool(marks) and sum(mark.isdigit() for mark in marks) * 3 >= 2 * len(marks)
 
 
 def number(check: Check) -> Check:
     """The check of a number, on a value as OCR wrote it."""
-    return lambda text: check(digits(text)) and mostly_digits(text)
+
+    def number_check(text: str) -> bool:
+        passes = check(digits(text)) or ("|" in text and check(digits(without_walls(text))))
+        return passes and mostly_digits(text)
+
+    return number_check
+
+
+def no_phone(check: Check) -> Check:
+    """Of what is not grouped as telephone numbers are."""
+    return lambda text: not _PHONE.fullmatch(text) and check(text)
+
+
+def is_toll_free(text: str) -> bool:
+    """Whether it begins as the telephone numbers do that offices print beside all they ask for."""
+    return bool(_TOLL_FREE.match(text))
+
+
+def without_walls(text: str) -> str:
+    """A number without the walls of its boxes. Where there are none, a bar is a one."""
+    return text.replace("|", " ")
 
 
 def compact(text: str) -> str:
@@ -174,6 +210,7 @@ def is_passport(text: str) -> bool:
 
 def is_birth_date(text: str) -> bool:
     """A day that exists, in a year that somebody alive, or long dead, was born in."""
+    text = _DAY_WORD.sub(lambda word: str(_DAYS[word[0].lower().replace(" ", "-")]), text)
     parts = re.findall(r"[A-Za-z]+|\d+", re.sub(r"(?<=\d)\s?(st|nd|rd|th)\b", "", text, flags=re.IGNORECASE))
     names = [part for part in parts if part.isalpha() and part[:3].lower() in MONTHS]
     numbers = [part for part in parts if part.isdigit()]
@@ -193,6 +230,12 @@ def is_birth_date(text: str) -> bool:
     if first > 31:
         return _exists(first, second, third)
     return _exists(third, first, second) or _exists(third, second, first)
+
+
+def is_birth_date_of_six(text: str) -> bool:
+    """Month, day and year of two digits each, or the year first."""
+    first, second, third = int(text[:2]), int(text[2:4]), int(text[4:])
+    return _exists(third, first, second) or _exists(third, second, first) or _exists(first, second, third)
 
 
 def _exists(year: int, month: int, day: int) -> bool:

@@ -11,6 +11,7 @@ from itertools import accumulate
 
 import msgspec
 
+from pipeline.npi.checks import Check, is_toll_free
 from pipeline.npi.detectors import HEADS, Detector
 from pipeline.npi.expressions import Expression
 from pipeline.npi.fields import Line, Page
@@ -21,8 +22,16 @@ _LETTER = re.compile(r"[A-Za-z]|#")
 _WORD = re.compile(r"(?:[A-Za-z][a-z]{2}|[A-Z]{4}).*\s")
 _WORDS = re.compile(r"[A-Za-z]{2}")
 _PARTS = re.compile(r"[ .-]+")
+_LIST_MARK = re.compile(r"\s*(?:[,;&]|and\b|or\b|to\b|thru\b|through\b)(?:\s*(?:and|or)\b)?\s*$")
+"""What parts the values of a list, which one label names."""
+_LETTERS, _NUMBERS = re.compile(r"[A-Za-z]"), re.compile(r"\d")
+MOST_LISTED = 8
 _VALUE = re.compile(r"\d[\d/.-]{3,}\d")
 """Another value: what stands before it names that."""
+_NO_NAME = re.compile(
+    r"\b(?:numbers?|numb|nos?|num|nbr|nr|ids?|codes?|account|card|is|was)\b|\([^()]*\)", re.IGNORECASE
+)
+"""What a label may go on with before its value."""
 _DIGITS = re.compile(r"\d.*?\d.*?\d")
 """In a line that can hold a value; most lines have none, and need no detector."""
 MISREAD = 0.01
@@ -32,6 +41,8 @@ LONGEST_LABEL = 72
 LEAST_READ = 40
 LEAST_READ_UNNAMED = 60
 """Percent of OCR's confidence below which a value is only suspected, with a label and without."""
+AROUND = ("before", "beside", "above", "column")
+"""Where labels are looked for, in this order."""
 HEADS_ARE = ("above", "column")
 NAMED, UNNAMED, OTHER = "named", "unnamed", "other"
 
@@ -81,7 +92,8 @@ def claims(page: Page, table: Table = BUILT_IN) -> list[Claim]:
         detector = table.detectors[number]
         matches = numbered.matches(detector.form) if detector.digits else _in_each(page, detector)
         for place, start, end in matches:
-            found += _claims(table, number, page, place, start, end)
+            whole = [*_claims(table, number, page, place, start, end)]
+            found += whole or _in_cells(table, number, page, place, start, end)
             found += _misread(table, number, page, place, start, end)
     return _strongest(found)
 
@@ -166,12 +178,12 @@ def _value(detector: Detector, text: str, start: int, end: int) -> tuple[int, in
     return start, end
 
 
-def _spans(detector: Detector, text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """The whole match where it passes the check, else the longest parts of it that do."""
-    if detector.check(text[start:end]):
+def _spans(check: Check, has_parts: bool, text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """The whole match where it passes a check, else the longest parts of it that do."""
+    if check(text[start:end]):
         yield start, end
         return
-    if not detector.parts:
+    if not has_parts:
         return
     starts = [start, *(start + gap.end() for gap in _PARTS.finditer(text[start:end]))]
     ends = [*(start + gap.start() for gap in _PARTS.finditer(text[start:end])), end]
@@ -180,7 +192,7 @@ def _spans(detector: Detector, text: str, start: int, end: int) -> Iterator[tupl
         if low < taken:
             continue
         for high in reversed(ends[first:]):
-            if detector.check(text[low:high]):
+            if check(text[low:high]):
                 yield low, high
                 taken = high
                 break
@@ -188,7 +200,9 @@ def _spans(detector: Detector, text: str, start: int, end: int) -> Iterator[tupl
 
 def _claims(table: Table, number: int, page: Page, place: int, start: int, end: int) -> Iterator[Claim]:
     detector, line = table.detectors[number], page.lines[place]
-    for low, high in _spans(detector, line.text, start, end):
+    if detector.loose and is_toll_free(line.text[start:end]):
+        return
+    for low, high in _spans(detector.check, detector.parts, line.text, start, end):
         start, end = _value(detector, line.text, low, high)
         if start >= end:
             continue
@@ -198,31 +212,57 @@ def _claims(table: Table, number: int, page: Page, place: int, start: int, end: 
             yield Claim(detector.type, strength, place, start, end, standing == NAMED)
 
 
-def _misread(table: Table, number: int, page: Page, place: int, start: int, end: int) -> Iterator[Claim]:
-    """A value that would be one but for its check, and that the nearest label, in its cell, names."""
-    detector, line = table.detectors[number], page.lines[place]
-    value = line.text[start:end]
-    if detector.looks is None or not detector.looks(value) or detector.check(value):
+def _in_cells(table: Table, number: int, page: Page, place: int, start: int, end: int) -> Iterator[Claim]:
+    """Values in the cells that a match goes over, which was none as a whole: an amount follows an account."""
+    line, form = page.lines[place], table.detectors[number].form
+    if len(line.cells) < 2:
         return
-    before = page.around(line, start, end).before
-    if _standing(table, number, before, is_head=False) == NAMED and is_right_before(table, number, before):
-        yield Claim(detector.type, MISREAD, place, start, end, True, is_misread=True)
+    touched = [cut for cut in line.cuts if cut[0] < end and cut[1] > start]
+    for low, high in touched if len(touched) > 1 else ():
+        for match in form.finditer(line.text[low:high]):
+            first, beyond = low + match.start(), low + match.end()
+            if first < end and beyond > start:
+                yield from _claims(table, number, page, place, first, beyond)
+
+
+def _misread(table: Table, number: int, page: Page, place: int, start: int, end: int) -> Iterator[Claim]:
+    """A value that would be one but for its check, and that the nearest label names."""
+    detector, line = table.detectors[number], page.lines[place]
+    if detector.looks is None:
+        return
+    for low, high in _spans(detector.looks, detector.parts, line.text, start, end):
+        if not detector.check(line.text[low:high]) and names_it(table, number, page, line, low, high):
+            yield Claim(detector.type, MISREAD, place, low, high, True, is_misread=True)
+
+
+def names_it(table: Table, number: int, page: Page, line: Line, start: int, end: int) -> bool:
+    """Whether the nearest label of a value, with nothing between them, names a detector's type."""
+    around = page.around(line, start, end)
+    for where in AROUND:
+        text = getattr(around, where)
+        standing = _standing(table, number, text, where in HEADS_ARE)
+        if standing != UNNAMED or (where == "before" and _LETTER.search(text)):
+            return standing == NAMED and is_right_before(table, number, text)
+    return False
 
 
 def is_right_before(table: Table, number: int, text: str) -> bool:
     """Whether a text ends with a detector's label, but for what parts it from its value."""
     end = table.labels_in(text).get(number, NOWHERE)[1]
-    return end >= 0 and not _WORDS.search(text[end:])
+    return end >= 0 and not _WORDS.search(_NO_NAME.sub("", text[end:]))
 
 
 def named_by(table: Table, number: int, page: Page, line: Line, start: int, end: int) -> str:
     """Whether the labels around a value name a detector's type, something else, or nothing."""
     around = page.around(line, start, end)
-    for where in ("before", "beside", "above", "column"):
+    for where in AROUND:
         is_head = where in HEADS_ARE
         if is_head and table.detectors[number].loose and _WORD.search(around.before):
             break
-        standing = _standing(table, number, getattr(around, where), is_head)
+        text = getattr(around, where)
+        if where == "before":
+            text = _of_list(text, line.text[start:end])
+        standing = _standing(table, number, text, is_head)
         if standing != UNNAMED:
             return standing
     if not _LETTER.search(around.before):
@@ -230,6 +270,23 @@ def named_by(table: Table, number: int, page: Page, line: Line, start: int, end:
         if any(number in table.labels_in(text) for text in (after, around.below)):
             return NAMED
     return UNNAMED
+
+
+def _of_list(before: str, value: str) -> str:
+    """The text before a list, of which a value is a later member: those before it look like it, digit by
+    digit, and commas part them.
+    """
+    shape = _shape(value)
+    for _ in range(MOST_LISTED):
+        mark = _LIST_MARK.search(before)
+        if not mark or not mark.start() or _shape(before[: mark.start()][-len(value) :]) != shape:
+            break
+        before = before[: mark.start() - len(value)]
+    return before
+
+
+def _shape(text: str) -> str:
+    return _LETTERS.sub("A", _NUMBERS.sub("0", text))
 
 
 def _standing(table: Table, number: int, text: str, is_head: bool) -> str:

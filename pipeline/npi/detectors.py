@@ -55,33 +55,57 @@ def _form(text: str) -> re.Pattern[str]:
 
 
 _HYPHEN = r"\s?[-–—~]{1,2}\s?"
-_LOOSE = r"(?:\s?[-–—~./]\s?|\s|)"
+_STRAY = "°'’`´·,"
+"""Specks and walls of boxes, as OCR reads them between digits."""
+_LOOSE = rf"(?:\s?[-–—~./_{_STRAY}]{{1,2}}\s?|\s|)"
 _LAST_FOUR = r"D{3} ?D"
 """OCR sets a slim last digit (1) apart now and then."""
-_BOXES = r"(?=(?:\d{1,3}[ |\[\]_.-]{1,3}){5})\d(?:[ |\[\]_.-]{0,3}\d){8}"
-"""One digit a box; OCR sets some together."""
+_BOXES = r"(?=(?:\d{1,3}[ |\[\]_.°'’`´-]{1,7}){5})\d(?:[ |\[\]_.°'’`´-]{0,7}\d){8}"
+"""One digit a box, a hyphen in one of its own maybe; OCR sets some together."""
 _NINE_GROUPED = _form(rf"D{{3}}{_HYPHEN}D{{2}}{_HYPHEN}{_LAST_FOUR}")
 _NINE_LOOSE = _form(rf"(?:D{{3}}{_LOOSE}D{{2}}{_LOOSE}{_LAST_FOUR}|D{{3}} ?D{{3}} ?D{{3}}|{_BOXES})")
 _NO = (
     r"(?:\s*(?:number|numb|nurnber|no\b\.?|nos?\b\.?|num\b\.?|nbr\b\.?|nr\b\.?|n[o°º](?!\w)|#|code|id\b\.?))"
 )
 """The word after what a number is of."""
-_TAXPAYER = r"\bt\.?i\.?n\b\.?|tax(?:\s*payer)?(?:['’`]?s)?\W{0,2}i(?:\.?\s?d\b|dent)\w*|taxpayer"
+_TAXPAYER = r"\bt\.?i\.?n\b\.?|(?<!state )(?<!state)tax(?:\s*payer)?(?:['’`]?s)?\W{0,2}i(?:\.?\s?d\b|dent)\w*|taxpayer"
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 _DAY = r"\d{1,2}\s?(?:st|nd|rd|th)?"
+_DAY_WORDS = checks.DAY_WORDS
 _SEP = r"\s?[/.\-–|]\s?"
+_NO_BIRTH = r"\s*(?:place|cert|plan|control|weight|ing\b|right|stone|mark|rate|announce)"
+"""Behind `birth`: what is no day of it."""
+_PERSON = (
+    r"(?:(?:the|an?|your|my|his|her|legal|primary|joint|first|second|account|card|policy)\W{1,2}){0,3}"
+    r"(?:holder|bearer|owner|applicant|co-?applicant|insured|patient|member|subscriber|enrollee|borrower|co-?borrower|employee|worker|client"
+    r"|customer|student|resident|tenant|driver|minor|child|children|baby|infant|son|daughter|spouse|husband|wife|mother|father|parent|guardian|decedent|deceased"
+    r"|dependent|claimant|beneficiary|participant|person|individual|taxpayer|veteran|signer|undersigned|guarantor|mr|mrs|ms|dr)"
+)
+"""After `of`: whose it is, when it is a person's."""
 _CODE = re.compile(
     r"(?<![\w-])(?![A-Z]{3,} )(?!(?:NO|NR|NUM|NBR|ID|LIC|DL|DLN|OLN|CDL|IS|THE|AND|FOR|OF|EXP|DOB|SSN|MRN|STATE|CLASS|GROUP|GRP|PLAN)\b)"
     r"(?=[A-Z0-9 -]*\d{2})[A-Z]{0,4}\d?[- ]?[\dOISBlA-Z]{2,}(?:(?: ?- ?| )(?=[OISBl]*\d)[\dOISBlA-Z]{1,}){0,4}(?![\w-])"
 )
 """An identifier of letters and digits, in capitals."""
-_SSN = _pattern(
-    r"so[ceo]ial\s*-?\s*securi\w*(?:\s*(?:account|card|tax))?|\bs[\.\s]{0,2}[s5][\.\s]{0,2}[a]?[\.\s]?n\b"
-    r"|\bs\.?\s?s\.?\s*(?:[#:]|no\b|num|nbr|acc)|\bss#|\bssn\b|soc\w?\.?\s*sec\w*|seguro\s+social|securi[tl]y\s*(?:no|num|#)"
+_OR_EMPLOYERS = (
+    rf"(?:\.?{_NO}?s?\.?(?:\s?\((?:s\.?s\.?n|i?tin)\.?\))?\W{{0,3}}(?:and/or|or|/|&)\W{{0,3}}(?:(?:your|the|an?|federal|fed|employer\w*|business|tax\w*)\W{{1,3}}){{0,4}}"
+    r"(?:f?\.?e\.?i\.?n\b\.?|(?:i\.?d\.?(?![a-z])|ident\w*)(?:\s*(?:number|no\b\.?))?(?:\s*\(f?\.?e\.?i\.?n\.?\))?))?"
 )
-_TIN = _pattern(_TAXPAYER)
-_SSN_OR_TIN = _pattern(rf"{_SSN.pattern}|{_TAXPAYER}")
-_ITIN = _pattern(rf"[il1|]\.?t\.?[il1|]\.?n\b|individual tax\w*|{_TAXPAYER}")
+"""A label that leaves it to its reader, whether a person or a firm: it names both."""
+_NO_HOLDER = r"(?!\s?(?:holder|member)(?:['’]?s)?\b(?!\s*(?:number|no|num|nr|#|account)))"
+"""Behind `card`: not whose it is, but for his number."""
+_SSN = _pattern(
+    r"(?:so[ceo]ial\s*-?\s*securi\w*(?:\s*(?:account|card|tax))?|\bs[\.\s]{0,2}[s5][\.\s]{0,2}[a]?[\.\s]?n\b"
+    r"|\bs\.?\s?s\.?\s*(?:[#:]|no\b|num|nbr|acc)|\bss#|\bssns?\b|soc(?:ial|\w)?\.?\s*sec\w*|seguro\s+social|securi[tl]y\s*(?:no|num|#)"
+    r"|\bsocials?\s*(?:on\s+file\s*)?(?:[#:=]|no\b|num|is\b|was\b)|\b(?:my|his|her|your|their)\s+socials?\b(?!\s+[a-z]{4}))"
+    rf"{_OR_EMPLOYERS}"
+)
+_SSN_OR_TIN = _pattern(rf"{_SSN.pattern}|(?:{_TAXPAYER}){_OR_EMPLOYERS}")
+_ITIN = _pattern(rf"[il1|]\.?t\.?[il1|]\.?n\b|individual tax\w*|(?:{_TAXPAYER}){_OR_EMPLOYERS}")
+_ALIEN = _pattern(
+    r"\balien(?:\W{0,3}$|['’`]s\b|\s*[/:#(]|\s+(?:reg\w*|no\b|num\w*|i\.?d\b|file|card|a-))|\buscis\b|\ba\s?#(?!\s*of\b)|\ba\s?-\s?(?:no\b|num|file|#)"
+    r"|\ba-?number|\b(?-i:A)\s?no\.|permanent\s*resident(?:\s*card)?|green\s*card|\bins\s*(?:no|num|#)|\bi-?551"
+)
 _NINE = frozenset({"SSN", "ITIN", "TAX_NUMBER"})
 
 DETECTORS: tuple[Detector, ...] = (
@@ -93,7 +117,7 @@ DETECTORS: tuple[Detector, ...] = (
         check=checks.is_claim_number,
         alike=frozenset({"SSN", "MEMBER_ID"}),
         label=_pattern(
-            r"medicare|\bh\.?i\.?c\.?(?:n\b|\s*n(?:o|um)|\s?#)|claim\s*(?:no|num|#)|health\s*insurance\s*claim"
+            r"medicare(?:\s+claim\b)?|\bh\.?i\.?c\.?(?:n\b|\s*n(?:o|um)|\s?#)|(?<!warranty )(?<!insurance )(?<!baggage )(?<!expense )claim\s*(?:no|num|#)|health\s*insurance\s*claim"
         ),
         named=0.97,
     ),
@@ -133,7 +157,9 @@ DETECTORS: tuple[Detector, ...] = (
         looks=checks.grouped(number(checks.looks_like_card)),
         parts=True,
         label=_pattern(
-            r"\b(?:credit|debit|charge|bank|payment|gift)?\s*card(?:\s*(?:holder|member)?\s*(?:number|no|num|nr|#|account))?"
+            r"\b(?:credit|debit|charge|bank|payment|gift)?\s*card"
+            + _NO_HOLDER
+            + r"(?:\s*(?:holder|member)?\s*(?:number|no|num|nr|#|account))?"
             r"|visa|master\s?card|\bamex\b|american express|discover|maestro|union\s?pay|diners|\bjcb\b|credit|debit|\bcc\b"
         ),
         alone=0.85,
@@ -144,7 +170,7 @@ DETECTORS: tuple[Detector, ...] = (
         form=_form(r"(?:D[ .-]{0,2}){11,22}D"),
         check=checks.grouped(number(checks.is_labelled_card)),
         parts=True,
-        label=_pattern(r"\bcard|maestro|debit|credit"),
+        label=_pattern(rf"\bcard{_NO_HOLDER}|maestro|debit|credit"),
         named=0.9,
     ),
     Detector(
@@ -169,7 +195,7 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         type="BANK_ACCOUNT",
-        form=re.compile(r"(?<=\d[:|;'\"⑆])\s{0,2}(?:\d[ -]?){6,16}\d(?=\s?[|\"'’”⑈uUlI1]{1,3})"),
+        form=re.compile(r"(?<=\d[:|;'\"⑆])\s{0,2}(?:\d[ -]?){6,16}\d(?=\s?(?:[|\"'’”⑈uUlI]|1(?!\d)))"),
         check=number(checks.is_account),
         label=_pattern(r"(?!)"),
         alone=0.75,
@@ -188,9 +214,9 @@ DETECTORS: tuple[Detector, ...] = (
         loose=True,
         check=number(checks.is_account),
         label=_pattern(
-            rf"\bac+(?:oun)?t\.?{_NO}|(?<!of )\bac+(?:oun)?t\b\.?\W{{0,3}}$|\bac+t\b\.?|\ba/c\b\.?{_NO}?|\bdda\b{_NO}?|\biban\b"
+            rf"\bac+(?:oun)?t\.?{_NO}|(?<!of )\bac+(?:oun)?t\b\.?\W{{0,3}}(?:(?:is|was)\W{{1,3}})?$|\bac+(?:oun)?ts{_NO}?\s*:\s*$|\bac+t\b\.?|\ba/c\b\.?{_NO}?|\bdda\b{_NO}?|\biban\b"
             r"|\b(?:checking|savings|chequing|deposit|bank|money\s*market|current|loan|share)(?:\(?s?\)?)\s*ac+(?:oun)?t\b\.?"
-            rf"|\b(?:checking|savings|chequing)(?:{_NO})?\W{{0,3}}$|\bac+(?:oun)?t\b(?:(?!rout|card|soc|phone|tel|invoice).){{0,18}}{_NO}|bank{_NO}"
+            rf"|\b(?:checking|savings|chequing)(?:{_NO})?\W{{0,3}}$|\bac+(?:oun)?t\b(?:(?!rout|card|soc|phone|tel|invoice|ref|order).){{0,18}}{_NO}|bank{_NO}"
         ),
         near=30,
         named=0.88,
@@ -204,16 +230,32 @@ DETECTORS: tuple[Detector, ...] = (
             rf"|{_MONTH}\s*{_DAY}\s*[,.]?\s*(?:of\s*)?(?:\d{{4}}|'?\d{{2}}\b)"
             rf"|(?:the\s)?{_DAY}\s*(?:of\s+|[ -])?{_MONTH}[, -]*(?:\d{{4}}|'?\d{{2}}\b)"
             rf"|\d{{4}},?\s+{_MONTH}\s*{_DAY}"
+            rf"|(?:the\s)?(?:{_DAY_WORDS})\s+(?:(?:day\s+)?of\s+)?{_MONTH}[, ]+\d{{4}}"
+            rf"|{_MONTH}\s+(?:the\s+)?(?:{_DAY_WORDS})[, ]+\d{{4}}"
             r"|\d{8}|\d{2} \d{2} \d{4}|\d(?:[ |]{1,2}\d){7}"
             r")(?![\w/-])"
         ),
         check=checks.is_birth_date,
         label=_pattern(
-            r"(?:date\s*(?:of|ot|0f)\s*)?bi[rt][tl]?h\s*-?\s*(?:date|day)?(?!\s*(?:place|cert|plan|control|weight))|birthdate|birthday|\bborn\b(?!\s*free)"
-            r"|\bd\.?\s?[o0]\.?\s?[b8]\b\.?|\bb\s?/\s?d\b|\bb\.\s?date\b|\bbdate\b|fecha de nacimiento|d\.\s?of\s?b"
+            rf"(?:date\s*(?:of|ot|0f)\s*)?(?<!re)(?<!child)bi[rt][tl]?h\s*-?\s*(?:date|day)?(?!{_NO_BIRTH})|birthdate|birthday"
+            r"|\bborn\b(?!\s*(?:free\b|again\b|to\s+(?:run|be|win|ride|lead|fly|dance|sing|shine)\b|this\s+way|in\s+the\s+u\.?s\.?a))"
+            r"|\bd[./]?\s?[o0][./]?\s?[b8]\b\.?|\bb\s?/\s?d\b|\bb\.\s?date\b|\bbdate\b|fecha de nacimiento|d\.\s?of\s?b"
+            r"|\(\s?b\.?\s*$|[a-z],\s+b\.\s*$"
+            r"|(?<!\w)(?!(?:section|part|item|chapter|exhibit|schedule|appendix|paragraph|line|table|figure|step|question|article|annex|box|column|note)\b)"
+            r"(?-i:[A-Z][a-z]+)\s+b\.\s*$"
         ),
         near=34,
         named=0.95,
+    ),
+    Detector(
+        type="DATE_OF_BIRTH",
+        # Six digits are nearly anything: right behind its label only.
+        form=re.compile(r"(?<![\w./-])\d{6}(?![\w/-])(?![.,]\d)"),
+        loose=True,
+        check=checks.is_birth_date_of_six,
+        label=_pattern(r"date\s*of\s*birth|birth\s*date|\bd[./]?\s?[o0][./]?\s?b\b\.?"),
+        near=6,
+        named=0.85,
     ),
     Detector(
         type="DRIVERS_LICENCE",
@@ -222,7 +264,7 @@ DETECTORS: tuple[Detector, ...] = (
         parts=True,
         check=checks.coded(6, 16, 5),
         label=_pattern(
-            r"driv\w*['’`]?\s?s?['’`]?\s*(?:licen[sc]e|lic\b\.?|id\b|permit)|\bd\.?\s?l\.?\s?(?:no|num|number|#|:|n\b)|\bdln?\b|operator\w*['’]?s?\s+lic\w*"
+            r"driv\w*['’`]?\s?s?['’`]?\s*(?:licen[sc]e|lic\b\.?|id\b|permit)|\bd\.?\s?l\.?\s?(?:no|num|number|#|:|n\b)|\bd\.\s?l\.|\bd/l\b|\bdln?\b|operator\w*['’]?s?\s+lic\w*"
             r"|\bcdl\b|\bo\.?l\.?n\b|licen[sc]e\s*(?:no|num|#)"
         ),
         near=40,
@@ -235,7 +277,8 @@ DETECTORS: tuple[Detector, ...] = (
         parts=True,
         check=checks.coded(5, 16, 4),
         label=_pattern(
-            r"state[\s-]*(?:issued)?[\s-]*(?:photo\s*)?(?:[il1|]\.?\s?d\b|identification)|identification\s*card|non-?driver\s*id|\bid\s*card|photo\s*id"
+            rf"(?:state[\s-]*(?:issued)?[\s-]*(?:photo\s*)?(?:[il1|]\.?\s?d\b\.?|identification)|identification|non-?driver\s*id\w*|\bid|photo\s*id)\s*card{_NO}?"
+            rf"|state[\s-]*(?:issued)?[\s-]*(?:photo\s*)?(?:[il1|]\.?\s?d\b|identification)(?!\s+(?:of|for)\s+(?!{_PERSON}))|non-?driver\s*id|photo\s*id"
         ),
         near=40,
         named=0.88,
@@ -255,7 +298,7 @@ DETECTORS: tuple[Detector, ...] = (
             r"D{10}|D{4}[ -]D{3}[ -]D{3}|D{3}[ -]D{3}[ -]D{4}|(?=(?:D{1,3}[ |]{1,2}){5})D(?:[ |]{0,2}D){9}"
         ),
         check=number(checks.is_provider_identifier),
-        looks=number(lambda value: len(value) == 10 and value[0] in "12"),
+        looks=checks.no_phone(number(lambda value: len(value) == 10 and value[0] in "12")),
         label=_pattern(r"\bn\.?\s?p\.?\s?[il1|]\b|^\W*\d{1,2}[a-z]?\W*np\W*$|provider|rendering|physician"),
         named=0.97,
     ),
@@ -314,7 +357,8 @@ DETECTORS: tuple[Detector, ...] = (
         parts=True,
         check=checks.coded(6, 16, 4),
         label=_pattern(
-            rf"(?:member|subscriber|enrol+ee|insured|beneficiary|participant)(?:['’`]?s)?\s*(?:[il1|]\.?\s?d\b|ident\w*|no\b|num\w*|#|card)|medicaid{_NO}?|insurance\s*(?:[il1|]\.?\s?d\b|card)|health\s*plan{_NO}"
+            rf"(?:member|subscriber|enrol+ee|insured|beneficiary|participant)(?:['’`]?s)?\s*(?:\(\w+\)\s*)?(?:[il1|]\.?\s?d\b|ident\w*|no\b|num\w*|#|card)"
+            rf"|\bi\.?d\.?(?:{_NO}|\W){{0,2}}\(?\s*(?:of\s+)?(?:the\s+)?(?:insured|member|subscriber|enrol+ee|beneficiary|participant)\b|medicaid{_NO}?|insurance\s*(?:[il1|]\.?\s?d\b|card)|health\s*plan{_NO}"
         ),
         named=0.9,
     ),
@@ -342,11 +386,18 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         type="ALIEN_NUMBER",
-        form=re.compile(r"(?<![\w-])A?[- #]{0,2}\d{3}[- ]?\d{3}[- ]?\d{2,3}(?![\w-])"),
+        form=re.compile(r"(?<![\w-])(?:A[- ]{0,2})?\d{2,3}[- ]?\d{3}[- ]?\d{2,3}(?![\w-])"),
         check=lambda text: len(re.sub(r"\D", "", text)) in (8, 9),
-        label=_pattern(
-            r"alien|\buscis\b|\ba\s?[-#]\s?(?:no|num|#|:)?|\ba-?number|permanent\s*resident(?:\s*card)?|green\s*card|\bins\s*(?:no|num|#)|\bi-?551"
-        ),
+        label=_ALIEN,
+        named=0.92,
+    ),
+    Detector(
+        type="ALIEN_NUMBER",
+        # Its A and hyphen are label enough for nine digits.
+        form=re.compile(r"(?<![\w-])A ?- ?\d{3}(?:\d{6}|([- ])\d{3}[- ]\d{3})(?![\w-])"),
+        check=lambda text: True,
+        label=_ALIEN,
+        alone=0.75,
         named=0.92,
     ),
     Detector(
@@ -360,9 +411,10 @@ DETECTORS: tuple[Detector, ...] = (
     Detector(
         type="VEHICLE",
         form=re.compile(
-            r"(?<![\w-])(?=[A-Z0-9 -]*\d)(?=[A-Z0-9 -]*[A-Z])[A-Z0-9]{1,4}[- ]?[A-Z0-9]{2,5}(?![\w-])"
+            r"(?<![\w-])(?=[A-Z0-9 -]*\d)(?=[A-Z0-9 -]*[A-Z])[A-Z0-9]{1,4}(?:[- ]?[A-Z0-9]{2,5}){1,2}(?![\w-])"
         ),
-        check=checks.coded(5, 8, 2),
+        parts=True,  # its state may stand before it, or behind
+        check=checks.coded(5, 10, 2),
         label=_pattern(
             rf"(?:licen[sc]e|registration|number|car|vehicle)?\s*plate{_NO}?|\btag{_NO}|vehicle\s*(?:reg\w*|licen[sc]e){_NO}?"
         ),
@@ -416,21 +468,61 @@ OPTIONAL: tuple[Detector, ...] = (
 )
 """Types that a user's table may switch on: on letters, nearly every page has them."""
 
+_COUNTED = (
+    r"(?:numbers?|numb|nos?\b\.?|nums?\b\.?|nbrs?\b\.?|nrs?\b\.?|ids?\b\.?|codes?|#s?|:|is\b|at\b|us\b|was\b)"
+)
+"""Behind the word for a thing: that its number follows."""
+_PARTS = (
+    r"p\s?/\s?n(?:['’]?s)?|pns?|s\s?/\s?n(?:['’]?s)?|w/o|bills?\s*of\s*lading|b/l|m\.?p\.?n|n\.?s\.?n|o\.?e\.?m|d-?u-?n-?s|gtin|asin|cusip|rma|cat|catalogs?|catalogues?|mfr|mfg|manufacturers?"
+    r"|parts?|items?|articles?|components?|assembl(?:y|ies)|assy|skus?|models?|serials?|styles?|stock|lots?|batch(?:es)?|bins?|drawings?|dwgs?|products?"
+)
+"""Numbers of goods, as heads of columns name them, too."""
+_MORE = r"kits?|tools?|molds?|patterns?|routes?|bar\s?codes?|requisitions?|spares?|w\.?\s?o\.?|p\.?\s?n\.?|interchange"
+"""Numbers of goods right before them only."""
+_FILES = (
+    r"reports?|cases?|(?<!medicare )claims?|dockets?|matters?|incidents?|complaints?|citations?|vouchers?|requisitions?|bids?|proposals?|work\s*orders?"
+    r"|certificates?|cert|patents?|exhibits?|documents?|doc|files?|leases?|agreements?|authorizations?|auth|approvals?|containers?|seals?|inv|ser|ord|drg|specs?|specifications?|standards?|stk"
+)
+"""Numbers of papers and what happened: words that head all sorts of text, unless a number is spoken of."""
+_LICENSED = (
+    r"liquor|alcohol|beer|wine|tobacco|business|trade|contractor\w*['’]?s?|builder['’]?s?|software|product|site|user|vendor['’]?s?|fishing|hunting|dog|pet|kennel"
+    r"|marriage|radio|broadcast\w*|fcc|export|import|firearms?|food|retail|sales|restaurant|facility|establishment|premises|day\s?care|child\s?care|lottery|music|mining|salvage|service|pesticide|elevator|boiler|mechanical|electrical|electrician['’]?s?|plumb\w*['’]?s?|hvac|roofing|real\s*estate"
+)
+"""Licences that are none to drive."""
+_SHOWS = r"sale|tour|concert|show|gala|festival|film|movie|album|exhibit\w*|foundation|musical|tickets?|prize|rally|marathon|campaign|series|program(?:me)?|lecture|talk|seminar|workshop|newsletter"
+"""Behind `born` or `birth`: of these the date is."""
+_PARTIES = (
+    rf"{_SHOWS}|party|parties|club|class(?:es)?|clinic|fair|picnic|bash|brunch|dinner|lunch|luncheon|weekend|event|special|offer|coupon|discount|cake"
+    r"|celebrat\w*|anniversary|wishes|greetings|observed|closed|holiday"
+)
+"""And behind `birthday`."""
 ELSE = _pattern(
-    r"(?:invoice|order|part|item|sku|model|serial|ref(?:erence|\.)?|p\.?\s?o\.?|purchase|tracking|parcel|shipment|waybill|ticket|docket"
-    r"|job|batch|lot|quote|quotation|estimate|receipt|confirmation|conf|transaction|trans|cheque|check(?!ing)|phone|tele?phone|tel|fax|cell|mobile"
-    r"|call|ext|extension|zip|postal|catalog(?:ue)?|isbn|upc|ean|product|stock|quantity|qty|amount|amt|total|balance|meter|unit|room|permit"
-    r"|specimen|sample|vendor|supplier|warranty|coupon|booking|flight|locker|badge|asset|bin|drawing|dwg|contract|project|grant|survey"
+    rf"(?:invoice|order|parts?|items?|skus?|models?|serials?|stock|lots?|batch(?:es)?|bins?|drawings?|dwgs?|products?|catalog(?:ue)?s?|ref(?:erence|\.)?|p\.?\s?o\.?|purchase|tracking|parcel|shipment|waybill|ticket"
+    r"|job|quote|quotation|estimate|receipt|confirmation|conf|transaction|trans|cheque|check(?!ing)|phone|tele?phone|tel|fax|cell|mobile"
+    r"|call|ext|extension|zip|postal|isbn|upc|ean|quantity|qty|amount|amt|total|balance|meter|unit|room|permit"
+    r"|specimen|sample|vendor|supplier|warranty|coupon|booking|flight|locker|badge|asset|contract|project|grant|survey"
     r"|formulary|ndc|cpt|form|version|rev(?:ision)?|bug|error|code|hotline|pager|voicemail|switchboard|toll.?free|dial|contact)"
-    r"(?:ing)?\W{0,3}(?:(?:number|numb|no\b\.?|num\b\.?|nbr\b\.?|nr\b\.?|id\b\.?|code|#|:|is\b|at\b|us\b)\W{0,3})*\W{0,4}$"
+    rf"(?:ing|s)?\W{{0,3}}(?:{_COUNTED}\W{{0,3}})*\W{{0,4}}$"
+    rf"|\b(?:{_PARTS}|{_MORE})\W{{0,3}}(?:{_COUNTED}\W{{0,3}})*(?:\((?!s\.?s|so[ce]|t\.?i\.?n|tax|hic|mbi|npi|iban|aba|mrn|d\.?o\.?b)[^()\d]{{1,16}}\)\W{{0,3}})?\W{{0,4}}$"
+    rf"|\b(?:{_FILES})\W{{0,3}}{_COUNTED}\W{{0,3}}(?:{_COUNTED}\W{{0,3}})*(?:\((?!s\.?s|so[ce]|t\.?i\.?n|tax|hic|mbi|npi|iban|aba|mrn|d\.?o\.?b)[^()\d]{{1,16}}\)\W{{0,3}})?\W{{0,4}}$"
+    r"|\b(?:(?<!medicare )claims?|cases?|reports?|specifications?|standards?)\W{1,3}$"
+    rf"|\b(?:{_PARTS}|order|invoice|reference|{_FILES})\W{{0,3}}{_COUNTED}\W{{0,3}}(?:of|for)\s(?:(?!ssn|so[ce]|tin\b|tax|itin)[a-z]+\W{{1,3}}){{1,3}}$"
+    r"|\b(?:replac(?:es?|ed|ing)|replacement|supersed(?:es?|ed|ing)|substitut(?:es?|ed)|interchange(?:s|able)?|fits|equivalent|equals?|identical)\W{1,3}(?:(?:by|for|with|to|the|old|numbers?|nos?|#)\W{1,3}){0,3}$"
+    rf"|\b(?:{_LICENSED})\s+licen[sc]es?\W{{0,3}}(?:(?:{_COUNTED}|key)\W{{0,3}})*$"
+    rf"|\b(?:born|birth)\b[^\d]{{0,30}}\b(?:{_SHOWS})s?\b[^\d]{{0,24}}$|\bbirthdays?\b[^\d]{{0,30}}\b(?:{_PARTIES})s?\b[^\d]{{0,24}}$"
+    r"|\b(?:company|club|school|city|town|nation|country|library|hospital|store|firm|team)(?:['’]?s)?\s+birthday\b[^\d]{0,24}$"
+    r"|\bhappy\s+birthday\b[^\d]{0,30}$"
+    rf"|(?<!date of )(?<!place of )\bbirth\s+of\s+(?:the|an?|our|this|its)\s(?!{_PERSON})[^\d]{{0,40}}$"
+    r"|\bbirth\s+of\s+(?:the|an?|our|this|its)\s+(?:\w+\s)?(?:nation|republic|country|club|company|firm|movement|city|town|state|union)\b[^\d]{0,24}$"
     r"|(?:sign\w*|signature|issue\w*|expir\w*|exp|effective|hire\w*|statement|due|service|loss|visit|injury|admission|discharge|invoice|print\w*|receiv\w*"
-    r"|posted|mail\w*|revis\w*|prepar\w*|report\w*|meeting|birthplace|place of birth|report\s*date|dated?)\W{0,3}(?:date|on|of)?\W{0,4}$"
+    r"|posted|mail\w*|revis\w*|prepar\w*|report(?:ed|ing|(?=\W{1,3}(?:date|on|of)))|meeting|birthplace|place of birth|report\s*date|dated?)\W{0,3}(?:date|on|of)?\W{0,4}$"
     r"|employer\w{0,2}['’`]?s?\s+state\s*(?:[il1|]\.?\s?d\b\.?|ident\w*)\s*(?:number|no\.?|num\.?|#)?\W{0,4}$"
     r"|\be\.?i\.?n\b\W{0,3}$|employer\s*id\w*(?:\s*(?:number|no\.?))?\W{0,3}$|federal\s*(?:tax\s*)?id\w*\W{0,3}(?:number|no\.?)?\W{0,3}$|\bfein\b\W{0,3}$"
 )
 """Ends of texts that name what is no NPI."""
 HEADS = _pattern(
-    r"\b(?:invoice|order|part|item|sku|model|serial|reference|purchase|tracking|parcel|shipment|ticket|phone|telephone|fax|zip|catalog|product|stock"
-    r"|quantity|qty|amount|total|meter|specimen|vendor|supplier|drawing|asset|lot|batch|job|p\.?o\.?)\b"
+    rf"\b(?:invoice|order|{_PARTS}|reference|purchase|tracking|parcel|shipment|ticket|phone|telephone|fax|zip|replaces|superseded"
+    r"|quantity|qty|amount|total|meter|specimen|vendor|supplier|asset|job|p\.?o\.?)s?\b"
+    rf"|\b(?:{_FILES})\W{{0,3}}(?:numbers?|nos?\b|nums?\b|nbrs?\b|ids?\b|#)"
 )
 """Words by which the head of a column, or a label above, names what is no NPI."""

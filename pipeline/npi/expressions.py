@@ -20,6 +20,7 @@ _ANCHORS = ("^", "$")
 _LOOKAROUND = ("(?=", "(?!", "(?<=", "(?<!")
 _ALIKE = str.maketrans("ſ\u212aıİ", "skiI")
 """Letters beyond ASCII that Python takes for ASCII ones where case does not count; to RE2 they are none."""
+_HAS_ALIKE = re.compile("[ſ\u212aıİ]")
 _UNICODE = {r"\w": r"\pL\pN_", r"\d": r"\p{Nd}", r"\s": r"\s\pZ\x{1c}-\x{1f}\x{85}\v"}
 """What Python's classes hold beyond ASCII, as RE2 writes it, for use within brackets."""
 _CLASSES = re.compile(r"\\[wds]")
@@ -69,7 +70,7 @@ class Together:
     def may_match(self, text: str) -> frozenset[int]:
         """Places in the sequence of those that may match; all others do not."""
         numbers = self._numbers
-        if not text.isascii():
+        if not text.isascii() and _HAS_ALIKE.search(text):  # to translate costs more than to match
             text = text.translate(_ALIKE)
         return self._always.union([numbers[found] for found in self._set.Match(text) or ()])
 

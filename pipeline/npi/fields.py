@@ -7,7 +7,7 @@ it, at the head of its column, behind it, or below. What is itself a value names
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from itertools import accumulate, pairwise
 
@@ -26,7 +26,7 @@ HYPHENS = frozenset("-–—~")
 OF_NUMBERS = HYPHENS | frozenset("0123456789OlI|")
 """What the parts of a number begin and end with, as OCR reads it."""
 _DIGIT = re.compile(r"\d")
-_LETTERS = re.compile(r"[A-Za-z]{2}|#")
+_LETTERS = re.compile(r"[A-Za-z]{2}|#|[A-Za-z][./] ?[A-Za-z]\b")
 
 
 class Segment:
@@ -55,15 +55,18 @@ def _is_number(text: str) -> bool:
 class Line:
     """A line of words, joined by single spaces to `text`."""
 
-    __slots__ = ("_starts", "text", "words")
+    __slots__ = ("_cells", "_cuts", "_segments", "_starts", "text", "words")
 
     def __init__(self, words: tuple[Word, ...]) -> None:
         self.words = words
         self.text = " ".join([word.text for word in words])
-        self._starts: list[int] = []
+        self._starts: Sequence[int] = ()
+        self._cells: Sequence[tuple[int, int]] = ()
+        self._cuts: Sequence[tuple[int, int]] = ()
+        self._segments: Sequence[Segment] = ()
 
     @property
-    def starts(self) -> list[int]:
+    def starts(self) -> Sequence[int]:
         """Where in `text` each word begins."""
         if not self._starts:
             ends = accumulate(len(word.text) + 1 for word in self.words)
@@ -77,16 +80,31 @@ class Line:
             first += 1
         return self.words[first : bisect_left(self.starts, end)]
 
-    def cuts(self) -> Iterator[tuple[int, int]]:
+    @property
+    def cuts(self) -> Sequence[tuple[int, int]]:
         """(start, end) in `text` of each segment."""
-        for first, beyond in self._cells():
-            yield self.starts[first], self.starts[beyond - 1] + len(self.words[beyond - 1].text)
+        if not self._cuts:
+            starts, words = self.starts, self.words
+            self._cuts = [
+                (starts[first], starts[beyond - 1] + len(words[beyond - 1].text))
+                for first, beyond in self.cells
+            ]
+        return self._cuts
 
-    def segments(self) -> list[Segment]:
-        return [Segment(self.words[first:beyond]) for first, beyond in self._cells()]
+    @property
+    def segments(self) -> Sequence[Segment]:
+        if not self._segments:
+            self._segments = [Segment(self.words[first:beyond]) for first, beyond in self.cells]
+        return self._segments
 
-    def _cells(self) -> list[tuple[int, int]]:
+    @property
+    def cells(self) -> Sequence[tuple[int, int]]:
         """(first, beyond) of the words of each segment."""
+        if not self._cells:
+            self._cells = self._parted()
+        return self._cells
+
+    def _parted(self) -> list[tuple[int, int]]:
         boxes = [word.box for word in self.words]
         if len(boxes) == 1:
             return [(0, 1)]
@@ -112,7 +130,7 @@ class Around:
 
     @cached_property
     def _cell(self) -> tuple[int, int]:
-        cells = ((low, high) for low, high in self._line.cuts() if low <= self._start < high)
+        cells = ((low, high) for low, high in self._line.cuts if low <= self._start < high)
         return next(cells, (0, len(self._line.text)))
 
     @cached_property
@@ -127,7 +145,7 @@ class Around:
 
     @cached_property
     def beside(self) -> str:
-        return self._page.beside(self._box)
+        return self._page.beside(self._box, self._line)
 
     @cached_property
     def above(self) -> str:
@@ -176,7 +194,7 @@ class Page:
 
     @cached_property
     def _by_bottom(self) -> "_Sorted":
-        return _Sorted([segment for line in self.lines for segment in line.segments()], 3)
+        return _Sorted([segment for line in self.lines for segment in line.segments], 3)
 
     @cached_property
     def _by_top(self) -> "_Sorted":
@@ -193,12 +211,18 @@ class Page:
             self._around[key] = Around(self, line, start, end)
         return self._around[key]
 
-    def beside(self, box: Box) -> str:
-        """What can be a label to the left, up to what cannot: a value, or an edge that is far away."""
+    def beside(self, box: Box, line: Line) -> str:
+        """What can be a label to the left, up to what cannot: a value, or an edge that is far away.
+
+        A value by hand stands higher than its printed label, or lower: what recognition put into its own line
+        is beside it, however little of their heights they share.
+        """
+        own = {id(one) for one in line.segments} if len(line.cells) > 1 else set()
+        heights = self._highest, box[3] - box[1]
         left = [
             one
-            for one in self._by_bottom.between(box[1], box[3] + self._highest)
-            if one.box[2] <= box[0] + (box[3] - box[1]) // 2 and _overlap(one.box, box, 1) > 0.5
+            for one in self._by_bottom.between(box[1] - heights[1], box[3] + heights[0])
+            if one.box[2] <= box[0] + heights[1] // 2 and (_overlap(one.box, box, 1) > 0.5 or id(one) in own)
         ]
         texts: list[str] = []
         for one in sorted(left, key=lambda one: -one.box[2]):

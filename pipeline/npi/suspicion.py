@@ -16,6 +16,7 @@ from pipeline.npi.detection import (
     claims,
     findings,
     is_right_before,
+    names_it,
     read_percent,
 )
 from pipeline.npi.fields import GAP, Line, Page
@@ -55,7 +56,26 @@ FORM_TYPES = frozenset(
 LONGEST_LABEL_CELL, LONGEST_REST, LABEL_READ = 60, 24, 75
 NINE_DIGITS, FEWEST_PIECES, MOST_PIECES = "SSN", 7, 10
 """A type whose values have nine, and how many digits are a part of one, or one with a stroke too many."""
+FEWEST_UNCLAIMED = 6
+"""Digits of a number that a label of NPI names and that no type has: fewer are a year, a unit, a page."""
+_NUMBER = re.compile(
+    r"(?<![\w$.,/(+-])[A-Z]{0,3}-?\d(?:[ OIlSB|°'’`´._,–—~/-]{0,3}\d){5,21}(?![\w%])(?![.,/-]\d)"
+)
+_MAYBE_NUMBER = re.compile(r"\d(?:\D{0,3}\d){5}")
+_NO_VALUE = re.compile(
+    r"\d{1,3}(?:[,.' ]\d{3})*[.,]\d\d$|\d{1,3}(?:,\d{3})+$"  # amounts
+    r"|\d{5}[- ]\d{4}$|\d\d-\d{7}$"  # ZIP codes, employers
+    r"|(?:19|20)\d\d ?[-–/] ?(?:19|20)\d\d$"  # years
+)
+"""What is filled in beside labels of NPI on clean forms, too."""
+_TELEPHONE = re.compile(r"(?<!\d)(?:\(\d{3}\) ?|\d{3}[-. /]{1,2})\d{3}[-. ]\d{4}(?!\d)")
+_DATE = re.compile(
+    r"(?:\d{1,2} ?[-/. ] ?)?\d{1,2} ?[-/. ] ?(?:\d{4}|\d\d)$|\d{4} ?[-/.] ?\d{1,2} ?[-/.] ?\d{1,2}$"
+)
+OF_DATES = "DATE_OF_BIRTH"
+"""The type in whose place a date that is no value was misread."""
 _PIECES = re.compile(r"(?<![\d/.,$])(\d[\d\s-]{5,13}\d)\W*$")
+_NAMES = re.compile(r"[A-Za-z]{2}|#|[A-Za-z][./] ?[A-Za-z]\b")
 _DIGITS = re.compile(r"\d.*\d")
 _PRINTED = re.compile(r"[A-Za-z]{4}")
 _LETTERS = re.compile(r"[A-Za-z]{2}")
@@ -73,6 +93,7 @@ def examine(page_number: int, text: PageText, table: Table = BUILT_IN) -> tuple[
         or _unsure(page, claimed)
         or _unread(text)
         or _in_pieces(page, labelled, claimed, table)
+        or _unclaimed(page, labelled, claimed, table)
         or _filled_in(page, labelled, text, found, table)
     )
     if not reason and text.hidden:
@@ -97,7 +118,7 @@ def _in_pieces(page: Page, labelled: frozenset[int], claimed: list[Claim], table
     if not numbers:
         return ""
     for place, line in enumerate(page.lines):
-        for start, end in line.cuts():
+        for start, end in line.cuts:
             match = _PIECES.search(line.text[start:end])
             if not match or not FEWEST_PIECES <= sum(map(str.isdigit, match[1])) <= MOST_PIECES:
                 continue
@@ -105,6 +126,34 @@ def _in_pieces(page: Page, labelled: frozenset[int], claimed: list[Claim], table
             is_taken = any(one.line == place and start <= one.start < end for one in claimed)
             if not is_taken and any(is_right_before(table, number, before) for number in numbers):
                 return f"a number that a label names {NINE_DIGITS} was read in part"
+    return ""
+
+
+def _unclaimed(page: Page, labelled: frozenset[int], claimed: list[Claim], table: Table) -> str:
+    """A number right behind a label of NPI, beside it or under it, that is no value of any type."""
+    numbers = [number for number in sorted(labelled) if _asks(table, number)]
+    for place, line in enumerate(page.lines if numbers else ()):
+        if not _MAYBE_NUMBER.search(line.text):
+            continue
+        for start, end in line.cuts:
+            cell = _TELEPHONE.sub(lambda number: "_" * len(number[0]), line.text[start:end])
+            for match in _NUMBER.finditer(cell):
+                first, beyond = start + match.start(), start + match.end()
+                if sum(map(str.isdigit, match[0])) < FEWEST_UNCLAIMED or _NO_VALUE.match(match[0]):
+                    continue
+                if any(one.line == place and one.start < beyond and first < one.end for one in claimed):
+                    continue
+                if _confidence(line, first, beyond) < SURE or (
+                    first > start and _confidence(line, start, first) < LABEL_READ
+                ):
+                    continue  # scrawl, that only looks like a label or a number
+                is_date = bool(_DATE.match(match[0]))
+                for number in numbers:
+                    kind = table.detectors[number].type
+                    if is_date and kind != OF_DATES:
+                        continue
+                    if names_it(table, number, page, line, first, beyond):
+                        return f"the place of {kind} is filled in, but no value could be read there"
     return ""
 
 
@@ -152,9 +201,9 @@ def _labels(line: Line, table: Table) -> Iterator[tuple[str, int, int]]:
     nothing.
     """
     taken = 0
-    for start, end in line.cuts():
+    for start, end in line.cuts:
         cell = line.text[start:end]
-        if len(cell) > LONGEST_LABEL_CELL:
+        if len(cell) > LONGEST_LABEL_CELL or not _NAMES.search(cell):
             continue
         numbers = sorted(number for number in table.labelled(cell) if _asks(table, number))
         if not numbers or _confidence(line, start, end) < LABEL_READ:

@@ -56,6 +56,7 @@ class Table:
             number for number, detector in enumerate(detectors) if detector.alone > 0
         )
         self._spans: dict[str, dict[int, Span]] = {}
+        self._latest = "", self._labels.may_match("")
 
     @property
     def has_digits(self) -> bool:
@@ -66,14 +67,17 @@ class Table:
         """Places of the detectors whose values may be on a page with this text: their form is, and their
         label where they need one.
         """
-        labelled = self._labels.may_match(text)
+        labelled = self.labelled(text)
         if not labelled and not self._unlabelled:
             return []
         return sorted(self._forms.may_match(text) & (labelled | self._unlabelled))
 
     def labelled(self, text: str) -> frozenset[int]:
-        """Places of the detectors whose label may be in a text."""
-        return self._labels.may_match(text)
+        """Places of the detectors whose label may be in a text. A page's is asked for twice in a row."""
+        latest = self._latest
+        if latest[0] != text:
+            self._latest = latest = text, self._labels.may_match(text)
+        return latest[1]
 
     def is_alike(self, detector: Detector, other: int) -> bool:
         """Whether the label of a detector at a place names what another one finds, too."""

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pipeline.npi.detection import detect
 from pipeline.page_text import PageText, Word
 
+_SPACED_DATE = re.compile(r"(?<![\w.,-])\d\d? / \d\d? / (?:\d{4}|\d\d)(?![\w.,-])")
+"""A date may have its strokes set apart, too: `3 / 4 / 61` is no end of two lines."""
 ACROSS, HIGH = 20, 30
 """Pixels of a letter."""
 
@@ -34,7 +36,8 @@ def page_text(*lines: str, confidence: float = 96.0, line_height: int = 60) -> P
 
 def aligned(text: str) -> list[str]:
     """The lines of a text; where all have as many cells, in columns."""
-    lines = text.split(" / ")
+    whole = _SPACED_DATE.sub(lambda date: date[0].replace(" / ", " /\0"), text)
+    lines = [line.replace("\0", " ") for line in whole.split(" / ")]
     cells = [re.split(r" {2,}", line) for line in lines]
     if len(lines) < 2 or len({len(row) for row in cells}) > 1 or len(cells[0]) < 2:
         return lines

@@ -170,3 +170,142 @@ def test_a_label_whose_words_come_in_lines_far_apart_names_its_value() -> None:
         Word("GMP-138-8222", (600, 100, 840, 130), 96, 4),
     ]
     assert [found.type for found in npi.detect(1, PageText(1700, 2200, tuple(words)))] == ["POLICY_NUMBER"]
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "SSN or FEIN:",
+        "SSN/EIN",
+        "Soc. Sec. No. or Employer ID No.:",
+        "Social Security Number (SSN) or Employer Identification Number (EIN):",
+        "EIN or SSN",
+    ],
+)
+def test_a_label_for_persons_or_firms_names_both(label: str) -> None:
+    assert types(f"{label} 528-14-7306") == types(f"{label} 528147306") == ["SSN"]
+
+
+@pytest.mark.parametrize("label", ["Employer's EIN", "Employer identification number (EIN):", "FEIN:"])
+def test_a_label_for_firms_alone_silences_a_number(label: str) -> None:
+    assert types(f"{label} 528-14-7306") == []
+
+
+@pytest.mark.parametrize(
+    "label", ["P/N", "Mfr. P/N", "Cat. no.", "Replaces", "Report no.", "Work orders", "Lots"]
+)
+def test_numbers_of_goods_and_papers_are_none(label: str) -> None:
+    assert types(f"{label} 528-14-7306 gasket") == []
+
+
+@pytest.mark.parametrize(
+    "text", ["Report for", "Case of Ann Poe", "Certificate for Ann Poe:", "Replacement worker"]
+)
+def test_words_that_head_all_sorts_of_text_silence_only_what_is_counted(text: str) -> None:
+    assert types(f"{text} 528-14-7306") == ["SSN"]
+
+
+def test_one_label_speaks_for_all_values_of_a_list() -> None:
+    assert types("Part numbers: 528-14-7306, 231-58-4097 and 640-32-1185") == []
+    assert types("SSNs: 528 14 7306, 231 58 4097 and 640 32 1185") == ["SSN"] * 3
+    assert types("Lot 528-14-7306, Ann Poe, 231-58-4097") == ["SSN"]
+    assert types("DOB 03/04/1961, 231-58-4097") == ["DATE_OF_BIRTH", "SSN"]
+
+
+@pytest.mark.parametrize(
+    "value", ["528° 14 7306", "528'14'7306", "528_14_7306", "528·14·7306", "528, 14 7306"]
+)
+def test_specks_between_the_groups_of_a_labelled_number_do_not_hide_it(value: str) -> None:
+    assert types(f"Social Security Number {value}") == ["SSN"]
+
+
+def test_walls_of_boxes_are_no_ones_and_a_box_may_hold_a_hyphen() -> None:
+    (found,) = npi.detect(1, page_text("SSN | 5 | 2 | 8 | - | 1 | 4 | - | 7 | 3 | 0 | 6 |"))
+    assert found.type == "SSN"
+    assert found.masked.endswith("* | 6")
+
+
+@pytest.mark.parametrize(
+    ("line", "day"),
+    [
+        ("D/O/B 9-14-1958", "9-14-1958"),
+        ("Birthdate: 3 / 4 / 61", "3 / 4 / 61"),
+        ("Ann Poe (b. 9/14/1958)", "9/14/1958"),
+        ("Ann Poe, b. May 2, 1974", "May 2, 1974"),
+        ("born the thirty-first of May 1974", "the thirty-first of May 1974"),
+        ("born May second, 1974", "May second, 1974"),
+        ("DOB 091458", "091458"),
+        ("Date of birth: 580914", "580914"),
+    ],
+)
+def test_a_day_of_birth_however_it_is_written(line: str, day: str) -> None:
+    (found,) = npi.detect(1, page_text(line))
+    assert (found.type, found.masked) == ("DATE_OF_BIRTH", detection.mask(day))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "born the thirty-first of June 1974",
+        "DOB 451399",
+        "Date of birth on record, see file 091458",
+        "Birthday brunch 09/14/2018",
+        "Birth of the league: 09/14/2018",
+        "Born to Ride rally 09/14/2018",
+        "agenda, part b. 09/14/2018",
+    ],
+)
+def test_a_day_on_which_nobody_was_born_is_none(line: str) -> None:
+    assert types(line) == []
+
+
+@pytest.mark.parametrize("whose", ["the account holder", "the insured", "child"])
+def test_a_day_of_birth_of_a_person_is_one(whose: str) -> None:
+    assert types(f"Birth of {whose}: 09/14/1958") == ["DATE_OF_BIRTH"]
+
+
+def test_a_licence_that_is_none_to_drive_and_an_identity_of_a_thing_are_none() -> None:
+    assert types("Tobacco license no. 58203164") == types("State ID of the boiler 58203164") == []
+    assert types("License no. 58203164") == ["DRIVERS_LICENCE"]
+    assert types("State ID of the applicant 58203164") == ["STATE_ID"]
+
+
+def test_an_a_with_a_mark_names_the_number_of_an_alien() -> None:
+    for text in ("A# 087 305 612", "A-087305612", "A - 087-305-612"):
+        assert types(text) == ["ALIEN_NUMBER"]
+    assert types("A 087305612") == types("Part no. A-087305612") == types("Alien grass 087305612") == []
+
+
+def test_a_word_that_names_a_paper_in_its_own_line_heads_no_number_under_it() -> None:
+    assert types("Report 528-14-7306") == types("Case no.", "528-14-7306") == []
+    assert types("Wage report", "528-14-7306") == ["SSN"]
+
+
+def test_the_holder_of_a_card_is_no_card() -> None:
+    assert types("DOB (of cardholder) 09/14/1958") == ["DATE_OF_BIRTH"]
+    assert types("Cardholder number 5018 0000 0009") == ["CARD_NUMBER"]
+
+
+def test_a_state_s_tax_number_is_no_ssn() -> None:
+    assert types("State tax ID 582-031647") == ["TAX_NUMBER"]
+
+
+def test_a_value_ends_where_its_cell_does() -> None:
+    """A form of digits and spaces would take the next column's first digits for its own."""
+    assert types("Account      Balance", "6620183475   1,200.50") == ["BANK_ACCOUNT"]
+
+
+def test_a_toll_free_number_is_no_member_s() -> None:
+    assert types("Insurance card 1-800-555-0142") == []
+
+
+def test_what_recognition_put_into_the_line_of_a_label_stands_beside_it() -> None:
+    """A value by hand that shares half of its height with the printed label."""
+    words = [
+        Word("Routing", (100, 100, 220, 130), 96, 0),
+        Word("number:", (230, 100, 350, 130), 96, 0),
+        Word("021000021", (460, 65, 700, 115), 97, 0),
+    ]
+    assert [found.type for found in npi.detect(1, PageText(1700, 2200, tuple(words)))] == ["ROUTING_NUMBER"]
+    other_line = (*words[:2], Word("021000021", (460, 65, 700, 115), 97, 1))
+    assert npi.detect(1, PageText(1700, 2200, other_line)) == ()

@@ -115,6 +115,11 @@ def test_a_printed_label_that_was_hardly_read_is_no_handwriting() -> None:
         ("Card number: 4315 0906 1640 9904", "a number that a label names CARD_NUMBER fails its check"),
         ("NPI: 1234567890", "a number that a label names NATIONAL_PROVIDER_IDENTIFIER fails its check"),
         ("SSN 365-0 -5427", "a number that a label names SSN was read in part"),
+        ("Social Security Number: 365-0 -5427", "a number that a label names SSN was read in part"),
+        ("Card 4315 0906 1640 9904 12/27", "a number that a label names CARD_NUMBER fails its check"),
+        ("SSN: 000-14-7306", "a number that a label names SSN was read in part"),
+        ("Passport no. (if any) 58-20-316-474", "the place of PASSPORT is filled in"),
+        ("Date of birth: 13/45/1961", "the place of DATE_OF_BIRTH is filled in"),
     ],
 )
 def test_a_labelled_number_that_was_misread_is_suspect(line: str, told: str) -> None:
@@ -131,7 +136,68 @@ def test_a_labelled_number_that_was_misread_is_suspect(line: str, told: str) -> 
         "Social security wages 80,075.55",
         "SSN: XXX-XX-1234",
         "The card is sent to 946575010 homes",
+        "Social Security Administration 800 772 1213",
+        "Medicare premiums 1,164,185.00",
+        "Account 12/31/2024",
+        "Date of birth 12-3456789",
+        "Policy 2021-2024",
+        "Rendering physician 217-555-0142",
+        "SSN follows; order no. 12-345-678",
     ],
 )
 def test_a_number_that_no_label_names_is_not(line: str) -> None:
     assert npi.examine(1, page_text(line)) == ((), "")
+
+
+@pytest.mark.parametrize(
+    ("label", "value", "kind"),
+    [
+        ("Routing number", "994947988", "ROUTING_NUMBER"),
+        ("Card no.", "4315 0906 1640 9904", "CARD_NUMBER"),
+        ("33a. NPI", "1234567890", "NATIONAL_PROVIDER_IDENTIFIER"),
+    ],
+)
+def test_a_number_that_was_misread_is_suspect_beside_and_under_its_label_too(
+    label: str, value: str, kind: str
+) -> None:
+    under = [f"Name of bank     {label}", f"First Plains     {value}   12/27"]
+    for lines in ([f"{label}     {value}"], [label, value], under):
+        findings, suspicion = npi.examine(1, page_text(*lines))
+        assert findings == ()
+        assert suspicion.startswith(f"a number that a label names {kind} fails its check")
+
+
+def test_a_labelled_place_with_a_number_that_is_no_value_is_suspect() -> None:
+    for lines in (
+        ["Social security number", "528 14 73 06 1"],
+        ["Alien registration number     58-2031647-4"],
+    ):
+        assert "is filled in" in npi.examine(1, page_text(*lines))[1]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "(555) 010-2030",
+        "555-010-2030",
+        "123,456.78",
+        "05/06/2020",
+        "$80,075.55",
+        "12-3456789",
+        "2021-2024",
+        "12345",
+        "",
+    ],
+)
+def test_what_stands_beside_labels_on_clean_forms_is_not(value: str) -> None:
+    for label in ("Social security number", "Passport no.", "Routing number"):
+        for lines in ([f"{label}     {value}"], [label, value]):
+            assert npi.examine(1, page_text(*lines)) == ((), "")
+
+
+def test_a_number_of_scrawl_that_looks_labelled_by_scrawl_is_not() -> None:
+    words = [Word("dL/", (100, 100, 160, 130), 5, 0), Word("234702055", (170, 100, 350, 130), 57, 0)]
+    printed = page_text(
+        "Ship date and terms of the order that we sent to you last week by mail", line_height=300
+    ).words
+    assert npi.examine(1, PageText(1700, 2200, (*printed, *words)))[1] == ""
