@@ -28,6 +28,8 @@ paper.
 """
 DEVIATION = 1.4826
 """Standard deviation of a normal distribution by the median of its deviations."""
+DUST = 0.00004
+"""Share of its pixels that a blank page's dust may be: a line of small print alone on a page is twice that."""
 SAMPLED_VALUES = 2_000_000
 SCALES = (2.0**-16, 2.0**-12, 2.0**-8, 2.0**-4, 1.0, 255.0, 4095.0, 65535.0, 2.0**24, 2.0**32)
 """Values of full intensity that samples may be written for."""
@@ -72,21 +74,19 @@ def value_range(sample: Samples, smallest_scale: float = 0.0) -> Range:
     return Range(low, high, -scale if low < 0 else 0.0, scale, float(np.median(light)))
 
 
-def spread(grey: Image.Image) -> tuple[int, int]:
-    """The page's darkest and lightest shade, specks apart."""
+def spread(grey: Image.Image, specks: float = SPECKS) -> tuple[int, int]:
+    """The page's darkest and lightest shade, but for such a share of its pixels."""
     sample = grey.resize((max(1, grey.width // 2), max(1, grey.height // 2)), Image.Resampling.NEAREST)
     histogram = np.cumsum(sample.histogram()) / (sample.width * sample.height)
-    darkest, lightest = np.searchsorted(histogram, (SPECKS, 1 - SPECKS))
+    darkest, lightest = np.searchsorted(histogram, (specks, 1 - specks))
     return int(darkest), int(lightest)
 
 
 def is_blank(grey: Image.Image) -> bool:
-    """Whether nothing can be read here: too small for a letter, or of one shade all over (dust specks
-    apart).
-    """
+    """Whether nothing can be read here: too small for a letter, or of one shade all over (dust apart)."""
     if min(grey.size) < SMALLEST_TEXT_PIXELS:
         return True
-    darkest, lightest = spread(grey)
+    darkest, lightest = spread(grey, DUST)
     return lightest - darkest < BLANK_CONTRAST
 
 

@@ -40,7 +40,7 @@ _ITIN_GROUPS = frozenset({*range(50, 66), *range(70, 89), 90, 91, 92, *range(94,
 _NO_DIGIT_OR_MARK = re.compile(r"[^\W\d_]|!")
 _PHONE = re.compile(r"\d{3}([-. ])\d{3}\1\d{4}")
 _TOLL_FREE = re.compile(r"(?:1[-. ])?8(?:00|33|44|55|66|77|88)[-. ]\d{3}[-. ]\d{4}(?!\d)")
-_NO_DIGIT, _NO_MARK, _GAPS = re.compile(r"\D"), re.compile(r"[^A-Z0-9]"), re.compile(r"[ .-]+")
+_NO_DIGIT, _NO_MARK, _GAPS = re.compile(r"\D"), re.compile(r"[^A-Z0-9]"), re.compile(r"[ .–-]+")
 _CARD = re.compile(
     r"4(\d{12}|\d{15}|\d{18})$"  # Visa
     r"|(5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720)\d*$(?<=^.{16})"  # Mastercard
@@ -136,7 +136,7 @@ def grouped(check: Check) -> Check:
     def grouped_check(text: str) -> bool:
         if not check(text):
             return False
-        sizes = [len(digits(part)) for part in _GAPS.split(text.strip(" .-"))]
+        sizes = [len(digits(part)) for part in _GAPS.split(text.strip(" .–-"))]
         return (
             len(sizes) == 1
             or sizes in ([4, 6, 5], [4, 6, 4])

@@ -21,7 +21,7 @@ from pipeline.page_text import Finding, PageText, enclosing
 _LETTER = re.compile(r"[A-Za-z]|#")
 _WORD = re.compile(r"(?:[A-Za-z][a-z]{2}|[A-Z]{4}).*\s")
 _WORDS = re.compile(r"[A-Za-z]{2}")
-_PARTS = re.compile(r"[ .-]+")
+_PARTS = re.compile(r"[ .–-]+")
 _LIST_MARK = re.compile(r"\s*(?:[,;&]|and\b|or\b|to\b|thru\b|through\b)(?:\s*(?:and|or)\b)?\s*$")
 """What parts the values of a list, which one label names."""
 _LETTERS, _NUMBERS = re.compile(r"[A-Za-z]"), re.compile(r"\d")

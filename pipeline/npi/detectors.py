@@ -51,7 +51,7 @@ _EDGE_AFTER = r"(?![\w-])(?!\.[A-Za-z0-9])"
 
 def _form(text: str) -> re.Pattern[str]:
     """A form of numbers, D being a digit."""
-    return re.compile(_EDGE_BEFORE + text.replace("D", _D) + _EDGE_AFTER)
+    return re.compile(f"{_EDGE_BEFORE}(?:{text.replace('D', _D)}){_EDGE_AFTER}")
 
 
 _HYPHEN = r"\s?[-–—~]{1,2}\s?"
@@ -152,7 +152,7 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         type="CARD_NUMBER",
-        form=_form(r"(?:D[ .-]{0,2}){11,22}D"),
+        form=_form(r"(?:D[ .–-]{0,3}){11,22}D"),
         check=checks.grouped(number(checks.is_card)),
         looks=checks.grouped(number(checks.looks_like_card)),
         parts=True,
@@ -167,7 +167,7 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         type="CARD_NUMBER",
-        form=_form(r"(?:D[ .-]{0,2}){11,22}D"),
+        form=_form(r"(?:D[ .–-]{0,3}){11,22}D"),
         check=checks.grouped(number(checks.is_labelled_card)),
         parts=True,
         label=_pattern(rf"\bcard{_NO_HOLDER}|maestro|debit|credit"),
@@ -175,7 +175,9 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         type="ROUTING_NUMBER",
-        form=_form(r"D{4}[ -]?D{4}[ -]?D|D{3} ?D{3} ?D{3}|(?=(?:D{1,3}[ |]{1,2}){5})D(?:[ |]{0,2}D){8}"),
+        form=_form(
+            r"D{4}[ -]?D{4}[ -]?D|D{3}(?: ?- ?| ?)D{3}(?: ?- ?| ?)D{3}|(?=(?:D{1,3}[ |]{1,2}){5})D(?:[ |]{0,2}D){8}"
+        ),
         check=number(checks.is_routing_number),
         looks=number(checks.is_nine),
         label=_pattern(
@@ -210,7 +212,7 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         type="BANK_ACCOUNT",
-        form=_form(r"(?:D[ -]{0,2}){4,16}D"),
+        form=_form(r"(?:D[ –-]{0,3}){4,16}D"),
         loose=True,
         check=number(checks.is_account),
         label=_pattern(
@@ -295,7 +297,7 @@ DETECTORS: tuple[Detector, ...] = (
     Detector(
         type="NATIONAL_PROVIDER_IDENTIFIER",
         form=_form(
-            r"D{10}|D{4}[ -]D{3}[ -]D{3}|D{3}[ -]D{3}[ -]D{4}|(?=(?:D{1,3}[ |]{1,2}){5})D(?:[ |]{0,2}D){9}"
+            r"D{10}|D{4}(?: ?- ?| )D{3}(?: ?- ?| )D{3}|D{3}(?: ?- ?| )D{3}(?: ?- ?| )D{4}|(?=(?:D{1,3}[ |]{1,2}){5})D(?:[ |]{0,2}D){9}"
         ),
         check=number(checks.is_provider_identifier),
         looks=checks.no_phone(number(lambda value: len(value) == 10 and value[0] in "12")),

@@ -15,6 +15,8 @@ from pipeline.page_text import Box, Word, enclosing
 
 GAP = 1.15
 """Between words, in heights of a line: a wider one parts two cells."""
+BESIDE_HYPHEN = 2.3
+"""Where one of them is a hyphen, or ends or begins with one, and the other a part of its number."""
 LABEL_LINES_ABOVE = 2.6
 """How far above a value its label may stand, in heights of the value."""
 LABEL_LINES_BELOW = 1.3
@@ -109,11 +111,12 @@ class Line:
         if len(boxes) == 1:
             return [(0, 1)]
         heights = sorted([box[3] - box[1] for box in boxes])
-        gap = GAP * max(1, heights[len(heights) * 4 // 5])
+        height = max(1, heights[len(heights) * 4 // 5])
         parted = [
             number
-            for number, (one, following) in enumerate(pairwise(boxes), 1)
-            if following[0] - one[2] > gap
+            for number, (one, following) in enumerate(pairwise(self.words), 1)
+            if following.box[0] - one.box[2]
+            > height * (GAP if HYPHENS.isdisjoint((one.text, following.text)) else BESIDE_HYPHEN)
         ]
         return list(zip([0, *parted], [*parted, len(boxes)], strict=True))
 
@@ -297,7 +300,7 @@ def _joined(lines: list[Line]) -> list[Line]:
             if (
                 left.text[-1] in OF_NUMBERS
                 and HYPHENS & {left.text[-1], line.text[0]}
-                and -0.5 < gap / max(1, first[3] - first[1]) < GAP
+                and -0.5 < gap / max(1, first[3] - first[1]) < BESIDE_HYPHEN
                 and _overlap(last, first, 1) > 0.5
             ):
                 joined[number] = Line(left.words + line.words)

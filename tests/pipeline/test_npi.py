@@ -309,3 +309,29 @@ def test_what_recognition_put_into_the_line_of_a_label_stands_beside_it() -> Non
     assert [found.type for found in npi.detect(1, PageText(1700, 2200, tuple(words)))] == ["ROUTING_NUMBER"]
     other_line = (*words[:2], Word("021000021", (460, 65, 700, 115), 97, 1))
     assert npi.detect(1, PageText(1700, 2200, other_line)) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("Card 4111 - 1111 - 1111 - 1111", "CARD_NUMBER"),
+        ("Visa 4012 – 8888 – 8888 – 1881", "CARD_NUMBER"),
+        ("Routing number 011 - 000 - 015", "ROUTING_NUMBER"),
+        ("Account no. 4417 - 8299 - 31", "BANK_ACCOUNT"),
+        ("Rendering NPI 1234 - 567 - 893", "NATIONAL_PROVIDER_IDENTIFIER"),
+    ],
+)
+def test_dashes_may_have_spaces_on_both_sides(text: str, kind: str) -> None:
+    assert [finding.type for finding in npi.detect(1, page_text(text))] == [kind]
+
+
+@pytest.mark.parametrize(
+    "text", ["Years 2019 - 2020 - 2021 - 2022", "Routing number 555-010-2030", "14 - 15 - 16 - 17"]
+)
+def test_what_dashes_part_is_no_number_by_that_alone(text: str) -> None:
+    assert npi.detect(1, page_text(text)) == ()
+
+
+def test_a_part_of_a_longer_number_is_none() -> None:
+    """Each of a form's alternatives ends where the number does."""
+    assert npi.detect(1, page_text("Routing 0110000159")) == ()

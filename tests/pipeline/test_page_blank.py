@@ -4,8 +4,9 @@ came out blank although its data are not is doubted, and blank paper is silent.
 
 import numpy as np
 import pytest
-from PIL import Image, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter
 
+from fixtures import specimens
 from pipeline import page_blank, page_contrast, page_pixels
 from pipeline.page_pixels import Pixels
 from tests import builders
@@ -183,3 +184,21 @@ def test_a_sample_that_differs_where_the_picture_is_blank_is_doubted() -> None:
     found = grey(written(values, photometric="minisblack", extrasamples=["unspecified"]))
     assert page_contrast.is_blank(found.grey)
     assert found.doubt == page_blank.BLANK
+
+
+def test_a_small_number_alone_on_a_page_is_no_dust() -> None:
+    page = Image.new("L", (1700, 2200), 255)
+    ImageDraw.Draw(page).text(
+        (150, 150), "411-11-1117", font=specimens.font("matplotlib:DejaVuSans", 18), fill=0
+    )
+    assert not page_contrast.is_blank(page)
+    assert page_contrast.is_blank(_dusty(page.size))
+
+
+def _dusty(size: tuple[int, int]) -> Image.Image:
+    """A blank page with a dozen specks of 3 x 3 pixels."""
+    page = Image.new("L", size, 255)
+    for place in range(12):
+        left, top = 131 * place + 17, 177 * place + 40
+        page.paste(0, (left, top, left + 3, top + 3))
+    return page
