@@ -39,6 +39,8 @@ def read_page(page: PageFile, options: OcrOptions) -> PageText:
 
 def _read(engine: engines.Engine, image: PageImage, options: OcrOptions, ends: float) -> PageText:
     page = screened.upright(image.pixels, image.dpi)
+    if not page.numbers and page_contrast.is_blank(image.pixels, page_contrast.SPECKS):
+        return PageText(*image.upright_size, doubt=image.doubt)  # dust, and no number among it
     shortcuts = options.shortcuts.split(",")
     inverted = bool(page.solid) or "negative" not in shortcuts
     words: tuple[Word, ...] | None = None

@@ -29,7 +29,7 @@ paper.
 DEVIATION = 1.4826
 """Standard deviation of a normal distribution by the median of its deviations."""
 DUST = 0.00004
-"""Share of its pixels that a blank page's dust may be: a line of small print alone on a page is twice that."""
+"""Share of its pixels that print has more of: twice as much, where a line of small print stands alone."""
 SAMPLED_VALUES = 2_000_000
 SCALES = (2.0**-16, 2.0**-12, 2.0**-8, 2.0**-4, 1.0, 255.0, 4095.0, 65535.0, 2.0**24, 2.0**32)
 """Values of full intensity that samples may be written for."""
@@ -82,11 +82,13 @@ def spread(grey: Image.Image, specks: float = SPECKS) -> tuple[int, int]:
     return int(darkest), int(lightest)
 
 
-def is_blank(grey: Image.Image) -> bool:
-    """Whether nothing can be read here: too small for a letter, or of one shade all over (dust apart)."""
+def is_blank(grey: Image.Image, specks: float = DUST) -> bool:
+    """Whether nothing can be read here: too small for a letter, or of one shade all over, but for such a
+    share of its pixels.
+    """
     if min(grey.size) < SMALLEST_TEXT_PIXELS:
         return True
-    darkest, lightest = spread(grey, DUST)
+    darkest, lightest = spread(grey, specks)
     return lightest - darkest < BLANK_CONTRAST
 
 
