@@ -1,20 +1,25 @@
-"""The fleet's kernel beside SimFaaS (PyPI `simfaas`, a simulator of one function on a serverless platform):
-the same answers, and how many requests a second each takes.
+"""How long a whole fleet takes, and its kernel beside SimFaaS (PyPI `simfaas`, a simulator of one function on
+a serverless platform): the same answers, and how many requests a second each takes.
 
 SimFaaS brings pandas and scipy along, so it is not installed with the rest: `uv pip install simfaas`.
 """
 
+import resource
 import time
 
 import numpy as np
 import pytest
 
-from harness.fleet import lanes
+from harness.fleet import lanes, projection, workload
+from tests import builders
+from tests.whole.test_projection import plan_of
 
 BUSY, SERVICE_SECONDS, IDLE_SECONDS = 200, 2.0, 600.0
 SIMFAAS_SECONDS, KERNEL_REQUESTS = 3_000.0, 4_000_000
 LANES = 1_000
 NOTHING = np.zeros(1)
+MOST_MEMORY_MB = {15: 2_000, 1: 8_000}
+"""By pages a batch, of 8 million files of 10 pages: with 1 they are 80 million batches."""
 
 
 def kernel(requests: int, rate: float, seed: int) -> tuple[float, float, float]:
@@ -63,3 +68,22 @@ def test_the_kernel_agrees_with_simfaas_and_is_a_hundred_times_as_fast(
     assert busy == pytest.approx(theirs.get_average_server_running_count(), rel=0.03)
     assert same_length_cold == pytest.approx(theirs.get_cold_start_prob(), rel=0.2)
     assert ours_a_second > 100 * theirs_a_second
+
+
+@pytest.mark.parametrize("batch_pages", MOST_MEMORY_MB)
+def test_eight_million_files(benchmark, batch_pages: int) -> None:
+    """Of 10 pages each, by the sample's calibration; without `--benchmark-enable` a few of them."""
+    files = 10_000 if benchmark.disabled else 8_000_000
+    finished = builders.run(builders.sample(), compute="modelled")
+    known, plan = finished.calibration, plan_of(finished, shards=4, batch_pages=batch_pages)
+
+    def simulated(count: int) -> int:
+        work = workload.drawn(count, "10", len(known.pages), 750e3, workload.Arrivals(), 0)
+        return projection.simulate(plan, work, known).batches
+
+    simulated(1_000)  # compiled
+    batches = benchmark.pedantic(simulated, (files,), rounds=1)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    benchmark.extra_info |= {"batches": batches, "peak memory, MB": round(memory)}
+    assert batches == files * -(-10 // batch_pages)
+    assert memory < MOST_MEMORY_MB[batch_pages]

