@@ -83,12 +83,9 @@ def test_shaded_paper_becomes_white_and_its_ink_black(sheet: Sheet) -> None:
 @pytest.mark.parametrize(
     ("way", "step"), [("shaded", "level"), ("low contrast", "level"), ("pen line", "uncover")]
 )
-def test_what_is_mended_is_found(way: str, step: str, sheet: Sheet) -> None:
-    spoiled, scanner = bad_scans.WAYS[way](
-        office.draw("account opening", "typed", np.random.default_rng(5), 300).image,
-        tuple(sheet.truth),
-        np.random.default_rng(6),
-    )
+def test_what_is_mended_is_found(way: str, step: str) -> None:
+    sheet = office.draw("account opening", "typed", np.random.default_rng(5), 300)
+    spoiled, scanner = bad_scans.WAYS[way](sheet.image, tuple(sheet.truth), np.random.default_rng(6))
     wanted = {one.type for one in sheet.truth}
     mended = types(read(spoiled, mending=step, dpi=scanner.dpi))
     assert len(wanted - types(read(spoiled, mending="none", dpi=scanner.dpi))) > len(wanted - mended)
