@@ -41,6 +41,7 @@ _NO_DIGIT_OR_MARK = re.compile(r"[^\W\d_]|!")
 _PHONE = re.compile(r"\d{3}([-. ])\d{3}\1\d{4}")
 _TOLL_FREE = re.compile(r"(?:1[-. ])?8(?:00|33|44|55|66|77|88)[-. ]\d{3}[-. ]\d{4}(?!\d)")
 _NO_DIGIT, _NO_MARK, _GAPS = re.compile(r"\D"), re.compile(r"[^A-Z0-9]"), re.compile(r"[ .–-]+")
+_NAME, _CONFUSED_IN_DATES = re.compile(r"[A-Za-z]{3}"), str.maketrans("OoIl", "0011")
 _CARD = re.compile(
     r"4(\d{12}|\d{15}|\d{18})$"  # Visa
     r"|(5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720)\d*$(?<=^.{16})"  # Mastercard
@@ -160,6 +161,12 @@ def is_routing_number(value: str) -> bool:
     )
 
 
+def is_no_card(check: Check) -> Check:
+    """The check of a number that is no card's in groups of four: those have a type of their own."""
+    is_a_card = grouped(number(is_card))
+    return lambda text: check(text) and not (is_a_card(text) and _GAPS.search(text.strip(" .–-")) is not None)
+
+
 def is_account(value: str) -> bool:
     return 5 <= len(value) <= 17 and len(set(value)) > 1
 
@@ -210,6 +217,8 @@ def is_passport(text: str) -> bool:
 
 def is_birth_date(text: str) -> bool:
     """A day that exists, in a year that somebody alive, or long dead, was born in."""
+    if not _NAME.search(text):
+        text = text.translate(_CONFUSED_IN_DATES)
     text = _DAY_WORD.sub(lambda word: str(_DAYS[word[0].lower().replace(" ", "-")]), text)
     parts = re.findall(r"[A-Za-z]+|\d+", re.sub(r"(?<=\d)\s?(st|nd|rd|th)\b", "", text, flags=re.IGNORECASE))
     names = [part for part in parts if part.isalpha() and part[:3].lower() in MONTHS]

@@ -45,6 +45,8 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 _D = r"[\dOoQDIl|!SBZ]"
 """A digit, or what OCR makes of one."""
+_DIGIT = r"[\dOoIl]"
+"""Of a date: fewer letters are taken for one."""
 _EDGE_BEFORE = r"(?<![\w.$-])"
 _EDGE_AFTER = r"(?![\w-])(?!\.[A-Za-z0-9])"
 
@@ -156,6 +158,7 @@ DETECTORS: tuple[Detector, ...] = (
         check=checks.grouped(number(checks.is_card)),
         looks=checks.grouped(number(checks.looks_like_card)),
         parts=True,
+        alike=frozenset({"BANK_ACCOUNT"}),  # "Acct. #" on card slips
         label=_pattern(
             r"\b(?:credit|debit|charge|bank|payment|gift)?\s*card"
             + _NO_HOLDER
@@ -197,7 +200,9 @@ DETECTORS: tuple[Detector, ...] = (
     ),
     Detector(
         type="BANK_ACCOUNT",
-        form=re.compile(r"(?<=\d[:|;'\"⑆])\s{0,2}(?:\d[ -]?){6,16}\d(?=\s?(?:[|\"'’”⑈uUlI]|1(?!\d)))"),
+        form=re.compile(
+            r"(?:(?<=\d[:|;'\"⑆])|(?<=\d[:|;'\"⑆]{2}))\s{0,2}(?:\d[ -]?){6,16}\d(?=\s?(?:[|\"'’”⑈uUlI]|1(?!\d)))"
+        ),
         check=number(checks.is_account),
         label=_pattern(r"(?!)"),
         alone=0.75,
@@ -214,9 +219,9 @@ DETECTORS: tuple[Detector, ...] = (
         type="BANK_ACCOUNT",
         form=_form(r"(?:D[ –-]{0,3}){4,16}D"),
         loose=True,
-        check=number(checks.is_account),
+        check=checks.is_no_card(number(checks.is_account)),
         label=_pattern(
-            rf"\bac+(?:oun)?t\.?{_NO}|(?<!of )\bac+(?:oun)?t\b\.?\W{{0,3}}(?:(?:is|was)\W{{1,3}})?$|\bac+(?:oun)?ts{_NO}?\s*:\s*$|\bac+t\b\.?|\ba/c\b\.?{_NO}?|\bdda\b{_NO}?|\biban\b"
+            rf"\bac+(?:oun)?t\.?{_NO}|\bloan{_NO}|(?<!of )\bac+(?:oun)?t\b\.?\W{{0,3}}(?:(?:is|was)\W{{1,3}})?$|\bac+(?:oun)?ts{_NO}?\s*:\s*$|\bac+t\b\.?|\ba/c\b\.?{_NO}?|\bdda\b{_NO}?|\biban\b"
             r"|\b(?:checking|savings|chequing|deposit|bank|money\s*market|current|loan|share)(?:\(?s?\)?)\s*ac+(?:oun)?t\b\.?"
             rf"|\b(?:checking|savings|chequing)(?:{_NO})?\W{{0,3}}$|\bac+(?:oun)?t\b(?:(?!rout|card|soc|phone|tel|invoice|ref|order).){{0,18}}{_NO}|bank{_NO}"
         ),
@@ -227,7 +232,7 @@ DETECTORS: tuple[Detector, ...] = (
         type="DATE_OF_BIRTH",
         form=_pattern(
             r"(?<![\w/-])(?:"
-            rf"\d{{1,2}}{_SEP}\d{{1,2}}{_SEP}(?:\d{{4}}|\d{{2}})"
+            rf"{_DIGIT}{{1,2}}{_SEP}{_DIGIT}{{1,2}}{_SEP}(?:{_DIGIT}{{4}}|{_DIGIT}{{2}})"
             rf"|\d{{4}}{_SEP}\d{{1,2}}{_SEP}\d{{1,2}}"
             rf"|{_MONTH}\s*{_DAY}\s*[,.]?\s*(?:of\s*)?(?:\d{{4}}|'?\d{{2}}\b)"
             rf"|(?:the\s)?{_DAY}\s*(?:of\s+|[ -])?{_MONTH}[, -]*(?:\d{{4}}|'?\d{{2}}\b)"
@@ -499,6 +504,7 @@ _PARTIES = (
 )
 """And behind `birthday`."""
 ELSE = _pattern(
+    rf"\bg\.?/?\s?l\.?\s+ac+(?:oun)?ts?\b\.?(?:\s*{_NO})?\W{{0,4}}$|"  # of the general ledger
     rf"(?:invoice|order|parts?|items?|skus?|models?|serials?|stock|lots?|batch(?:es)?|bins?|drawings?|dwgs?|products?|catalog(?:ue)?s?|ref(?:erence|\.)?|p\.?\s?o\.?|purchase|tracking|parcel|shipment|waybill|ticket"
     r"|job|quote|quotation|estimate|receipt|confirmation|conf|transaction|trans|cheque|check(?!ing)|phone|tele?phone|tel|fax|cell|mobile"
     r"|call|ext|extension|zip|postal|isbn|upc|ean|quantity|qty|amount|amt|total|balance|meter|unit|room|permit"

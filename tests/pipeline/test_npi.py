@@ -335,3 +335,26 @@ def test_what_dashes_part_is_no_number_by_that_alone(text: str) -> None:
 def test_a_part_of_a_longer_number_is_none() -> None:
     """Each of a form's alternatives ends where the number does."""
     assert npi.detect(1, page_text("Routing 0110000159")) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("Home loan no. 7731-402-5518", "BANK_ACCOUNT"),
+        ("Acct. # 4012-8888-8888-1881   Exp. 04/27", "CARD_NUMBER"),
+        ("DOB: O3/l4/1962", "DATE_OF_BIRTH"),
+        ("|:011000015|: 733190442||' 0419", "BANK_ACCOUNT"),
+    ],
+)
+def test_what_other_papers_call_it(text: str, kind: str) -> None:
+    """A lender's own number, a card on an order form, letters for digits in a date, and a cheque's last symbol as
+    recognition writes it.
+    """
+    assert kind in {finding.type for finding in npi.detect(1, page_text(text))}
+
+
+@pytest.mark.parametrize(
+    "text", ["G/L account 6120-440-00", "GL Acct. no. 6120-440-00", "Loan amount 250000", "Born oil/lo/ool"]
+)
+def test_accounts_of_the_ledger_and_words_are_none(text: str) -> None:
+    assert npi.detect(1, page_text(text)) == ()
