@@ -144,6 +144,7 @@ def _foretell(
             seed=seed,
             out=out,
         )
+    from harness.commands import sweep_tables
     from harness.commands.console import Screen
 
-    Screen().say(f"sending {count:,} files at {rate:g} a second takes {count / rate / 3600:,.1f} hours")
+    Screen().say(f"sending {count:,} files at {rate:g} a second takes {sweep_tables.duration(count / rate)}")

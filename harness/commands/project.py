@@ -1,8 +1,8 @@
 """`harness project`."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,14 +18,11 @@ if TYPE_CHECKING:
     from harness.fleet.inventory import Listed
     from harness.fleet.validation import Comparison
     from harness.fleet.workload import Arrivals, Workload
-    from harness.recorder import AnyEvent
     from harness.runs.run import Run
 
 DEFAULT_PAGES = "10"
 DEFAULT_BYTES = 750_000.0
 """Of a file: 6 TB in 8 million files."""
-RUN_KEYS = ("parameters", "bill", "cpuFactor", "accountConcurrency", "months")
-"""Of a run's summary, which a comparison needs."""
 
 
 def project(
@@ -109,18 +106,13 @@ def project(
     from harness.commands.console import Screen
     from harness.commands.reporting import reporter
     from harness.fleet import study, workload
-    from harness.runs import planning
+    from harness.runs import known_files, planning
 
     screen, table = Screen(), price_tables.load(prices)
     with reporter() as write_report:
-        listed = _listed(config, inventory, screen) if inventory else None
+        listed = known_files.of(config, inventory, screen.progress) if inventory else None
         known, sampled = _calibration(config, template, calibration, parameters, screen)
-        if validate is None and sampled is not None:
-            events = sampled.emulation.recorder.events
-            checked = _compared(config, template, known, sampled.summary, events, screen)
-        else:
-            against = validate or calibration
-            checked = _validation(config, template, against, screen, required=validate is not None)
+        checked = _comparison(config, template, validate, calibration, known, sampled, screen)
         source = template or config.root / config.template
         loaded = templates.load(source, parameters, kept=config.root / ".harness" / "translated")
         system = deployment.described(loaded)
@@ -167,35 +159,28 @@ def project(
     screen.projection(numbers, out)
 
 
-def _listed(config: "Config", path: Path, screen: "Screen") -> "Listed":
-    """The files of an inventory, or those that lie in a folder."""
-    from harness.fleet import inventory as inventories
+def _comparison(
+    config: "Config",
+    template: Path | None,
+    validate: Path | None,
+    calibration: Path | None,
+    known: "Calibration",
+    sampled: "Run | None",
+    screen: "Screen",
+) -> "Comparison":
+    """With the run that is named, else with that of the calibration, where it is one's folder."""
+    from harness.fleet.validation import Comparison
+    from harness.runs import against_fleet
 
-    if not path.is_dir() or inventories.is_inventory(path):
-        return inventories.Listed(inventories.sizes(path))
-    import numpy as np
-
-    from harness.runs import application, inputs
-
-    if not config.units:
-        raise UsageError(
-            f"{path} has no inventory in it; to count the {config.words.unit[1]} of its files, "
-            '[tool.harness] units = "module:function" must name what does'
-        )
-    count = application.function(config, config.units, "what counts units")
-    found = inputs.collect([path], config.input_suffixes)
-    pages = []
-    with screen.progress(f"Counting {config.words.unit[1]}", len(found)) as tell:
-        for number, file in enumerate(found, 1):
-            try:
-                pages.append(count(file.path.read_bytes()))
-            except Exception as error:  # by whatever the application raises for a file that is none
-                raise UsageError(
-                    f"{file.path}: its {config.words.unit[1]} cannot be counted: {error}"
-                ) from error
-            tell(number)
-    sizes = np.array([file.path.stat().st_size for file in found], dtype=np.int64)
-    return inventories.Listed(sizes, np.array(pages, dtype=np.int32))
+    if validate is not None:
+        return against_fleet.of_folder(config, template, validate, screen.progress)
+    if sampled is not None:
+        events = sampled.emulation.recorder.events
+        return against_fleet.of_run(config, template, known, sampled.summary, events, screen.progress)
+    try:
+        return against_fleet.of_folder(config, template, calibration or Path(), screen.progress)
+    except UsageError:  # a calibration of its own: nothing asked for a comparison
+        return Comparison()
 
 
 def _of_list(
@@ -251,69 +236,3 @@ def _calibration(
     if isinstance(finished.calibration, str):
         raise UsageError(f"the sample gives no calibration: {finished.calibration}")
     return finished.calibration, finished
-
-
-def _validation(
-    config: "Config", template: Path | None, folder: Path | None, screen: "Screen", required: bool
-) -> "Comparison":
-    """The fleet against an emulated run: the one that is named, or the calibration's own."""
-    from harness.fleet.validation import Comparison
-
-    if folder is None or (not required and not folder.is_dir()):
-        return Comparison()
-    import json
-
-    from harness import recorder
-    from harness.fleet import calibration as calibrations
-
-    try:
-        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-        events = list(recorder.read(folder / "trace.jsonl"))
-        lacking = [name for name in RUN_KEYS if name not in summary]
-    except OSError as error:
-        lacking = [f"{error.filename}: {error.strerror}"]
-    except ValueError as error:
-        lacking = [f"what can be read: {error}"]
-    if not lacking:
-        return _compared(config, template, calibrations.load(folder), summary, events, screen)
-    if required:
-        raise UsageError(f"{folder} holds no run that the fleet can be compared with: it lacks {lacking[0]}")
-    return Comparison()
-
-
-def _compared(
-    config: "Config",
-    template: Path | None,
-    known: "Calibration",
-    summary: Mapping[str, Any],
-    events: "Iterable[AnyEvent]",
-    screen: "Screen",
-) -> "Comparison":
-    """The fleet against a run of this summary."""
-    from harness.bill import prices as price_tables
-    from harness.cloud import deployment
-    from harness.cloud import template as templates
-    from harness.fleet import validation
-    from harness.runs import planning
-
-    kept = config.root / ".harness" / "translated"
-    loaded = templates.load(template or config.root / config.template, summary["parameters"], kept=kept)
-    system = deployment.described(loaded)
-    plan = planning.plan(
-        config,
-        summary["parameters"],
-        system,
-        known,
-        cpu_factor=summary["cpuFactor"],
-        account_concurrency=summary["accountConcurrency"],
-        months=summary["months"],
-        shards=config.stream_shards or system.stream_shards,
-        table_months=summary["months"],
-    )
-    lines = summary["bill"]["lines"]
-    with screen.progress("Comparing with the run", 1) as tell:
-        found = validation.validate(
-            plan, validation.replay(known), known, list(events), lines, price_tables.load()
-        )
-        tell(1)
-    return found
