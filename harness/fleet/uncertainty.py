@@ -84,7 +84,9 @@ class Intervals(msgspec.Struct, frozen=True):
 
 
 class Small:
-    """Makes small fleets like a large one of `files` files."""
+    """Makes small fleets like a large one of `files` files. draws_pages: of a file that is drawn anew, its
+    pages are, too.
+    """
 
     def __init__(
         self,
@@ -94,7 +96,9 @@ class Small:
         free_tier: bool,
         files: int,
         workload: Callable[[int], Workload],
+        draws_pages: bool = True,
     ) -> None:
+        self._draws_pages = draws_pages
         self._plan = msgspec.structs.replace(plan, grown=True)
         self._calibration, self._prices, self._free_tier = calibration, prices, free_tier
         self._files = files
@@ -119,7 +123,7 @@ class Small:
         )
         work, calibration = self._work, self._calibration
         if resample is not None:
-            work, calibration = _resampled(work, calibration, resample)
+            work, calibration = _resampled(work, calibration, resample, self._draws_pages)
         work = with_pages(work, factors.get(PAGES, 1.0), pages)
         calibration = msgspec.structs.replace(
             calibration, stages=tuple(_waiting(stage, latency) for stage in calibration.stages)
@@ -139,16 +143,20 @@ class Small:
 
 
 def _resampled(
-    work: Workload, calibration: Calibration, generator: np.random.Generator
+    work: Workload, calibration: Calibration, generator: np.random.Generator, draws_pages: bool
 ) -> tuple[Workload, Calibration]:
     """Other calibrated files, drawn from those that there are, and other pages of each. A workload whose
     files are the calibrated ones over and over follows them.
     """
+
+    def drawn_of(one: tuple[float, ...]) -> tuple[float, ...]:
+        return tuple(one[at] for at in generator.integers(0, len(one), len(one))) if draws_pages else one
+
     chosen = generator.integers(0, len(calibration.pages), len(calibration.pages))
     pages = [calibration.pages[one] for one in chosen]
     drawn = msgspec.structs.replace(
         calibration,
-        pages=tuple(tuple(one[at] for at in generator.integers(0, len(one), len(one))) for one in pages),
+        pages=tuple(map(drawn_of, pages)),
         sizes=tuple(calibration.sizes[one] for one in chosen),
     )
     if work.in_order:

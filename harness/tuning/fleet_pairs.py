@@ -150,6 +150,7 @@ def _small(side: Side) -> uncertainty.Small:
         False,
         FILES.count,
         lambda count: FILES.workload(known, side.taken.seed, count),
+        draws_pages=False,  # a file's pages are in another order on each side
     )
 
 
