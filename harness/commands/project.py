@@ -179,7 +179,7 @@ def _comparison(
         return against_fleet.of_run(config, template, known, sampled.summary, events, screen.progress)
     try:
         return against_fleet.of_folder(config, template, calibration or Path(), screen.progress)
-    except UsageError:  # a calibration of its own: nothing asked for a comparison
+    except against_fleet.NoRun:  # a calibration of its own: nothing asked for a comparison
         return Comparison()
 
 

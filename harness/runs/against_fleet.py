@@ -22,8 +22,12 @@ NEEDED = ("parameters", "bill", "cpuFactor", "accountConcurrency", "months")
 """Of a run's summary."""
 
 
+class NoRun(UsageError):
+    """A folder that holds no run that the fleet can be compared with."""
+
+
 def of_folder(config: Config, template: Path | None, folder: Path, progress: Progress) -> Comparison:
-    """Of a finished run. Raises `UsageError` for a folder that holds none."""
+    """Of a finished run. Raises `NoRun` for a folder that holds none, and `UsageError`."""
     try:
         summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
         events = list(recorder.read(folder / "trace.jsonl"))
@@ -33,7 +37,7 @@ def of_folder(config: Config, template: Path | None, folder: Path, progress: Pro
     except ValueError as error:
         lacking = [f"what can be read: {error}"]
     if lacking:
-        raise UsageError(f"{folder} holds no run that the fleet can be compared with: it lacks {lacking[0]}")
+        raise NoRun(f"{folder} holds no run that the fleet can be compared with: it lacks {lacking[0]}")
     return of_run(config, template, calibration.load(folder), summary, events, progress)
 
 
