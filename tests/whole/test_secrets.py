@@ -54,9 +54,24 @@ would fail now and then.
 """
 
 
+TIMES = re.compile(r'"(?:ts|dur)": ?[\d.e+-]+')
+"""When a span of the timeline begins and how long it takes, in microseconds: thousands of numbers of eight
+digits.
+"""
+
+
 def told(text: str) -> str:
     """The text without what holds such digits by chance."""
     return CHANCE.sub(" ", text)
+
+
+def holds(text: str, value: str) -> bool:
+    """Whether the text has the value. Digits alone are one only where no other digit touches them: a longer
+    number of the machine's clock or of an id has any eight digits now and then.
+    """
+    if not value.isdigit():
+        return value in text
+    return re.search(rf"(?<!\d){value}(?!\d)", text) is not None
 
 
 def as_text(body: object) -> str:
@@ -107,6 +122,7 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> tuple[runs.Run, dict[str
         "requests and answers": "\n".join(requests),
         **{path.name: path.read_text("latin1") for path in out.rglob("*") if path.is_file()},
     }
+    written["timeline.json"] = TIMES.sub("", written["timeline.json"])
     return finished, written, planted(folder)
 
 
@@ -123,8 +139,15 @@ def test_no_value_is_written_or_said(spoken) -> None:
         (place, value)
         for place, text in written.items()
         for value in values
-        if len(value) >= SHORTEST_PART and value in text
+        if len(value) >= SHORTEST_PART and holds(text, value)
     } == set()
+
+
+def test_a_whole_value_would_be_noticed(spoken) -> None:
+    value = next(value for value in spoken[2] if value.isdigit() and len(value) == 9)
+    for leak in (f'{{"detail": "near {value}"}}', f'{{"number": {value}}}', f"SSN{value}."):
+        assert holds(leak, value)
+    assert not holds(f'"ts": 17{value}.25', value)
 
 
 def test_no_part_of_a_value_is_written_or_said(spoken) -> None:
