@@ -27,7 +27,9 @@ class RecordedFunction(msgspec.Struct, frozen=True, kw_only=True):
     and the fleet speak; others are charged to whoever calls them, as all of a handler's own compute is.
     versions: distributions that, in another version, would give other results. limit: the argument, or
     attribute of one, with the seconds that the function allows itself; a call that takes longer in virtual
-    time, on a slow vCPU, ends then with `limit_error`.
+    time, on a slow vCPU, ends then with `limit_error`. place and attempt: arguments, or attributes of them,
+    that say which unit of its input a call is for, and how it goes about it; a call for the same place that
+    goes about it otherwise than the one before is a further attempt, and no work done twice.
     """
 
     function: str
@@ -37,6 +39,8 @@ class RecordedFunction(msgspec.Struct, frozen=True, kw_only=True):
     versions: tuple[str, ...] = ()
     limit: str = ""
     limit_error: str = ""
+    place: str = ""
+    attempt: str = ""
     modelled: ModelledCompute
 
     @property

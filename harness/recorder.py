@@ -128,7 +128,8 @@ class Depth(Event, frozen=True, kw_only=True, tag="depth"):
 
 class Compute(Event, frozen=True, kw_only=True, tag="compute"):
     """A recorded function's call that ended at `t`: CPU seconds at one vCPU, the virtual seconds that it
-    took, and for whom; cut_short: it took as long as it allows itself.
+    took, and for whom; cut_short: it took as long as it allows itself; further: it was a further attempt at
+    the unit that the call before was for.
     """
 
     function: str
@@ -137,6 +138,7 @@ class Compute(Event, frozen=True, kw_only=True, tag="compute"):
     error: str = ""
     cut_short: bool = False
     seconds: float = 0.0
+    further: bool = False
 
 
 class SideWork(Event, frozen=True, kw_only=True, tag="side_work"):

@@ -16,7 +16,7 @@ from typing import NoReturn
 
 import msgspec
 
-from pipeline.failures import PageUnreadable
+from pipeline.failures import PageTooSlow, PageUnreadable
 
 READ_BYTES = 1 << 20
 LENGTH_BYTES = 8
@@ -62,7 +62,7 @@ class Child:
         try:
             return self.ask(job, seconds)
         except TimeoutError:
-            raise PageUnreadable(f"OCR took longer than {page_seconds} s") from None
+            raise PageTooSlow(f"OCR took longer than {page_seconds} s") from None
         except ChildProcessError as error:
             raise PageUnreadable(f"OCR failed: {error}") from error
 

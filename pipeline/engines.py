@@ -14,7 +14,7 @@ from PIL import Image
 
 from pipeline import rapid
 from pipeline.apart import Child, Job, first_line
-from pipeline.failures import PageUnreadable
+from pipeline.failures import PageTooSlow, PageUnreadable
 from pipeline.ocr_options import OcrOptions
 from pipeline.page_text import Word
 
@@ -110,7 +110,7 @@ class TesseractCommand:
         except RuntimeError as error:
             if "timeout" not in str(error):
                 raise
-            raise PageUnreadable(f"OCR took longer than {self._options.page_timeout} s") from error
+            raise PageTooSlow(f"OCR took longer than {self._options.page_timeout} s") from error
         except SystemExit as error:  # pytesseract's way to say that it cannot make out the version
             raise RuntimeError(f"{self.command} does not run as Tesseract: {error}") from error
         return words_of(table)

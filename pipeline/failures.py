@@ -12,3 +12,7 @@ class BadFile(Exception):
 
 class PageUnreadable(Exception):
     """One page cannot be read; the message is the reason that stands beside its number in the result."""
+
+
+class PageTooSlow(PageUnreadable):
+    """The page was not read in the time that a page has."""

@@ -11,7 +11,7 @@ import msgspec
 
 from pipeline import documents, npi, page_reading, results, text_layer, tiff
 from pipeline.documents import PageFile
-from pipeline.failures import BadFile, PageUnreadable
+from pipeline.failures import BadFile, PageTooSlow, PageUnreadable
 from pipeline.messages import BatchMessage, FileRef, PageRange
 from pipeline.npi.tables import Table
 from pipeline.ocr_options import OcrOptions
@@ -142,6 +142,8 @@ def _page_text(
     failure: PageUnreadable | None = None
     try:
         text = _timed(page, options, seconds)
+    except PageTooSlow:  # more of its data would not make it quicker
+        raise
     except PageUnreadable as unreadable:
         failure = unreadable
     if text is not None and not text.doubt.startswith(DAMAGED):

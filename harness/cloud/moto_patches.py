@@ -16,7 +16,7 @@ from typing import Any
 from unittest import mock
 
 import moto
-from moto.core import responses
+from moto.core import models, responses
 from moto.core.serialize import AttributePicker, AttributePickerContext
 from moto.core.utils import MISSING, get_value
 from moto.dynamodb.models.table import Table
@@ -29,6 +29,14 @@ from harness.cloud import patching
 from harness.cloud.moto_imports import cloudformation
 
 MOTO_VERSION = "5.2.5"
+
+
+# What is found once holds for all runs of this process.
+_parsed = functools.lru_cache(4096)(expressions.UpdateExpressionParser.make)
+_method_names_of = functools.cache(responses.method_names_from_class)
+_underscored = functools.cache(responses.camelcase_to_underscores)
+_aliases: dict[tuple[type, Any, Any, str], tuple[str, ...]] = {}
+_answers: list[Any] = []
 
 
 class UnknownMoto(Exception):
@@ -174,9 +182,7 @@ def _dynamodb_expressions() -> Any:
     """An update expression is parsed anew for each call. Nothing changes the tree: the validator works on a
     copy.
     """
-    return mock.patch.object(
-        expressions.UpdateExpressionParser, "make", functools.cache(expressions.UpdateExpressionParser.make)
-    )
+    return mock.patch.object(expressions.UpdateExpressionParser, "make", _parsed)
 
 
 def _dynamodb_expression_copies() -> Any:
@@ -270,6 +276,29 @@ def _kms_keys() -> Any:
     return mock.patch.object(kms, "generate_private_key", generate_private_key)
 
 
+def _urls_of_requests() -> Any:
+    """Each start of the mock makes an answer for each method and each URL pattern of each service, for
+    whoever calls AWS by the library requests, and looks through all those before when it adds one.
+    """
+    original = models.MockAWS._enable_patching
+    registry = models.responses_mock.get_registry
+
+    def enable_patching(mocked: models.MockAWS, reset: bool = True) -> None:
+        if not _answers:
+            original(mocked, reset)
+            _answers.extend(registry().registered)
+            return
+        models.botocore_stubber.enabled = True
+        if reset:
+            mocked.reset()
+        models.responses_mock.start()
+        for response in _answers:
+            response.calls.reset()
+        registry().registered.extend(_answers)
+
+    return mock.patch.object(models.MockAWS, "_enable_patching", enable_patching)
+
+
 def _json_requests() -> Any:
     """The body of a JSON request is also read as a form, and as a query, and its headers as parameters, which
     none of them is.
@@ -307,9 +336,7 @@ def _method_names() -> Any:
     letter by letter.
     """
     return mock.patch.multiple(
-        responses,
-        method_names_from_class=functools.cache(responses.method_names_from_class),
-        camelcase_to_underscores=functools.cache(responses.camelcase_to_underscores),
+        responses, method_names_from_class=_method_names_of, camelcase_to_underscores=_underscored
     )
 
 
@@ -318,16 +345,15 @@ def _response_members() -> Any:
     the shape alone.
     """
     original = AttributePicker.__call__
-    aliases: dict[tuple[type, Any, Any, str], tuple[str, ...]] = {}
 
     def pick(picker: Any, context: AttributePickerContext) -> Any:
         values, shape, key = context.obj, context.shape, context.key
         if type(values) is not dict or picker.response_transformers:
             return original(picker, context)
         place = (type(picker), shape, getattr(shape, "parent", None), key)
-        if place not in aliases:
-            aliases[place] = tuple(picker.get_possible_keys(context))
-        for alias in aliases[place]:
+        if place not in _aliases:
+            _aliases[place] = tuple(picker.get_possible_keys(context))
+        for alias in _aliases[place]:
             if alias in values:
                 return values[alias]
             if "." in alias and (value := get_value(values, alias, MISSING)) is not MISSING:
@@ -364,6 +390,7 @@ PATCHES: dict[str, Callable[[], Any]] = {
     "dynamodb overlaps": _dynamodb_overlaps,
     "dynamodb action counts": _dynamodb_action_counts,
     "kms keys": _kms_keys,
+    "urls of requests": _urls_of_requests,
     "json requests": _json_requests,
     "json templates": _json_templates,
     "method names": _method_names,

@@ -76,6 +76,9 @@ NOTHING = Init(0.0, 0)
 class Policy(Protocol):
     """Decides what compute costs. Seconds are at one vCPU."""
 
+    def clock(self, function: Function) -> float:
+        """CPU seconds so far, where the function's segments go by them: a system call at every turn."""
+
     def segment(self, function: Function, label: str, measured: float) -> float: ...
 
     def init(self, function: Function) -> Init: ...
@@ -98,6 +101,9 @@ class Measured:
     def __init__(self) -> None:
         self._init: dict[str, Init] = {}
 
+    def clock(self, function: Function) -> float:
+        return cpu_clock()
+
     def segment(self, function: Function, label: str, measured: float) -> float:
         return measured
 
@@ -119,6 +125,9 @@ class Modelled:
     def __init__(self, generator: np.random.Generator) -> None:
         self._generator = generator
         self._values: dict[Callable[..., Any], object] = {}
+
+    def clock(self, function: Function) -> float:
+        return 0.0
 
     def segment(self, function: Function, label: str, measured: float) -> float:
         return MODELLED_SEGMENT_SECONDS
@@ -175,16 +184,19 @@ class Recorded:
         """Whether as much is pending as may be held in memory."""
         return self._pending_bytes > PENDING_BYTES
 
+    def clock(self, function: Function) -> float:
+        return 0.0 if self._code_of(function) in self._typical else cpu_clock()
+
     def segment(self, function: Function, label: str, measured: float) -> float:
         code = self._code_of(function)
         known = self._segments[code].get(label)
         if known is not None:
             return known
+        if code in self._typical:
+            return self._typical[code]
         self._samples.setdefault(code, {}).setdefault(label, []).append(measured)
-        if code not in self._typical:
-            self.incomplete = True
-            return measured
-        return self._typical[code]
+        self.incomplete = True
+        return measured
 
     def init(self, function: Function) -> Init:
         code = self._code_of(function)

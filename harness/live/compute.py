@@ -14,7 +14,7 @@ from typing import Any
 from harness.cloud.system import Function, System
 from harness.compute import ledger as ledgers
 from harness.compute.ledger import Ledger
-from harness.compute.policies import MODELLED_SEGMENT_SECONDS, Outcome, Recorded, argument
+from harness.compute.policies import MODELLED_SEGMENT_SECONDS, Outcome, Recorded, argument, cpu_clock
 from harness.compute.recording import CRASHED
 from harness.compute.sandbox import CodeBase
 from harness.config import RecordedFunction
@@ -54,6 +54,9 @@ class Living(Recorded):
         for known in (self._fingerprints, self._segments, self._inits, self._typical, self._returns):
             known.clear()
         self._variables.clear()
+
+    def clock(self, function: Function) -> float:
+        return cpu_clock()
 
     def segment(self, function: Function, label: str, measured: float) -> float:
         """One that is not known yet is kept as it is measured now, within reason: others use the CPU, too."""

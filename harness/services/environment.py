@@ -24,7 +24,7 @@ from harness.cloud.limits import ACCOUNT_CONCURRENCY, vcpu_share
 from harness.cloud.system import Function
 from harness.cloud.wire import OUT_OF_MEMORY
 from harness.compute.modules import may_import
-from harness.compute.policies import Policy, argument, cpu_clock
+from harness.compute.policies import Policy, argument
 from harness.compute.sandbox import CodeBase, Sandbox
 from harness.config import RecordedFunction
 from harness.recorder import Compute, Log, Metric, Recorder, SideWork
@@ -113,6 +113,7 @@ class Environment:
         self._host, self._kernel, self._recorder = host, host.stage.kernel, host.stage.recorder
         self._mark = 0.0
         self._place = "start"
+        self._attempted: tuple[object, ...] = ()
         self._line = ""
         self._places = [
             *_PLACES,
@@ -122,7 +123,7 @@ class Environment:
 
     def enter(self) -> None:
         self.sandbox.enter()
-        self._mark = cpu_clock()
+        self._mark = self._host.policy.clock(self.function)
 
     def leave(self) -> None:
         self.sandbox.leave()
@@ -131,18 +132,20 @@ class Environment:
         """Seconds that the compute since the last call takes in virtual time; `operation` is what comes
         now.
         """
-        cpu = self._host.policy.segment(self.function, f"{self._place}>{operation}", cpu_clock() - self._mark)
+        policy = self._host.policy
+        since = policy.clock(self.function) - self._mark
+        cpu = policy.segment(self.function, f"{self._place}>{operation}", since)
         self.compute_seconds += cpu
         self._place = operation
         return cpu / self._speed
 
     def resumed(self) -> None:
         """The next segment begins."""
-        self._mark = cpu_clock()
+        self._mark = self._host.policy.clock(self.function)
 
     def begin(self, request: str) -> None:
         self.request_id, self.compute_seconds, self.logged_bytes = request, 0.0, 0
-        self._place = "start"
+        self._place, self._attempted = "start", ()
         self.deadline = self._kernel.now + self.function.timeout_seconds
         self.resumed()
 
@@ -250,7 +253,9 @@ class Environment:
             self.compute_seconds += min(cpu_seconds, limit * self._speed)
             kernel.sleep_until(began + (due + min(seconds, limit)))  # some time may have passed already
             took = min(seconds, limit)
-            self._record(spec, cpu_seconds, took, type(error).__name__ if error else "", seconds > limit)
+            further = self._is_further(spec, original, args, kwargs)
+            failed = type(error).__name__ if error else ""
+            self._record(spec, cpu_seconds, took, failed, seconds > limit, further)
             self._need(outcome.memory_bytes)
             self.resumed()
             self.check_storage()
@@ -260,8 +265,24 @@ class Environment:
 
         return charged
 
+    def _is_further(
+        self, spec: RecordedFunction, original: Callable[..., Any], args: Any, kwargs: Any
+    ) -> bool:
+        """Whether a call is another attempt at the unit that the one before was for (`RecordedFunction`)."""
+        if not spec.place or not spec.attempt:
+            return False
+        place, attempt = (argument(path, original, args, kwargs) for path in (spec.place, spec.attempt))
+        before, self._attempted = self._attempted, (spec.function, place, attempt)
+        return before[:2] == self._attempted[:2] and before[2] != attempt
+
     def _record(
-        self, spec: RecordedFunction, cpu_seconds: float, seconds: float, error: str, cut_short: bool
+        self,
+        spec: RecordedFunction,
+        cpu_seconds: float,
+        seconds: float,
+        error: str,
+        cut_short: bool,
+        further: bool,
     ) -> None:
         now, name, request = self._kernel.now, spec.function, self.request_id
         if spec.counted:
@@ -273,6 +294,7 @@ class Environment:
                 error=error,
                 cut_short=cut_short,
                 seconds=seconds,
+                further=further,
             )
         else:
             event = SideWork(

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from pipeline import documents, messages, ocr, page_reading, reading
+from pipeline.failures import PageTooSlow
 from pipeline.ocr_options import OcrOptions
 from pipeline.page_text import PageText
 from pipeline.settings import Settings
@@ -161,6 +162,19 @@ def test_the_header_of_a_large_file_is_fetched_once_for_all_its_pages(world, mon
     )  # as a block of the walk, and with page 1
     outcomes = world.state.read_file(batch.file.file_id)[1][0][0].outcomes
     assert [outcome.error for outcome in outcomes] == [""] * 6
+
+
+def test_a_page_that_took_too_long_is_not_tried_with_more_of_its_data(world, monkeypatch) -> None:
+    batch = world.batch(builders.tiff(*(Image.effect_noise((700, 700), 90) for _ in range(2))))
+    asked = []
+
+    def slow(page, options: OcrOptions) -> PageText:
+        asked.append(page.offset)
+        raise PageTooSlow("OCR took longer than 60 s")
+
+    monkeypatch.setattr(page_reading, "read_page", slow)
+    read_batch(world, batch, whole_file_bytes=1000)
+    assert asked == list(batch.pages.offsets)
 
 
 def test_a_pdf_with_words_needs_all_pages_read_in_full() -> None:

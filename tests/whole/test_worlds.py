@@ -74,6 +74,16 @@ def explorer(pool: list[inputs.InputFile]) -> WorldExplorer:
     return made
 
 
+IN_PARTS = {"WholeFileBytes": "65536"}
+
+
+def played(explorer: WorldExplorer, world: World) -> tuple[Trial, list[Compute]]:
+    """What became of a world, and its recorded calls."""
+    rig, _ = explorer.staged(Case.of(world))
+    events = rig.emulate(world.scenario, world.seed, quiet).recorder.events
+    return explorer.attempt(Case.of(world)), [event for event in events if isinstance(event, Compute)]
+
+
 def wrong(trials: list[Trial]) -> list[str]:
     return [f"seed {trial.case.seed}: {trial.violations or trial.error}" for trial in trials if trial.failed]
 
@@ -256,6 +266,23 @@ def test_an_unreadable_page_may_run_out_of_time_before_that_is_known(explorer: W
     world = World(seed=0, scenario=noisy, slowness=2000.0, puts=(Put("only page unreadable.tif"),))
     trial = explorer.attempt(Case.of(world))
     assert "cut short" in trial.happened
+    assert wrong([trial]) == []
+
+
+def test_a_damaged_page_may_be_tried_once_more_with_what_lies_beyond_its_counts(
+    explorer: WorldExplorer,
+) -> None:
+    """Where files are not fetched whole; that is no work done twice."""
+    trial, calls = played(explorer, World(seed=1, parameters=IN_PARTS, puts=(Put("short counts.tif"),)))
+    assert [call.further for call in calls] == [False, True, False, True]
+    assert wrong([trial]) == []
+
+
+def test_a_page_that_took_too_long_is_not_tried_once_more(explorer: WorldExplorer) -> None:
+    """World 82 paid for two minutes of OCR in vain, where one minute is what a page may take."""
+    slow = World(seed=1, parameters=IN_PARTS, slowness=1000.0, puts=(Put("three.tif"),))
+    trial, calls = played(explorer, slow)
+    assert [call.cut_short for call in calls] == [True, True, True]
     assert wrong([trial]) == []
 
 

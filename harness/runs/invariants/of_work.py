@@ -14,7 +14,7 @@ def _work_is_not_repeated(evidence: Evidence) -> Found:
     if not evidence.fields.units:
         return
     units = sum(result.units for _, result in each_result(evidence))
-    done = sum(1 for _ in evidence.events(Compute))
+    done = sum(not event.further for event in evidence.events(Compute))
     received = [event for event in evidence.events(Message) if event.action == "received"]
     again = len(received) - len({(event.queue, event.message) for event in received})
     failed = sum(
@@ -47,7 +47,7 @@ def _uploads_are_worked_on_once(evidence: Evidence) -> Found:
         elif call.request and call.operation.startswith("SendMessage") and call.status < 300:
             sent[call.request][call.target, call.sent_bytes] += 1
     receives = Counter(event.message for event in evidence.events(Message) if event.action == "received")
-    done = Counter(event.request for event in evidence.events(Compute))
+    done = Counter(event.request for event in evidence.events(Compute) if not event.further)
     worked: Counter[str] = Counter()
     excused: set[str] = set()
     for event in evidence.events(Invocation):

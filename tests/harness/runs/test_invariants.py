@@ -546,6 +546,10 @@ def worked(request: str, pages: int, message: str = "", **of_it: Any) -> tuple[E
     return (read, *calls, ended)
 
 
+def further(request: str) -> Compute:
+    return Compute(t=1, function="read", cpu_seconds=1, request=request, further=True)
+
+
 def sent(request: str, size: int) -> Call:
     call = Call(t=1, caller="Worker", service="sqs", operation="SendMessage", target="q", request=request)
     return msgspec.structs.replace(call, sent_bytes=size)
@@ -564,6 +568,8 @@ ANOTHER = (*worked("a", 4, "1"), received("1"), *worked("b", 4, "2"), received("
     [
         (worked("a", 4), False),
         ((*worked("a", 2), *worked("b", 2)), False),
+        ((*worked("a", 4), further("a")), False),  # another attempt at a unit, with more of its data
+        (worked("a", 5), True),
         (ANOTHER, True),
         ((*ANOTHER, received("2")), False),  # one of them was delivered twice
         ((*worked("a", 4, outcome="killed"), *worked("b", 4)), False),
