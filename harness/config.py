@@ -29,7 +29,8 @@ class RecordedFunction(msgspec.Struct, frozen=True, kw_only=True):
     attribute of one, with the seconds that the function allows itself; a call that takes longer in virtual
     time, on a slow vCPU, ends then with `limit_error`. place and attempt: arguments, or attributes of them,
     that say which unit of its input a call is for, and how it goes about it; a call for the same place that
-    goes about it otherwise than the one before is a further attempt, and no work done twice.
+    goes about it otherwise than the one before, which failed or whose result is in doubt (its attribute
+    `doubt` is not empty), is a further attempt, and no work done twice.
     """
 
     function: str
@@ -41,6 +42,7 @@ class RecordedFunction(msgspec.Struct, frozen=True, kw_only=True):
     limit_error: str = ""
     place: str = ""
     attempt: str = ""
+    doubt: str = ""
     modelled: ModelledCompute
 
     @property
@@ -133,6 +135,15 @@ class PartFields(msgspec.Struct, frozen=True, kw_only=True):
     marked: str = ""
 
 
+class Life(msgspec.Struct, frozen=True, kw_only=True):
+    """When an item of the state expires: `attribute` says it, in seconds since 1970, which is the days of
+    [tool.harness.parameters] record-days after one of `since`, the first of these attributes that it has.
+    """
+
+    attribute: str
+    since: tuple[str, ...]
+
+
 class StateFields(msgspec.Struct, frozen=True, kw_only=True):
     """Where the state of a file stands in its item of a table: attributes, and the status of one that is not
     done.
@@ -140,7 +151,8 @@ class StateFields(msgspec.Struct, frozen=True, kw_only=True):
     counted: numbers of batches that are done, the successful ones first; with `remaining` they make up
     `total`. parts: where each of the batches stands; None where that is not to be looked at. abandoned: an
     attribute that counts how often somebody tried to close a file that could not be put together, and after
-    how many nobody tries again, but for a redrive: until then it may be left as it is.
+    how many nobody tries again, but for a redrive: until then it may be left as it is. life: when its items
+    expire.
     """
 
     file: str
@@ -151,6 +163,7 @@ class StateFields(msgspec.Struct, frozen=True, kw_only=True):
     remaining: str
     parts: PartFields | None = None
     abandoned: tuple[str, int] | None = None
+    life: Life | None = None
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
@@ -229,12 +242,15 @@ class Backfill(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Calibrate(msgspec.Struct, frozen=True, kw_only=True):
-    """Embedded metrics of the application that `harness calibrate` reads, and that an invariant compares with
-    the work that was done: pages of an invocation, and the seconds that reading them took, of each or of all.
+    """Embedded metrics of the application that `harness calibrate` reads, and that invariants compare with
+    the work that was done: pages of an invocation, and the seconds that reading them took, of each or of all;
+    files that were opened, and that were closed.
     """
 
     pages: str = ""
     seconds: str = ""
+    opened: str = ""
+    closed: str = ""
 
 
 class Explore(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

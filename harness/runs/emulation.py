@@ -32,6 +32,7 @@ from harness.faults.dice import Dice
 from harness.faults.scenario import CALM, Fault, Scenario
 from harness.recorder import Depth, Recorder, Result, Stroke
 from harness.runs.places import Place
+from harness.runs.results import stem
 from harness.services import redrive
 from harness.services.environment import Host
 from harness.services.expiry import TimeToLive
@@ -308,7 +309,7 @@ class World:
 
     def _took(self, key: str, size: int) -> None:
         self._recorder.record(Result(t=self._kernel.now, key=key, size_bytes=size))
-        self._results.add(key)
+        self._results.add(stem(key))  # a PDF beside it is no further one
         self._tell(len(self._results))
 
     def _watch(self) -> None:

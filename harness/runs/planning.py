@@ -20,14 +20,20 @@ def plan(
     `table_months` does. Raises `UsageError`.
     """
     months = chosen.get("months", 1.0)
-    days = parameters.get(config.parameters.get("record-days", ""), "")
+    days = record_days(config, parameters)
     return Plan(
         system=system,
         batch_pages=_batch_pages(config, parameters),
         latencies=known.latencies,
-        keeps_seconds=_keeps(config, parameters),
-        **({"table_months": min(months, float(days) / DAYS_A_MONTH) if days else months} | chosen),
+        keeps_seconds=kept_back(config, parameters),
+        **({"table_months": months if days is None else min(months, days / DAYS_A_MONTH)} | chosen),
     )
+
+
+def record_days(config: Config, parameters: dict[str, str]) -> float | None:
+    """Days that items of the table are kept; None where no parameter of the template says so."""
+    days = parameters.get(config.parameters.get("record-days", ""), "")
+    return float(days) if days else None
 
 
 def _batch_pages(config: Config, parameters: dict[str, str]) -> int:
@@ -39,7 +45,7 @@ def _batch_pages(config: Config, parameters: dict[str, str]) -> int:
     return int(parameters[name])
 
 
-def _keeps(config: Config, parameters: dict[str, str]) -> float:
+def kept_back(config: Config, parameters: dict[str, str]) -> float:
     """Seconds before its timeout from which on the reader reads no further page; 0 for never."""
     if config.hand_back is None:
         return 0.0

@@ -30,7 +30,7 @@ from harness.engine.randomness import Randomness
 from harness.engine.schedule import Schedule
 from harness.errors import UsageError
 from harness.faults.scenario import CALM, Scenario
-from harness.runs import clients, invariants, places
+from harness.runs import clients, invariants, places, planning
 from harness.runs.emulation import Client, Emulation, Setting, emulate
 from harness.runs.inputs import InputFile
 from harness.runs.invariants import Violation
@@ -223,6 +223,8 @@ class Rig:
             self.options.redrive or emulation.redriven > 0,
             self._has_results,
             self.config.calibrate,
+            planning.kept_back(self.config, self.template.parameters),
+            planning.record_days(self.config, self.template.parameters),
         )
         return results, *invariants.check(evidence)
 

@@ -113,7 +113,7 @@ class Environment:
         self._host, self._kernel, self._recorder = host, host.stage.kernel, host.stage.recorder
         self._mark = 0.0
         self._place = "start"
-        self._attempted: tuple[object, ...] = ()
+        self._attempted: tuple[object, object, bool] | None = None
         self._line = ""
         self._places = [
             *_PLACES,
@@ -145,7 +145,7 @@ class Environment:
 
     def begin(self, request: str) -> None:
         self.request_id, self.compute_seconds, self.logged_bytes = request, 0.0, 0
-        self._place, self._attempted = "start", ()
+        self._place, self._attempted = "start", None
         self.deadline = self._kernel.now + self.function.timeout_seconds
         self.resumed()
 
@@ -253,7 +253,8 @@ class Environment:
             self.compute_seconds += min(cpu_seconds, limit * self._speed)
             kernel.sleep_until(began + (due + min(seconds, limit)))  # some time may have passed already
             took = min(seconds, limit)
-            further = self._is_further(spec, original, args, kwargs)
+            in_vain = seconds <= limit and (error is not None or bool(getattr(outcome.value, spec.doubt, "")))
+            further = self._is_further(spec, original, args, kwargs, in_vain)
             failed = type(error).__name__ if error else ""
             self._record(spec, cpu_seconds, took, failed, seconds > limit, further)
             self._need(outcome.memory_bytes)
@@ -266,14 +267,23 @@ class Environment:
         return charged
 
     def _is_further(
-        self, spec: RecordedFunction, original: Callable[..., Any], args: Any, kwargs: Any
+        self,
+        spec: RecordedFunction,
+        original: Callable[..., Any],
+        args: Any,
+        kwargs: Any,
+        in_vain: bool,
     ) -> bool:
-        """Whether a call is another attempt at the unit that the one before was for (`RecordedFunction`)."""
+        """Whether a call is another attempt at the unit that the one before was for, in vain
+        (`RecordedFunction`); `in_vain`: whether this one was.
+        """
         if not spec.place or not spec.attempt:
             return False
         place, attempt = (argument(path, original, args, kwargs) for path in (spec.place, spec.attempt))
-        before, self._attempted = self._attempted, (spec.function, place, attempt)
-        return before[:2] == self._attempted[:2] and before[2] != attempt
+        before, self._attempted = self._attempted, ((spec.function, place), attempt, in_vain)
+        return (
+            before is not None and before[0] == (spec.function, place) and before[1] != attempt and before[2]
+        )
 
     def _record(
         self,

@@ -6,12 +6,13 @@ invocation. A fault that destroys an input excuses its result; a message that en
 excuses a result that says so.
 """
 
-from harness.runs.invariants import of_messages, of_results, of_the_state, of_work
+from harness.runs.invariants import of_calls, of_messages, of_results, of_the_state, of_work
 from harness.runs.invariants.evidence import Evidence, Violation
 
 __all__ = ["Evidence", "Violation", "check"]
 
 _INVARIANTS = {
+    **of_calls.INVARIANTS,
     **of_messages.INVARIANTS,
     **of_results.INVARIANTS,
     **of_the_state.INVARIANTS,

@@ -13,7 +13,7 @@ from boto3.dynamodb.types import TypeDeserializer
 
 from harness.config import Calibrate, ResultFields, StateFields
 from harness.engine.clock import seconds_of
-from harness.recorder import Call, Compute, Stroke, Upload
+from harness.recorder import Call, Compute, Invocation, Message, Stroke, Upload
 from harness.runs.emulation import Emulation
 from harness.runs.results import Outcome, Results
 
@@ -52,7 +52,9 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
     each.
 
     expected: the results of a calm run by input key, None where there was none to compare with. given_back:
-    what was given up was given back; healed: when nothing broke any more; told: names of metrics.
+    what was given up was given back; healed: when nothing broke any more; told: names of metrics. kept_back:
+    seconds before its timeout from which on who reads a batch gives back what is left of it, 0 for never;
+    life_days: that an item of the state lives, None where that is not known.
     """
 
     emulation: Emulation
@@ -65,6 +67,8 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
     given_back: bool = False
     has_results: bool = True
     told: Calibrate = Calibrate()
+    kept_back: float = 0.0
+    life_days: float | None = None
 
     def events(self, kind: type) -> Sequence[Any]:
         return self._by_kind.get(kind, ())
@@ -103,6 +107,17 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
         state = self.state
         last = (history[-1] for history in self.histories.values())
         return Counter(str(image[state.file]) for image in last if state and self.is_abandoned(image))
+
+    @cached_property
+    def is_undisturbed(self) -> bool:
+        """Whether nothing came twice, nothing failed, and no fault struck but those that only take time."""
+        received = [event for event in self.events(Message) if event.action == "received"]
+        return not (
+            len(received) > len({(event.queue, event.message) for event in received})
+            or any(event.outcome != "success" or event.failed_records for event in self.events(Invocation))
+            or any(event.fault not in PATIENCE for event in self.events(Stroke))
+            or any(event.action in ("redriven", "expired") for event in self.events(Message))
+        )
 
     @cached_property
     def versions(self) -> Counter[str]:
@@ -194,6 +209,10 @@ HARMLESS = frozenset(
     }
 )
 """Faults that no invocation or delivery fails for."""
+
+
+PATIENCE = HARMLESS - {"duplicate_event", "overwritten"}
+"""Those of them that only take time."""
 
 
 def each_result(evidence: Evidence) -> Iterator[tuple[str, Outcome]]:

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from harness.config import PartFields
 from harness.runs.invariants.evidence import Evidence, Found, Invariants, Item, Part, Step
 
+DAY_SECONDS = 86_400
+
 
 def _batches_add_up(evidence: Evidence) -> Found:
     state = evidence.state
@@ -222,6 +224,21 @@ def _changes(evidence: Evidence) -> Iterable[tuple[PartFields, Step]]:
     return ((named, step) for way in evidence.ways for step in way) if named is not None else ()
 
 
+def _items_live_as_long_as_said(evidence: Evidence) -> Found:
+    life = evidence.state.life if evidence.state else None
+    if life is None or evidence.life_days is None:
+        return
+    files = ((step.after, _file(evidence, step)) for way in evidence.ways for step in way)
+    for item, key in (*files, *((part.item, "") for part in evidence.part_images)):
+        since = next((int(item[name]) for name in life.since if name in item), None)
+        if since is None or int(item.get(life.attribute, 0)) != since + evidence.life_days * DAY_SECONDS:
+            yield (
+                f"an item that was written at {since} expires at {item.get(life.attribute)}, which is not "
+                f"{evidence.life_days:g} days later",
+                key,
+            )
+
+
 def _file(evidence: Evidence, step: Step) -> str:
     assert evidence.state is not None
     return str(step.after[evidence.state.file])
@@ -270,5 +287,6 @@ INVARIANTS: Invariants = {
     "a file is closed with all that is stored of it": _closed_with_all_that_is_stored,
     "nothing that was counted is taken back": _nothing_is_taken_back,
     "only a file that is to be closed is given up": _only_what_is_to_be_closed_is_given_up,
+    "items live as long as the template says": _items_live_as_long_as_said,
     "batches share out the units of their file": _units_are_shared_out,
 }

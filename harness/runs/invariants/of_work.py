@@ -168,6 +168,23 @@ def _work_is_told_as_it_was(evidence: Evidence) -> Found:
             )
 
 
+def _files_are_told_as_they_were(evidence: Evidence) -> Found:
+    """Where nothing comes twice, who opens or closes a file tells so once."""
+    if evidence.state is None or not evidence.is_undisturbed or not evidence.events(Metric):
+        return
+    processing = evidence.state.processing
+    closed = sum(
+        step.after[evidence.state.status] != processing
+        and (step.before is None or step.before[evidence.state.status] == processing)
+        for way in evidence.ways
+        for step in way
+    )
+    for name, files in ((evidence.told.opened, len(evidence.ways)), (evidence.told.closed, closed)):
+        told = sum(sum(metric.values) for metric in evidence.events(Metric) if metric.name == name)
+        if name and told != files:
+            yield (f"{told:g} {name} were told of, though there were {files}",)
+
+
 INVARIANTS: Invariants = {
     "no work is done twice without a cause": _work_is_not_repeated,
     "an upload is worked on once": _uploads_are_worked_on_once,
@@ -175,4 +192,5 @@ INVARIANTS: Invariants = {
     "a stored batch is not computed again": _stored_parts_are_not_computed,
     "the result of a closed file is not written again": _results_of_closed_files_are_not_written,
     "metrics tell the work that was done": _work_is_told_as_it_was,
+    "metrics tell the files that were opened and closed": _files_are_told_as_they_were,
 }

@@ -13,7 +13,7 @@ import pytest
 from boto3.dynamodb.types import TypeSerializer
 
 from harness.cloud.system import Redelivery, SqsSource, StreamSource, System
-from harness.config import Calibrate, PartFields, ResultFields, StateFields
+from harness.config import Calibrate, Life, PartFields, ResultFields, StateFields
 from harness.engine.clock import EPOCH
 from harness.recorder import (
     Call,
@@ -681,6 +681,112 @@ def test_a_message_is_given_up_when_something_struck_who_received_it(
     gone = [Gone("WorkQueue", "redriven", '{"key": "doc"}')]
     found = msgspec.structs.replace(found, emulation=msgspec.structs.replace(found.emulation, gone=gone))
     assert (GIVEN_UP_FOR_A_CAUSE in {one.invariant for one in invariants.check(found)[1]}) == is_broken
+
+
+IN_VAIN = "a condition fails for a cause only"
+
+
+def refused(t: float = 1.0) -> Call:
+    return Call(
+        t=t,
+        caller="Worker",
+        service="dynamodb",
+        operation="UpdateItem",
+        status=400,
+        error="ConditionalCheckFailedException",
+        request="a",
+        item="doc/FILE",
+    )
+
+
+@pytest.mark.parametrize(
+    ("events", "is_broken"),
+    [
+        ((), False),
+        ((refused(),), True),
+        ((refused(), Stroke(t=0.5, fault="slow_environment", number=1, where="Worker")), True),
+        ((refused(), Stroke(t=0.5, fault="duplicate_event", number=1, where="doc")), False),
+        ((refused(), received("1"), received("2")), True),
+        ((refused(), received("1"), received("1")), False),
+        ((refused(), *worked("b", 1, outcome="killed")), False),
+        ((refused(), *worked("b", 1, failed_records=1)), False),
+        ((refused(), Message(t=0.0, queue="q", action="redriven", message="1")), False),
+    ],
+)
+def test_a_condition_fails_only_where_something_came_twice_or_failed(
+    events: tuple[Event, ...], is_broken: bool
+) -> None:
+    found = evidence(*WHOLE, events=events)
+    assert (IN_VAIN in {one.invariant for one in invariants.check(found)[1]}) == is_broken
+
+
+SHORT_OF_TIME = "work is given back when time is short only"
+
+
+def gives_back(at: float, *begun: Event) -> tuple[Event, ...]:
+    """An invocation with a timeout of ten seconds sends a message to its own queue."""
+    back = msgspec.structs.replace(sent("a", 9), t=at, target="WorkQueue")
+    return (*begun, back, invocation("a", 0.0, at + 0.1))
+
+
+@pytest.mark.parametrize(
+    ("events", "is_broken"),
+    [
+        (gives_back(7.1, *reading("a", 0.5)[:2]), False),
+        (gives_back(6.9, *reading("a", 0.5)[:2]), True),  # three seconds are what one unit needs
+        (gives_back(7.1), True),  # and that is the first one
+        (gives_back(7.1, worked("a", 0)[0]), False),  # it may have found that a unit cannot be read
+    ],
+)
+def test_work_is_given_back_by_who_has_begun_it_and_has_no_time_for_more(
+    events: tuple[Event, ...], is_broken: bool
+) -> None:
+    found = msgspec.structs.replace(evidence(events=events, system=queue_system(3)), kept_back=3.0)
+    assert (SHORT_OF_TIME in {one.invariant for one in invariants.check(found)[1]}) == is_broken
+
+
+LIVES = "items live as long as the template says"
+
+
+@pytest.mark.parametrize(
+    ("of_file", "of_batch", "is_broken"),
+    [
+        ({"created": 100, "gone": 172_900}, {"stored": 300, "gone": 173_100}, False),
+        ({"created": 100, "gone": 172_901}, {"stored": 300, "gone": 173_100}, True),
+        ({"created": 100}, {"stored": 300, "gone": 173_100}, True),
+        ({"gone": 172_900}, {"stored": 300, "gone": 173_100}, True),
+        ({"created": 100, "gone": 172_900}, {"stored": 300, "gone": 172_900}, True),
+    ],
+)
+def test_items_expire_so_many_days_after_they_were_made(
+    of_file: dict[str, int], of_batch: dict[str, int], is_broken: bool
+) -> None:
+    state = msgspec.structs.replace(STATE, life=Life(attribute="gone", since=("stored", "created")))
+    found = evidence(file(set(), **of_file), batch(1) | of_batch, file({1}, **of_file))
+    found = msgspec.structs.replace(found, state=state, life_days=2.0)
+    assert (LIVES in {one.invariant for one in invariants.check(found)[1]}) == is_broken
+
+
+@pytest.mark.parametrize(
+    ("opened", "closed", "events", "is_broken"),
+    [
+        (1, 1, (), False),
+        (0, 1, (), True),
+        (1, 2, (), True),
+        (2, 1, (received("1"), received("1")), False),  # what came twice may be told of twice
+    ],
+)
+def test_metrics_tell_the_files_that_were_opened_and_closed(
+    opened: int, closed: int, events: tuple[Event, ...], is_broken: bool
+) -> None:
+    told = [
+        Metric(t=1, function="W", request="a", namespace="N", name=name, unit="Count", values=(value,))
+        for name, value in (("Opened", opened), ("Closed", closed))
+    ]
+    found = evidence(*WHOLE, events=(*events, *told))
+    found = msgspec.structs.replace(found, told=Calibrate(opened="Opened", closed="Closed"))
+    name = "metrics tell the files that were opened and closed"
+    assert (name in {one.invariant for one in invariants.check(found)[1]}) == is_broken
 
 
 def told(*values: float, worked: tuple[float, ...] = (0.2, 0.3), name: str = "Seconds") -> bool:

@@ -1,0 +1,58 @@
+"""Of the calls: none is made in vain."""
+
+from collections import defaultdict
+
+from harness.recorder import Call, Compute, Invocation
+from harness.runs.invariants.evidence import Evidence, Found, Invariants
+
+CONDITION_FAILED = "ConditionalCheckFailedException"
+
+
+def _conditions_fail_for_a_cause(evidence: Evidence) -> Found:
+    """A condition keeps what comes twice from being done twice. Where nothing does, each write that fails by
+    it is paid for in vain.
+    """
+    if not evidence.is_undisturbed:
+        return
+    for call in evidence.events(Call):
+        if call.error == CONDITION_FAILED:
+            yield (
+                f"{call.caller} {call.operation} of {call.item or call.target} failed its condition at "
+                f"{call.t:.3f} s, though nothing came twice and nothing failed",
+            )
+
+
+def _work_is_given_back_in_time(evidence: Evidence) -> Found:
+    """Who sends a message to the queue that its own came from, since its time is short, has little of it
+    left, and has begun: else the work goes round and round.
+    """
+    if not evidence.kept_back:
+        return
+    system = evidence.emulation.system
+    names = {arn: name for name, arn in system.queues.items()}
+    feeds = {(source.function, names[source.queue_arn]) for source in system.sqs_sources}
+    fed = {function for function, _ in feeds}
+    calls: dict[str, list[Call]] = defaultdict(list)
+    for call in evidence.events(Call):
+        if call.request and call.caller in fed:
+            calls[call.request].append(call)
+    computed = {event.request for event in evidence.events(Compute)}
+    for event in evidence.events(Invocation):
+        made = calls[event.request]
+        given_back = [
+            call for call in made if call.operation == "SendMessage" and (call.caller, call.target) in feeds
+        ]
+        if not given_back:
+            continue
+        until = event.t - event.duration_seconds + system.functions[event.function].timeout_seconds
+        left = until - given_back[0].t
+        if left >= evidence.kept_back:
+            yield (f"{event.request} gave its work back when it had {left:.1f} s left to do it",)
+        if event.request not in computed and not any(call.operation == "GetObject" for call in made):
+            yield (f"{event.request} gave its work back without having begun it",)
+
+
+INVARIANTS: Invariants = {
+    "a condition fails for a cause only": _conditions_fail_for_a_cause,
+    "work is given back when time is short only": _work_is_given_back_in_time,
+}
