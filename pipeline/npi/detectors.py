@@ -74,6 +74,8 @@ _TAXPAYER = r"\bt\.?i\.?n\b\.?|(?<!state )(?<!state)tax(?:\s*payer)?(?:['’`]?s
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 _DAY = r"\d{1,2}\s?(?:st|nd|rd|th)?"
 _DAY_WORDS = checks.DAY_WORDS
+_OF_MONTHS, _OF_DAYS = "(?=[jfmasond])", "(?=[tfsen])"
+"""How the names of months and days begin: a look at one letter spares a try of each name."""
 _SEP = r"\s?[/.\-–|]\s?"
 _NO_BIRTH = r"\s*(?:place|cert|plan|control|weight|ing\b|right|stone|mark|rate|announce)"
 """Behind `birth`: what is no day of it."""
@@ -201,7 +203,7 @@ DETECTORS: tuple[Detector, ...] = (
     Detector(
         type="BANK_ACCOUNT",
         form=re.compile(
-            r"(?:(?<=\d[:|;'\"⑆])|(?<=\d[:|;'\"⑆]{2}))\s{0,2}(?:\d[ -]?){6,16}\d(?=\s?(?:[|\"'’”⑈uUlI]|1(?!\d)))"
+            r"(?<=[:|;'\"⑆])(?:(?<=\d[:|;'\"⑆])|(?<=\d[:|;'\"⑆]{2}))\s{0,2}(?:\d[ -]?){6,16}\d(?=\s?(?:[|\"'’”⑈uUlI]|1(?!\d)))"
         ),
         check=number(checks.is_account),
         label=_pattern(r"(?!)"),
@@ -234,11 +236,11 @@ DETECTORS: tuple[Detector, ...] = (
             r"(?<![\w/-])(?:"
             rf"{_DIGIT}{{1,2}}{_SEP}{_DIGIT}{{1,2}}{_SEP}(?:{_DIGIT}{{4}}|{_DIGIT}{{2}})"
             rf"|\d{{4}}{_SEP}\d{{1,2}}{_SEP}\d{{1,2}}"
-            rf"|{_MONTH}\s*{_DAY}\s*[,.]?\s*(?:of\s*)?(?:\d{{4}}|'?\d{{2}}\b)"
-            rf"|(?:the\s)?{_DAY}\s*(?:of\s+|[ -])?{_MONTH}[, -]*(?:\d{{4}}|'?\d{{2}}\b)"
+            rf"|{_OF_MONTHS}{_MONTH}\s*{_DAY}\s*[,.]?\s*(?:of\s*)?(?:\d{{4}}|'?\d{{2}}\b)"
+            rf"|(?=[\dt])(?:the\s)?{_DAY}\s*(?:of\s+|[ -])?{_MONTH}[, -]*(?:\d{{4}}|'?\d{{2}}\b)"
             rf"|\d{{4}},?\s+{_MONTH}\s*{_DAY}"
-            rf"|(?:the\s)?(?:{_DAY_WORDS})\s+(?:(?:day\s+)?of\s+)?{_MONTH}[, ]+\d{{4}}"
-            rf"|{_MONTH}\s+(?:the\s+)?(?:{_DAY_WORDS})[, ]+\d{{4}}"
+            rf"|{_OF_DAYS}(?:the\s)?(?:{_DAY_WORDS})\s+(?:(?:day\s+)?of\s+)?{_MONTH}[, ]+\d{{4}}"
+            rf"|{_OF_MONTHS}{_MONTH}\s+(?:the\s+)?(?:{_DAY_WORDS})[, ]+\d{{4}}"
             r"|\d{8}|\d{2} \d{2} \d{4}|\d(?:[ |]{1,2}\d){7}"
             r")(?![\w/-])"
         ),
