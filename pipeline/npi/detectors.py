@@ -18,11 +18,11 @@ from pipeline.npi.expressions import Expression
 class Detector(msgspec.Struct, frozen=True, kw_only=True):
     """One type of NPI. `form` is matched against a line's text, `label` against what stands around a value.
 
-    check: whether the value can be one. parts: what fails the check may hold one between its separators.
-    alike: types whose labels name this one too. near: characters before the value in which its label in the
-    same line must end. digits: whether a value has three of them at least. loose: nearly any number has the
-    form: a label above does not name it where words stand before it. looks: whether a value that fails the
-    check can be one of which a digit was misread.
+    check: whether the value can be one. parts: what fails the check may hold one between its separators, of
+    `shortest` characters at least. alike: types whose labels name this one too. near: characters before the
+    value in which its label in the same line must end. digits: whether a value has three of them at least.
+    loose: nearly any number has the form: a label above does not name it where words stand before it. looks:
+    whether a value that fails the check can be one of which a digit was misread.
     """
 
     type: str
@@ -33,6 +33,7 @@ class Detector(msgspec.Struct, frozen=True, kw_only=True):
     alone: float = 0.0
     named: float = 0.95
     parts: bool = False
+    shortest: int = 1
     alike: frozenset[str] = frozenset()
     digits: bool = True
     loose: bool = False
@@ -160,6 +161,7 @@ DETECTORS: tuple[Detector, ...] = (
         check=checks.grouped(number(checks.is_card)),
         looks=checks.grouped(number(checks.looks_like_card)),
         parts=True,
+        shortest=12,
         alike=frozenset({"BANK_ACCOUNT"}),  # "Acct. #" on card slips
         label=_pattern(
             r"\b(?:credit|debit|charge|bank|payment|gift)?\s*card"
@@ -175,6 +177,7 @@ DETECTORS: tuple[Detector, ...] = (
         form=_form(r"(?:D[ .–-]{0,3}){11,22}D"),
         check=checks.grouped(number(checks.is_labelled_card)),
         parts=True,
+        shortest=12,
         label=_pattern(rf"\bcard{_NO_HOLDER}|maestro|debit|credit"),
         named=0.9,
     ),
