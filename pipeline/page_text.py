@@ -79,10 +79,10 @@ class PageText(msgspec.Struct, frozen=True):
         """Mean confidence of the words, weighted by their length, in percent; 100 for a page without
         words.
         """
-        letters = sum(len(word.text) for word in self.words)
+        letters = sum([len(word.text) for word in self.words])
         if not letters:
             return 100.0
-        return sum(word.confidence * len(word.text) for word in self.words) / letters
+        return sum([word.confidence * len(word.text) for word in self.words]) / letters
 
 
 class Finding(msgspec.Struct, frozen=True):

@@ -12,11 +12,17 @@ format". VIN: 49 CFR 565.15.
 import datetime
 import re
 from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple
 
 from stdnum import iban, luhn
 from stdnum.us import rtn, ssn
 
 Check = Callable[[str], bool]
+
+KEPT = 512
+"""Values of which is remembered what one detector after another asks of them and of their parts."""
+_is_luhn = lru_cache(KEPT)(luhn.is_valid)
 
 _CONFUSED = str.maketrans("OoQDIl|!SsBZz", "0000" + "1111" + "55822")
 MONTHS = {
@@ -42,6 +48,8 @@ _PHONE = re.compile(r"\d{3}([-. ])\d{3}\1\d{4}")
 _TOLL_FREE = re.compile(r"(?:1[-. ])?8(?:00|33|44|55|66|77|88)[-. ]\d{3}[-. ]\d{4}(?!\d)")
 _NO_DIGIT, _NO_MARK, _GAPS = re.compile(r"\D"), re.compile(r"[^A-Z0-9]"), re.compile(r"[ .–-]+")
 _NAME, _CONFUSED_IN_DATES = re.compile(r"[A-Za-z]{3}"), str.maketrans("OoIl", "0011")
+_DATE_PARTS = re.compile(r"[A-Za-z]+|\d+")
+_ORDINAL = re.compile(r"(?<=\d)\s?(st|nd|rd|th)\b", re.IGNORECASE)
 _CARD = re.compile(
     r"4(\d{12}|\d{15}|\d{18})$"  # Visa
     r"|(5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720)\d*$(?<=^.{16})"  # Mastercard
@@ -66,11 +74,13 @@ _VIN_VALUES = {
 _VIN_WEIGHTS = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
 
 
+@lru_cache(KEPT)
 def digits(text: str) -> str:
     """The digits of a number as OCR wrote it, confusable letters read as the digits they look like."""
     return _NO_DIGIT.sub("", text.translate(_CONFUSED))
 
 
+@lru_cache(KEPT)
 def mostly_digits(text: str) -> bool:
     """Whether at least two thirds of the letters and digits are digits: then the letters are misread
     digits.
@@ -106,10 +116,12 @@ def without_walls(text: str) -> str:
     return text.replace("|", " ")
 
 
+@lru_cache(KEPT)
 def compact(text: str) -> str:
     return _NO_MARK.sub("", text.upper())
 
 
+@lru_cache(KEPT)
 def is_ssn(value: str) -> bool:
     return len(value) == 9 and bool(ssn.is_valid(value))
 
@@ -123,7 +135,7 @@ def is_nine(value: str) -> bool:
 
 
 def is_card(value: str) -> bool:
-    return bool(_CARD.match(value)) and len(set(value)) > 1 and bool(luhn.is_valid(value))
+    return bool(_CARD.match(value)) and len(set(value)) > 1 and _is_luhn(value)
 
 
 def looks_like_card(value: str) -> bool:
@@ -149,7 +161,7 @@ def grouped(check: Check) -> Check:
 
 def is_labelled_card(value: str) -> bool:
     """Also the older Maestro, whose prefixes are those of nearly everything."""
-    return is_card(value) or (bool(_MAESTRO.match(value)) and bool(luhn.is_valid(value)))
+    return is_card(value) or (bool(_MAESTRO.match(value)) and _is_luhn(value))
 
 
 def is_routing_number(value: str) -> bool:
@@ -176,7 +188,7 @@ def is_iban(text: str) -> bool:
 
 
 def is_provider_identifier(value: str) -> bool:
-    return len(value) == 10 and value[0] in "12" and bool(luhn.is_valid("80840" + value))
+    return len(value) == 10 and value[0] in "12" and _is_luhn("80840" + value)
 
 
 def is_mbi(text: str) -> bool:
@@ -199,13 +211,24 @@ def is_vin(text: str) -> bool:
     return "0123456789X"[total % 11] == value[8]
 
 
+class _Code(NamedTuple):
+    length: int
+    digits: int
+    different: int
+
+
+@lru_cache(KEPT)
+def _code(text: str) -> _Code:
+    value = compact(text)
+    return _Code(len(value), sum(map(str.isdigit, value)), len(set(value)))
+
+
 def coded(least: int, most: int, least_digits: int) -> Check:
     """An identifier of letters and digits of such lengths."""
 
     def check(text: str) -> bool:
-        value = compact(text)
-        count = sum(mark.isdigit() for mark in value)
-        return least <= len(value) <= most and count >= least_digits and len(set(value)) > 2
+        length, count, different = _code(text)
+        return least <= length <= most and count >= least_digits and different > 2
 
     return check
 
@@ -217,10 +240,11 @@ def is_passport(text: str) -> bool:
 
 def is_birth_date(text: str) -> bool:
     """A day that exists, in a year that somebody alive, or long dead, was born in."""
-    if not _NAME.search(text):
+    if _NAME.search(text):
+        text = _DAY_WORD.sub(lambda word: str(_DAYS[word[0].lower().replace(" ", "-")]), text)
+    else:
         text = text.translate(_CONFUSED_IN_DATES)
-    text = _DAY_WORD.sub(lambda word: str(_DAYS[word[0].lower().replace(" ", "-")]), text)
-    parts = re.findall(r"[A-Za-z]+|\d+", re.sub(r"(?<=\d)\s?(st|nd|rd|th)\b", "", text, flags=re.IGNORECASE))
+    parts = _DATE_PARTS.findall(_ORDINAL.sub("", text))
     names = [part for part in parts if part.isalpha() and part[:3].lower() in MONTHS]
     numbers = [part for part in parts if part.isdigit()]
     if names:

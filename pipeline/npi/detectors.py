@@ -18,11 +18,11 @@ from pipeline.npi.expressions import Expression
 class Detector(msgspec.Struct, frozen=True, kw_only=True):
     """One type of NPI. `form` is matched against a line's text, `label` against what stands around a value.
 
-    check: whether the value can be one. parts: what fails the check may hold one between its separators.
-    alike: types whose labels name this one too. near: characters before the value in which its label in the
-    same line must end. digits: whether a value has three of them at least. loose: nearly any number has the
-    form: a label above does not name it where words stand before it. looks: whether a value that fails the
-    check can be one of which a digit was misread.
+    check: whether the value can be one. parts: what fails the check may hold one between its separators, of
+    `shortest` characters at least. alike: types whose labels name this one too. near: characters before the
+    value in which its label in the same line must end. digits: whether a value has three of them at least.
+    loose: nearly any number has the form: a label above does not name it where words stand before it. looks:
+    whether a value that fails the check can be one of which a digit was misread.
     """
 
     type: str
@@ -33,6 +33,7 @@ class Detector(msgspec.Struct, frozen=True, kw_only=True):
     alone: float = 0.0
     named: float = 0.95
     parts: bool = False
+    shortest: int = 1
     alike: frozenset[str] = frozenset()
     digits: bool = True
     loose: bool = False
@@ -74,6 +75,8 @@ _TAXPAYER = r"\bt\.?i\.?n\b\.?|(?<!state )(?<!state)tax(?:\s*payer)?(?:['’`]?s
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
 _DAY = r"\d{1,2}\s?(?:st|nd|rd|th)?"
 _DAY_WORDS = checks.DAY_WORDS
+_OF_MONTHS, _OF_DAYS = "(?=[jfmasond])", "(?=[tfsen])"
+"""How the names of months and days begin: a look at one letter spares a try of each name."""
 _SEP = r"\s?[/.\-–|]\s?"
 _NO_BIRTH = r"\s*(?:place|cert|plan|control|weight|ing\b|right|stone|mark|rate|announce)"
 """Behind `birth`: what is no day of it."""
@@ -158,6 +161,7 @@ DETECTORS: tuple[Detector, ...] = (
         check=checks.grouped(number(checks.is_card)),
         looks=checks.grouped(number(checks.looks_like_card)),
         parts=True,
+        shortest=12,
         alike=frozenset({"BANK_ACCOUNT"}),  # "Acct. #" on card slips
         label=_pattern(
             r"\b(?:credit|debit|charge|bank|payment|gift)?\s*card"
@@ -173,6 +177,7 @@ DETECTORS: tuple[Detector, ...] = (
         form=_form(r"(?:D[ .–-]{0,3}){11,22}D"),
         check=checks.grouped(number(checks.is_labelled_card)),
         parts=True,
+        shortest=12,
         label=_pattern(rf"\bcard{_NO_HOLDER}|maestro|debit|credit"),
         named=0.9,
     ),
@@ -201,7 +206,7 @@ DETECTORS: tuple[Detector, ...] = (
     Detector(
         type="BANK_ACCOUNT",
         form=re.compile(
-            r"(?:(?<=\d[:|;'\"⑆])|(?<=\d[:|;'\"⑆]{2}))\s{0,2}(?:\d[ -]?){6,16}\d(?=\s?(?:[|\"'’”⑈uUlI]|1(?!\d)))"
+            r"(?<=[:|;'\"⑆])(?:(?<=\d[:|;'\"⑆])|(?<=\d[:|;'\"⑆]{2}))\s{0,2}(?:\d[ -]?){6,16}\d(?=\s?(?:[|\"'’”⑈uUlI]|1(?!\d)))"
         ),
         check=number(checks.is_account),
         label=_pattern(r"(?!)"),
@@ -234,11 +239,11 @@ DETECTORS: tuple[Detector, ...] = (
             r"(?<![\w/-])(?:"
             rf"{_DIGIT}{{1,2}}{_SEP}{_DIGIT}{{1,2}}{_SEP}(?:{_DIGIT}{{4}}|{_DIGIT}{{2}})"
             rf"|\d{{4}}{_SEP}\d{{1,2}}{_SEP}\d{{1,2}}"
-            rf"|{_MONTH}\s*{_DAY}\s*[,.]?\s*(?:of\s*)?(?:\d{{4}}|'?\d{{2}}\b)"
-            rf"|(?:the\s)?{_DAY}\s*(?:of\s+|[ -])?{_MONTH}[, -]*(?:\d{{4}}|'?\d{{2}}\b)"
+            rf"|{_OF_MONTHS}{_MONTH}\s*{_DAY}\s*[,.]?\s*(?:of\s*)?(?:\d{{4}}|'?\d{{2}}\b)"
+            rf"|(?=[\dt])(?:the\s)?{_DAY}\s*(?:of\s+|[ -])?{_MONTH}[, -]*(?:\d{{4}}|'?\d{{2}}\b)"
             rf"|\d{{4}},?\s+{_MONTH}\s*{_DAY}"
-            rf"|(?:the\s)?(?:{_DAY_WORDS})\s+(?:(?:day\s+)?of\s+)?{_MONTH}[, ]+\d{{4}}"
-            rf"|{_MONTH}\s+(?:the\s+)?(?:{_DAY_WORDS})[, ]+\d{{4}}"
+            rf"|{_OF_DAYS}(?:the\s)?(?:{_DAY_WORDS})\s+(?:(?:day\s+)?of\s+)?{_MONTH}[, ]+\d{{4}}"
+            rf"|{_OF_MONTHS}{_MONTH}\s+(?:the\s+)?(?:{_DAY_WORDS})[, ]+\d{{4}}"
             r"|\d{8}|\d{2} \d{2} \d{4}|\d(?:[ |]{1,2}\d){7}"
             r")(?![\w/-])"
         ),

@@ -3,6 +3,7 @@
 RE2 (https://github.com/google/re2) runs a set of expressions over a text in one pass, and in a time that no
 expression can make grow faster than the text. It has neither lookaround nor backreferences. An expression
 without its lookaround matches wherever the whole one does, and elsewhere: good enough to rule a text out.
+What must stand before a match, or behind it, rules out more: at the edges of an expression it is kept.
 """
 
 import re
@@ -14,10 +15,11 @@ import re2
 MEMORY_BYTES = 64 << 20
 """Of a set's automaton, at most; it is built as far as texts need it."""
 _CLASS = r"\[\^?\]?(?:\\.|[^\]\\])*\]"
-_PART = re.compile(rf"\\.|{_CLASS}|\((?:\?(?:<?[=!]|[:a-zA-Z]+\)?))?|[)^$]", re.DOTALL)
+_PART = re.compile(rf"\\.|{_CLASS}|\((?:\?(?:<?[=!]|[:a-zA-Z]+\)?))?|[)^$|]", re.DOTALL)
 """What is not one character that stands for itself, or says how often."""
 _ANCHORS = ("^", "$")
 _LOOKAROUND = ("(?=", "(?!", "(?<=", "(?<!")
+_AHEAD, _BEHIND = "(?=", "(?<="
 _ALIKE = str.maketrans("ſ\u212aıİ", "skiI")
 """Letters beyond ASCII that Python takes for ASCII ones where case does not count; to RE2 they are none."""
 _HAS_ALIKE = re.compile("[ſ\u212aıİ]")
@@ -85,8 +87,9 @@ def necessary(expression: Expression) -> str:
     if not pattern.isascii():
         pattern = pattern.translate(_ALIKE)
     kept: list[str] = []
-    depth = skipped_to = place = 0
-    for match in _PART.finditer(pattern):
+    depth = skipped_to = place = begins = 0
+    parts = [*_PART.finditer(pattern)]
+    for number, match in enumerate(parts):
         part, before, place = match[0], pattern[place : match.start()], match.end()
         opens, closes = part[0] == "(" and part[-1] != ")", part == ")"
         depth += opens - closes
@@ -95,7 +98,14 @@ def necessary(expression: Expression) -> str:
                 skipped_to = 0
             continue
         kept.append(before)
-        if part in _LOOKAROUND:
+        if depth == 0 and part == "|":
+            begins = place
+        is_edge = depth == 1 and (
+            (part == _BEHIND and match.start() == begins) or (part == _AHEAD and _is_last(parts, number))
+        )
+        if is_edge:
+            kept.append("(?:")  # in the text it stands there as well, be it part of the match or not
+        elif part in _LOOKAROUND:
             skipped_to = depth
         elif part in _ANCHORS:
             continue  # the end of a label's text is not that of the page
@@ -109,6 +119,18 @@ def necessary(expression: Expression) -> str:
         kept.append(pattern[place:])
     ignores_case = isinstance(expression, re.Pattern) and expression.flags & re.IGNORECASE
     return ("(?i)" if ignores_case else "") + "".join(kept)
+
+
+def _is_last(parts: list[re.Match[str]], number: int) -> bool:
+    """Whether the group that a part opens is the last of its alternative."""
+    depth = 0
+    for place, match in enumerate(parts[number:], number):
+        depth += (match[0][0] == "(" and match[0][-1] != ")") - (match[0] == ")")
+        if not depth:
+            following = parts[place + 1 : place + 2]
+            end = following[0].start() if following else len(match.string)
+            return end == match.end() and (not following or following[0][0] == "|")
+    return False
 
 
 class OwnWord:

@@ -9,7 +9,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from itertools import accumulate, pairwise
+from itertools import accumulate
 
 from pipeline.page_text import Box, Word, enclosing
 
@@ -27,18 +27,25 @@ BESIDE = 3.0
 HYPHENS = frozenset("-–—~")
 OF_NUMBERS = HYPHENS | frozenset("0123456789OlI|")
 """What the parts of a number begin and end with, as OCR reads it."""
-_DIGIT = re.compile(r"\d")
+_DIGIT, _LETTER = re.compile(r"\d"), re.compile(r"[A-Za-z]")
+_DIGITS = re.compile(r"\d[^\d\n]*\d[^\d\n]*\d")
+"""In a line that can hold a value; most lines have none, and need no detector."""
 _LETTERS = re.compile(r"[A-Za-z]{2}|#|[A-Za-z][./] ?[A-Za-z]\b")
+
+MOST_LISTED = 8
+LIST_MARKS = (",", ";", "&", "and", "or", "to", "thru", "through")
+"""What parts the values of a list, which one label names."""
+_LIST_MARK = re.compile(r"\s*(?:[,;&]|and\b|or\b|to\b|thru\b|through\b)(?:\s*(?:and|or)\b)?\s*$")
 
 
 class Segment:
-    """Words of a line that stand close together, and whether they can name something."""
+    """Words of a line that stand close together: its text[start:end]; and whether they can name something."""
 
-    __slots__ = ("_is_label", "box", "text")
+    __slots__ = ("_is_label", "box", "end", "start", "text")
 
-    def __init__(self, words: Sequence[Word]) -> None:
-        self.text = " ".join([word.text for word in words])
-        self.box = enclosing(words)
+    def __init__(self, line: str, start: int, end: int, box: Box) -> None:
+        self.text = line[start:end]
+        self.start, self.end, self.box = start, end, box
         self._is_label: bool | None = None
 
     @property
@@ -54,24 +61,26 @@ def _is_number(text: str) -> bool:
     return count > 2 and 2 * count >= len(text.replace(" ", ""))
 
 
+def _shape(text: str) -> str:
+    return _LETTER.sub("A", _DIGIT.sub("0", text))
+
+
 class Line:
     """A line of words, joined by single spaces to `text`."""
 
-    __slots__ = ("_cells", "_cuts", "_segments", "_starts", "text", "words")
+    __slots__ = ("_segments", "_starts", "text", "words")
 
     def __init__(self, words: tuple[Word, ...]) -> None:
         self.words = words
         self.text = " ".join([word.text for word in words])
         self._starts: Sequence[int] = ()
-        self._cells: Sequence[tuple[int, int]] = ()
-        self._cuts: Sequence[tuple[int, int]] = ()
         self._segments: Sequence[Segment] = ()
 
     @property
     def starts(self) -> Sequence[int]:
         """Where in `text` each word begins."""
         if not self._starts:
-            ends = accumulate(len(word.text) + 1 for word in self.words)
+            ends = accumulate([len(word.text) + 1 for word in self.words])
             self._starts = [0, *ends][:-1]
         return self._starts
 
@@ -83,42 +92,34 @@ class Line:
         return self.words[first : bisect_left(self.starts, end)]
 
     @property
-    def cuts(self) -> Sequence[tuple[int, int]]:
-        """(start, end) in `text` of each segment."""
-        if not self._cuts:
-            starts, words = self.starts, self.words
-            self._cuts = [
-                (starts[first], starts[beyond - 1] + len(words[beyond - 1].text))
-                for first, beyond in self.cells
-            ]
-        return self._cuts
-
-    @property
     def segments(self) -> Sequence[Segment]:
         if not self._segments:
-            self._segments = [Segment(self.words[first:beyond]) for first, beyond in self.cells]
+            self._segments = self._parted()
         return self._segments
 
-    @property
-    def cells(self) -> Sequence[tuple[int, int]]:
-        """(first, beyond) of the words of each segment."""
-        if not self._cells:
-            self._cells = self._parted()
-        return self._cells
-
-    def _parted(self) -> list[tuple[int, int]]:
-        boxes = [word.box for word in self.words]
-        if len(boxes) == 1:
-            return [(0, 1)]
-        heights = sorted([box[3] - box[1] for box in boxes])
+    def _parted(self) -> list[Segment]:
+        """In one go over the words: every page with a number on it is parted."""
+        heights = sorted([word.box[3] - word.box[1] for word in self.words])
         height = max(1, heights[len(heights) * 4 // 5])
-        parted = [
-            number
-            for number, (one, following) in enumerate(pairwise(self.words), 1)
-            if following.box[0] - one.box[2]
-            > height * (GAP if HYPHENS.isdisjoint((one.text, following.text)) else BESIDE_HYPHEN)
-        ]
-        return list(zip([0, *parted], [*parted, len(boxes)], strict=True))
+        least, surely = height * GAP, height * BESIDE_HYPHEN
+        segments: list[Segment] = []
+        one = self.words[0]
+        left, top, right, bottom = one.box
+        start, end = 0, len(one.text)
+        for following in self.words[1:]:
+            box = following.box
+            gap = box[0] - one.box[2]
+            if gap > least and (gap > surely or HYPHENS.isdisjoint((one.text, following.text))):
+                segments.append(Segment(self.text, start, end, (left, top, right, bottom)))
+                left, top, right, bottom = box
+                start = end + 1
+            else:
+                left, top = min(left, box[0]), min(top, box[1])
+                right, bottom = max(right, box[2]), max(bottom, box[3])
+            end += 1 + len(following.text)
+            one = following
+        segments.append(Segment(self.text, start, end, (left, top, right, bottom)))
+        return segments
 
 
 class Around:
@@ -126,25 +127,34 @@ class Around:
 
     def __init__(self, page: "Page", line: Line, start: int, end: int) -> None:
         self._page, self._line, self._start, self._end = page, line, start, end
+        cell = (0, len(line.text))
+        for one in line.segments:
+            if one.start <= start < one.end:
+                cell = (one.start, one.end)
+                break
+        self.before = line.text[cell[0] : start]
+        """Up to the value, from the start of its segment."""
+        self.after = line.text[end : max(cell[1], end)]
+        """Behind it, up to the end of its segment."""
 
     @cached_property
     def _box(self) -> Box:
         return enclosing(self._line.words_at(self._start, self._end))
 
     @cached_property
-    def _cell(self) -> tuple[int, int]:
-        cells = ((low, high) for low, high in self._line.cuts if low <= self._start < high)
-        return next(cells, (0, len(self._line.text)))
-
-    @cached_property
-    def before(self) -> str:
-        """Up to the value, from the start of its segment."""
-        return self._line.text[self._cell[0] : self._start]
-
-    @cached_property
-    def after(self) -> str:
-        """Behind it, up to the end of its segment."""
-        return self._line.text[self._end : max(self._cell[1], self._end)]
+    def before_list(self) -> str:
+        """Up to the list that the value is a later member of: those before it look like it, digit by digit,
+        and commas part them.
+        """
+        before, value = self.before, self._line.text[self._start : self._end]
+        for _ in range(MOST_LISTED):
+            mark = _LIST_MARK.search(before) if before.rstrip().endswith(LIST_MARKS) else None
+            if not mark or not mark.start():
+                break
+            if _shape(before[: mark.start()][-len(value) :]) != _shape(value):
+                break
+            before = before[: mark.start() - len(value)]
+        return before
 
     @cached_property
     def beside(self) -> str:
@@ -176,7 +186,7 @@ class Page:
                 number = word.line
                 group = by_line.setdefault(number, [])
             group.append(word)
-        lines = [Line(tuple(sorted(group, key=_left))) for group in by_line.values()]
+        lines = [Line(_from_left(group)) for group in by_line.values()]
         self.lines = tuple(_joined(lines) if any(map(_is_cut_off, lines)) else lines)
 
     @cached_property
@@ -196,6 +206,11 @@ class Page:
         return " ".join(texts + [text for row in rows for _, text in sorted(row)])
 
     @cached_property
+    def numbered(self) -> list[tuple[int, Line]]:
+        """The lines that can hold a value, and their places."""
+        return [(place, line) for place, line in enumerate(self.lines) if _DIGITS.search(line.text)]
+
+    @cached_property
     def _by_bottom(self) -> "_Sorted":
         return _Sorted([segment for line in self.lines for segment in line.segments], 3)
 
@@ -205,7 +220,7 @@ class Page:
 
     @cached_property
     def _highest(self) -> int:
-        return max((one.box[3] - one.box[1] for one in self._by_bottom.segments), default=0)
+        return max([one.box[3] - one.box[1] for one in self._by_bottom.segments], default=0)
 
     def around(self, line: Line, start: int, end: int) -> Around:
         """What stands around text[start:end] of a line."""
@@ -220,12 +235,13 @@ class Page:
         A value by hand stands higher than its printed label, or lower: what recognition put into its own line
         is beside it, however little of their heights they share.
         """
-        own = {id(one) for one in line.segments} if len(line.cells) > 1 else set()
-        heights = self._highest, box[3] - box[1]
+        own: Sequence[Segment] = line.segments if len(line.segments) > 1 else ()
+        height = box[3] - box[1]
+        right = box[0] + height // 2
         left = [
             one
-            for one in self._by_bottom.between(box[1] - heights[1], box[3] + heights[0])
-            if one.box[2] <= box[0] + heights[1] // 2 and (_overlap(one.box, box, 1) > 0.5 or id(one) in own)
+            for one in self._by_bottom.between(box[1] - height, box[3] + self._highest)
+            if one.box[2] <= right and (_overlap(one.box, box, 1) > 0.5 or one in own)
         ]
         texts: list[str] = []
         for one in sorted(left, key=lambda one: -one.box[2]):
@@ -283,6 +299,12 @@ class Page:
         ]
 
 
+def _from_left(words: list[Word]) -> tuple[Word, ...]:
+    """Words from left to right, as nearly all of them come."""
+    lefts = [word.box[0] for word in words]
+    return tuple(words if lefts == sorted(lefts) else sorted(words, key=_left))
+
+
 def _is_cut_off(line: Line) -> bool:
     """Whether a line begins or ends with the hyphen of a number: recognition takes its groups for columns."""
     text = line.text
@@ -313,9 +335,10 @@ def _joined(lines: list[Line]) -> list[Line]:
 class _Sorted:
     """Segments by one edge of their boxes."""
 
-    def __init__(self, segments: Iterable[Segment], edge: int) -> None:
-        self.segments = sorted(segments, key=lambda one: one.box[edge])
-        self._edges = [one.box[edge] for one in self.segments]
+    def __init__(self, segments: Sequence[Segment], edge: int) -> None:
+        edges = [one.box[edge] for one in segments]
+        self.segments = [segments[place] for place in sorted(range(len(edges)), key=edges.__getitem__)]
+        self._edges = sorted(edges)
 
     def between(self, low: float, high: float) -> list[Segment]:
         """Those whose edge is not less than `low` and not more than `high`."""
@@ -333,4 +356,6 @@ def _bottom(one: Segment) -> int:
 def _overlap(a: Box, b: Box, axis: int) -> float:
     """Shared extent of two boxes along an axis (0: across, 1: down), as a part of the smaller one's."""
     shared = min(a[axis + 2], b[axis + 2]) - max(a[axis], b[axis])
+    if shared <= 0:
+        return 0.0
     return shared / max(1, min(a[axis + 2] - a[axis], b[axis + 2] - b[axis]))

@@ -6,7 +6,8 @@ page; an empty place is none.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache, lru_cache
 
 from pipeline.npi.detection import (
     LEAST_READ,
@@ -20,6 +21,7 @@ from pipeline.npi.detection import (
     read_percent,
 )
 from pipeline.npi.fields import GAP, Line, Page
+from pipeline.npi.labels import MOST_TEXTS
 from pipeline.npi.tables import BUILT_IN, Table
 from pipeline.page_text import Box, Finding, PageText, Word, enclosing
 
@@ -85,15 +87,18 @@ _BLANK = re.compile(r"[\W_]*")
 def examine(page_number: int, text: PageText, table: Table = BUILT_IN) -> tuple[tuple[Finding, ...], str]:
     """What is found on a page, and why more may be on it than that; "" when nothing speaks for it."""
     page = Page(text.words)
-    claimed = claims(page, table)
+    labelled = table.labels.maybe_in(page.text)
+    claimed = claims(page, labelled, table)
     found = findings(page_number, page, claimed)
-    labelled = table.labelled(page.text)
+    taken: dict[int, list[Claim]] = {}
+    for claim in claimed:
+        taken.setdefault(claim.line, []).append(claim)
     reason = (
         text.doubt
         or _unsure(page, claimed)
         or _unread(text)
-        or _in_pieces(page, labelled, claimed, table)
-        or _unclaimed(page, labelled, claimed, table)
+        or _in_pieces(page, labelled, taken, table)
+        or _unclaimed(page, labelled, taken, table)
         or _filled_in(page, labelled, text, found, table)
     )
     if not reason and text.hidden:
@@ -112,36 +117,36 @@ def _unsure(page: Page, claimed: list[Claim]) -> str:
     return ""
 
 
-def _in_pieces(page: Page, labelled: frozenset[int], claimed: list[Claim], table: Table) -> str:
+def _in_pieces(page: Page, labelled: frozenset[int], taken: Mapping[int, list[Claim]], table: Table) -> str:
     """A label of nine digits, and behind it, in its cell, a number of more or fewer."""
     numbers = [number for number in labelled if _is_of_nine(table, number)]
     if not numbers:
         return ""
-    for place, line in enumerate(page.lines):
-        for start, end in line.cuts:
-            match = _PIECES.search(line.text[start:end])
+    for place, line in page.numbered:
+        for cell in line.segments:
+            match = _PIECES.search(cell.text)
             if not match or not FEWEST_PIECES <= sum(map(str.isdigit, match[1])) <= MOST_PIECES:
                 continue
-            before = line.text[start : start + match.start(1)]
-            is_taken = any(one.line == place and start <= one.start < end for one in claimed)
+            before = cell.text[: match.start(1)]
+            is_taken = any(cell.start <= one.start < cell.end for one in taken.get(place, ()))
             if not is_taken and any(is_right_before(table, number, before) for number in numbers):
                 return f"a number that a label names {NINE_DIGITS} was read in part"
     return ""
 
 
-def _unclaimed(page: Page, labelled: frozenset[int], claimed: list[Claim], table: Table) -> str:
+def _unclaimed(page: Page, labelled: frozenset[int], taken: Mapping[int, list[Claim]], table: Table) -> str:
     """A number right behind a label of NPI, beside it or under it, that is no value of any type."""
-    numbers = [number for number in sorted(labelled) if _asks(table, number)]
-    for place, line in enumerate(page.lines if numbers else ()):
-        if not _MAYBE_NUMBER.search(line.text):
-            continue
-        for start, end in line.cuts:
-            cell = _TELEPHONE.sub(lambda number: "_" * len(number[0]), line.text[start:end])
-            for match in _NUMBER.finditer(cell):
+    numbers = sorted(labelled & asking(table))
+    for place, line in page.numbered if numbers else ():
+        for cell in line.segments:
+            if not _MAYBE_NUMBER.search(cell.text):
+                continue
+            start, text = cell.start, _TELEPHONE.sub(lambda number: "_" * len(number[0]), cell.text)
+            for match in _NUMBER.finditer(text):
                 first, beyond = start + match.start(), start + match.end()
                 if sum(map(str.isdigit, match[0])) < FEWEST_UNCLAIMED or _NO_VALUE.match(match[0]):
                     continue
-                if any(one.line == place and one.start < beyond and first < one.end for one in claimed):
+                if any(one.start < beyond and first < one.end for one in taken.get(place, ())):
                     continue
                 if _confidence(line, first, beyond) < SURE or (
                     first > start and _confidence(line, start, first) < LABEL_READ
@@ -162,14 +167,16 @@ def _is_of_nine(table: Table, number: int) -> bool:
 
 
 def _unread(text: PageText) -> str:
-    sure = sum(word.confidence >= SURE for word in text.words) + text.left_out
-    area = sum((mark[2] - mark[0]) * (mark[3] - mark[1]) for mark in text.marks)
-    if sure < FEW_WORDS and area > UNREAD_SHARE * text.width * text.height:
-        return f"there is much ink on it and few words were read ({sure})"
-    hardly = sum(word.confidence < BY_CHANCE and not _BLANK.fullmatch(word.text) for word in text.words)
-    if sure < FEW_WORDS and hardly >= FEW_HARDLY:
-        return f"few of its words were surely read ({sure}), others hardly ({hardly})"
-    if len(text.words) >= FEW_WORDS and text.confidence < LEGIBLE:
+    sure_words = sum([word.confidence >= SURE for word in text.words])
+    sure = sure_words + text.left_out
+    if sure < FEW_WORDS:
+        area = sum((mark[2] - mark[0]) * (mark[3] - mark[1]) for mark in text.marks)
+        if area > UNREAD_SHARE * text.width * text.height:
+            return f"there is much ink on it and few words were read ({sure})"
+        hardly = sum(word.confidence < BY_CHANCE and not _BLANK.fullmatch(word.text) for word in text.words)
+        if hardly >= FEW_HARDLY:
+            return f"few of its words were surely read ({sure}), others hardly ({hardly})"
+    if sure_words < len(text.words) >= FEW_WORDS and text.confidence < LEGIBLE:
         return f"its words could hardly be read (mean confidence {text.confidence:.0f} %)"
     return ""
 
@@ -178,47 +185,51 @@ def _filled_in(
     page: Page, labelled: frozenset[int], text: PageText, found: tuple[Finding, ...], table: Table
 ) -> str:
     """A label of NPI with ink in its place, and no value."""
-    if not any(_asks(table, number) for number in labelled):
+    if labelled.isdisjoint(asking(table)):
         return ""
+    looks: _Looks | None = None
     for line in page.lines:
         for kind, start, end in _labels(line, table):
             label = enclosing(line.words_at(start, end))
             if any(_belongs(finding.box, label) for finding in found):
                 continue
-            field = _field(page, text, label)
-            if _has_ink(text, field) or _has_scrawl(page, field, label) or _heads_scrawl(page, label):
+            looks = looks or _Looks(page)
+            field = _field(looks.printed, text, label)
+            if _has_ink(text, field) or looks.is_filled(field, label) or looks.is_head(label):
                 return f"the place of {kind} is filled in, but no value could be read there"
     return ""
 
 
-def _asks(table: Table, number: int) -> bool:
-    """Whether a detector's label, if a form has it, asks for a value of its own."""
-    return number < len(table.detectors) and table.detectors[number].type in FORM_TYPES
+@cache
+def asking(table: Table) -> frozenset[int]:
+    """Places of the detectors whose labels, if a form has them, ask for a value of their own."""
+    return frozenset(number for number, one in enumerate(table.detectors) if one.type in FORM_TYPES)
 
 
 def _labels(line: Line, table: Table) -> Iterator[tuple[str, int, int]]:
-    """(type, start, end) of a line's labels, one for a place: a label in the middle of a sentence asks for
-    nothing.
-    """
-    taken = 0
-    for start, end in line.cuts:
-        cell = line.text[start:end]
-        if len(cell) > LONGEST_LABEL_CELL or not _NAMES.search(cell):
-            continue
-        numbers = sorted(number for number in table.labelled(cell) if _asks(table, number))
-        if not numbers or _confidence(line, start, end) < LABEL_READ:
-            continue
-        for number in numbers:
-            match = table.detectors[number].label.search(cell)
-            if match and match.end() > match.start() and _is_open(cell[match.end() :]) and end > taken:
-                taken = end
-                yield table.detectors[number].type, start + match.start(), end
-                break
+    """(type, start, end) of a line's labels, one for a place."""
+    for cell in line.segments:
+        found = _label(cell.text, table)
+        if found and _confidence(line, cell.start, cell.end) >= LABEL_READ:
+            kind, start = found
+            yield kind, cell.start + start, cell.end
+
+
+@lru_cache(MOST_TEXTS)
+def _label(cell: str, table: Table) -> tuple[str, int] | None:
+    """(type, start) of the label that a cell is: one in the middle of a sentence asks for nothing."""
+    if len(cell) > LONGEST_LABEL_CELL or not _NAMES.search(cell):
+        return None
+    for number in sorted(table.labels.maybe_in(cell) & asking(table)):
+        match = table.detectors[number].label.search(cell)
+        if match and match.end() > match.start() and _is_open(cell[match.end() :]):
+            return table.detectors[number].type, match.start()
+    return None
 
 
 def _confidence(line: Line, start: int, end: int) -> float:
     words = line.words_at(start, end)
-    return sum(word.confidence for word in words) / max(1, len(words))
+    return sum([word.confidence for word in words]) / max(1, len(words))
 
 
 def _is_open(rest: str) -> bool:
@@ -234,16 +245,10 @@ def _belongs(found: Box, label: Box) -> bool:
     return in_row or below
 
 
-def _field(page: Page, text: PageText, label: Box) -> tuple[Box, Box]:
+def _field(printed: list[Box], text: PageText, label: Box) -> tuple[Box, Box]:
     """Where a label's value would stand: to its right up to the next words, and right below it."""
     height = max(8, label[3] - label[1])
     right = min(text.width, label[2] + 22 * height)
-    printed = [
-        word.box
-        for line in page.lines
-        for word in line.words
-        if word.confidence >= SURE and _LETTERS.search(word.text)
-    ]
     right = min(
         (box[0] for box in printed if label[2] < box[0] < right and box[1] < label[3] and box[3] > label[1]),
         default=right,
@@ -286,30 +291,63 @@ def _within(mark: Box, box: Box) -> float:
     return across * down / max(1, (mark[2] - mark[0]) * (mark[3] - mark[1]))
 
 
-def _has_scrawl(page: Page, field: tuple[Box, Box], label: Box) -> bool:
-    """Whether there are words in a place that are no printed text: read without confidence, with digits, or
-    some digits of a number.
-    """
-    for box in field:
-        marks, boxed = 0, 0
+class _Looks:
+    """Which words of a page look printed, and which do not, looked through once for all of its labels."""
+
+    def __init__(self, page: Page) -> None:
+        self.printed: list[Box] = []
+        """Boxes of words that were surely read."""
+        self._scrawl: list[tuple[Box, int, bool]] = []
+        """Boxes of words, how many of their characters are by hand, and whether they may stand in boxes."""
+        self._hardly: list[Box] = []
+        """Boxes of long words that were hardly read."""
         for line in page.lines:
-            for number, word in enumerate(line.words):
-                middle = (word.box[1] + word.box[3]) / 2
-                if not (word.box[0] < box[2] and word.box[2] > box[0] and box[1] <= middle <= box[3]):
+            for number, word in enumerate(line.words, 1):
+                self._add(word, line.words[number : number + 1])
+
+    def _add(self, word: Word, following: tuple[Word, ...]) -> None:
+        is_sure = word.confidence >= SURE
+        if is_sure and _LETTERS.search(word.text):
+            self.printed.append(word.box)
+        by_hand, digits = 0, sum(map(str.isdigit, word.text))
+        if not is_sure and not _BLANK.fullmatch(word.text) and not _is_printed(word):
+            by_hand = len(word.text)
+        elif digits >= 2 and word.confidence < 85:
+            by_hand = digits
+        is_boxed = digits > 0 and len(word.text) <= LONGEST_IN_BOX
+        if (by_hand or is_boxed) and not _leads(word, following):
+            self._scrawl.append((word.box, by_hand, is_boxed))
+        if word.confidence < LEAST_READ and len(word.text) >= COLUMN_WORDS and not _is_printed(word):
+            self._hardly.append(word.box)
+
+    def is_filled(self, field: tuple[Box, Box], label: Box) -> bool:
+        """Whether there are words in a place that are no printed text: read without confidence, with digits,
+        or some digits of a number.
+        """
+        for box in field:
+            marks, boxed = 0, 0
+            for (left, top, right, bottom), by_hand, is_boxed in self._scrawl:
+                middle = (top + bottom) / 2
+                if not (left < box[2] and right > box[0] and box[1] <= middle <= box[3]):
                     continue
-                if _leads(word, line.words[number + 1 : number + 2]):
+                if right <= label[2] and middle < label[3]:
                     continue
-                if word.box[2] <= label[2] and middle < label[3]:
-                    continue
-                digits = sum(mark.isdigit() for mark in word.text)
-                if word.confidence < SURE and not _BLANK.fullmatch(word.text) and not _is_printed(word):
-                    marks += len(word.text)
-                elif digits >= 2 and word.confidence < 85:
-                    marks += digits
-                boxed += digits > 0 and len(word.text) <= LONGEST_IN_BOX
-        if marks >= 4 or boxed >= FEWEST_BOXED:
-            return True
-    return False
+                marks += by_hand
+                boxed += is_boxed
+            if marks >= 4 or boxed >= FEWEST_BOXED:
+                return True
+        return False
+
+    def is_head(self, label: Box) -> bool:
+        """Whether a label is the head of a column in which numbers were hardly read."""
+        height = max(1, label[3] - label[1])
+        below = [
+            box
+            for box in self._hardly
+            if label[3] < box[1] < label[3] + COLUMN_HEIGHTS * height
+            and label[0] - 2 * height <= (box[0] + box[2]) / 2 <= label[2] + 6 * height
+        ]
+        return len(below) >= COLUMN_WORDS
 
 
 def _leads(word: Word, following: tuple[Word, ...]) -> bool:
@@ -327,19 +365,29 @@ def _is_printed(word: Word) -> bool:
     return word.confidence >= BY_CHANCE and bool(_PRINTED.search(word.text))
 
 
-def _heads_scrawl(page: Page, label: Box) -> bool:
-    """Whether a label is the head of a column in which numbers were hardly read."""
-    height = max(1, label[3] - label[1])
-    hardly = 0
-    for line in page.lines:
-        for word in line.words:
-            middle = (word.box[0] + word.box[2]) / 2
-            if (
-                label[3] < word.box[1] < label[3] + COLUMN_HEIGHTS * height
-                and label[0] - 2 * height <= middle <= label[2] + 6 * height
-                and word.confidence < LEAST_READ
-                and len(word.text) >= COLUMN_WORDS
-                and not _is_printed(word)
-            ):
-                hardly += 1
-    return hardly >= COLUMN_WORDS
+class _Scrawl:
+    """Words of a page that are no printed text, looked through once for all of its labels."""
+
+    def __init__(self, page: Page) -> None:
+        self.printed: list[Box] = []
+        """Boxes of the others: with letters, and surely read."""
+        self._written: list[tuple[Word, int, bool]] = []
+        """Words, how many marks of theirs are by hand, and whether they are some digits of a number."""
+        self._hardly: list[Box] = []
+        for line in page.lines:
+            for number, word in enumerate(line.words):
+                if word.confidence >= SURE and _LETTERS.search(word.text):
+                    self.printed.append(word.box)
+                self._add(word, line.words[number + 1 : number + 2])
+
+    def _add(self, word: Word, following: tuple[Word, ...]) -> None:
+        digits, marks = sum(map(str.isdigit, word.text)), 0
+        if word.confidence < SURE and not _BLANK.fullmatch(word.text) and not _is_printed(word):
+            marks = len(word.text)
+            if word.confidence < LEAST_READ and len(word.text) >= COLUMN_WORDS:
+                self._hardly.append(word.box)
+        elif digits >= 2 and word.confidence < 85:
+            marks = digits
+        is_boxed = digits > 0 and len(word.text) <= LONGEST_IN_BOX
+        if (marks or is_boxed) and not _leads(word, following):
+            self._written.append((word, marks, is_boxed))

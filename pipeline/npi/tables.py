@@ -14,18 +14,14 @@ from typing import Any
 import msgspec
 from stdnum import luhn
 
-from pipeline.npi.detectors import DETECTORS, ELSE, OPTIONAL, Detector
+from pipeline.npi.detectors import DETECTORS, OPTIONAL, Detector
 from pipeline.npi.expressions import NEVER, Expression, OwnWord, Together, linear
+from pipeline.npi.labels import Labels
 
 ROOT = Path(__file__).parents[2]
 """What a relative path begins at: the folder that pipeline/ lies in, here and in a Lambda package."""
-NOWHERE = (-1, -1)
 NEVER_MATCHES = re.compile(NEVER)
-MOST_LABELS = 4096
-"""Texts whose labels are remembered: forms repeat them."""
 CHECKS = {"any": lambda value: True, "luhn": lambda value: bool(luhn.is_valid(re.sub(r"\D", "", value)))}
-
-Span = tuple[int, int]
 
 
 class OwnType(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,63 +46,23 @@ class Table:
 
     def __init__(self, detectors: Sequence[Detector]) -> None:
         self.detectors = tuple(detectors)
+        self.has_digits = all(detector.digits for detector in detectors)
+        """Whether every value has some."""
         self._forms = Together([detector.form for detector in detectors])
-        self._labels = Together([*(detector.label for detector in detectors), ELSE])
+        self.labels = Labels(self.detectors)
         self._unlabelled = frozenset(
             number for number, detector in enumerate(detectors) if detector.alone > 0
         )
-        self._spans: dict[str, dict[int, Span]] = {}
-        self._latest = "", self._labels.may_match("")
 
-    @property
-    def has_digits(self) -> bool:
-        """Whether every value has some."""
-        return all(detector.digits for detector in self.detectors)
-
-    def at_work(self, text: str) -> list[int]:
-        """Places of the detectors whose values may be on a page with this text: their form is, and their
-        label where they need one.
+    def at_work(self, text: str, labelled: frozenset[int]) -> list[int]:
+        """Places of the detectors whose values may be in lines with this text: their form is, and on the page
+        their label where they need one.
         """
-        labelled = self.labelled(text)
-        if not labelled and not self._unlabelled:
-            return []
-        return sorted(self._forms.may_match(text) & (labelled | self._unlabelled))
-
-    def labelled(self, text: str) -> frozenset[int]:
-        """Places of the detectors whose label may be in a text. A page's is asked for twice in a row."""
-        latest = self._latest
-        if latest[0] != text:
-            self._latest = latest = text, self._labels.may_match(text)
-        return latest[1]
-
-    def is_alike(self, detector: Detector, other: int) -> bool:
-        """Whether the label of a detector at a place names what another one finds, too."""
-        kind = self.detectors[other].type if other < len(self.detectors) else ""
-        return kind == detector.type or kind in detector.alike
-
-    def labels_in(self, text: str) -> dict[int, Span]:
-        """The last label in a text of each detector, by its place; and of what is none (at the place behind
-        them).
-        """
-        if text not in self._spans:
-            if len(self._spans) >= MOST_LABELS:
-                self._spans.clear()
-            patterns = (*(detector.label for detector in self.detectors), ELSE)
-            spans = {number: last(patterns[number], text) for number in self._labels.may_match(text)}
-            self._spans[text] = {number: span for number, span in spans.items() if span != NOWHERE}
-        return self._spans[text]
+        wanted = labelled | self._unlabelled
+        return sorted(self._forms.may_match(text) & wanted) if text and wanted else []
 
 
 BUILT_IN = Table(DETECTORS)
-
-
-def last(pattern: Expression, text: str) -> Span:
-    """(start, end) of the last match. The label nearest to the value is the last."""
-    found = NOWHERE
-    for match in pattern.finditer(text):
-        if match.end() > match.start():
-            found = match.span()
-    return found
 
 
 @cache

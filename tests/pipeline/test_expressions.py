@@ -50,6 +50,7 @@ def test_a_number_does_not_go_on_in_the_next_line() -> None:
         (r"(?<![\w.)])a(?!(b|[)]))c", "ac"),
         (r"^\d+$", r"[\p{Nd}]+"),
         (r"(?i:x)(?=\))\)", r"(?i:x)\)"),
+        (r"(?<=:)\d(?=[;|](?!1))|(?<=b)c(?=d)e|(?:f(?=g)|h)", r"(?::)[\p{Nd}](?:[;|])|(?:b)ce|(?:f|h)"),
     ],
 )
 def test_an_expression_without_its_lookaround(expression: str, without: str) -> None:
