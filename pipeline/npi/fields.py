@@ -5,6 +5,7 @@ cells of a form or table. A value's label stands before it in its segment, in th
 it, at the head of its column, behind it, or below. What is itself a value names nothing.
 """
 
+import math
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
@@ -195,7 +196,7 @@ class Page:
         side follow each other in one of them.
         """
         rows: list[list[tuple[int, str]]] = []
-        beyond = -1
+        beyond = -math.inf
         for line in sorted(self.lines, key=lambda line: line.words[0].box[1]):
             left, top, _, bottom = line.words[0].box
             if top > beyond:

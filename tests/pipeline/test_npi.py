@@ -117,6 +117,13 @@ def test_any_text_is_searched_without_an_error(lines: list[str]) -> None:
         assert 0 <= finding.confidence <= 100
 
 
+def test_a_line_that_begins_above_the_page_is_read_like_any_other() -> None:
+    """As a page that was turned a little may have it."""
+    words = [Word("SSN:", (10, -9, 60, 8), 95, 1), Word("324-05-1121", (70, -9, 200, 8), 95, 1)]
+    assert [found.type for found in npi.detect(1, PageText(300, 300, tuple(words)))] == ["SSN"]
+    assert npi.examine(1, PageText(300, 300, tuple(words)), npi.load_table(""))[1] == ""
+
+
 def test_the_verdict_on_a_page_with_npi_is_as_sure_as_any_finding() -> None:
     text = page_text("SSN: 676-84-7081", "DOB: 07/09/1946", confidence=90)
     findings = npi.detect(1, text)
