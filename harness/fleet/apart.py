@@ -19,7 +19,7 @@ from harness.cloud.limits import (
 from harness.cloud.system import SqsSource
 from harness.fleet import lanes
 from harness.fleet.calibration import Calibration, Chain, Stage
-from harness.fleet.ordering import order_of
+from harness.fleet.ordering import in_order, rearranged
 from harness.fleet.plan import (
     EARLY,
     NEARLY,
@@ -59,26 +59,31 @@ def simulate(plan: Plan, found: Chain, work: Workload, calibration: Calibration)
     running, waiting = {first.function: (started, ended)}, {first.function: (visible, started)}
     heard = ended - min(first.told_before_end, float(seconds.min()))
 
-    count = int((-(-pages // plan.batch_pages)).sum())
-    file_of, size_of = lanes.expand(pages, plan.batch_pages, count)
+    file_of, size_of = lanes.expand(pages, plan.batch_pages)
     cpu = lanes.draw_pages(file_of, size_of, source, *pages_of(calibration), work.in_order, plan.seed + 1)
-    arrivals = heard[file_of]
-    order = order_of(arrivals)
-    arrivals = arrivals[order]
-    seconds = Handler.of(plan, second).seconds(size_of[order])
-    seconds += cpu[order] / speed_of(plan, plan.system.functions[second.function])
+    arrivals, order = in_order(heard[file_of])
+    reader = Handler.of(plan, second)
+    seconds = lanes.taken_in_order(
+        order,
+        size_of,
+        cpu,
+        speed_of(plan, plan.system.functions[second.function]),
+        reader.per_page,
+        reader.per_record + reader.fixed,
+    )
     _check_times(plan, second, seconds, plan.keeps_seconds)
     started, ended, reading = _queue(plan, draw, found.batches, second, arrivals, seconds)
     running[second.function], waiting[second.function] = (started, ended), (arrivals, started)
-    counted_out = np.full(count, np.inf)
-    counted_out[order] = ended - min(second.told_before_end, float(seconds.min()))
-    arrivals = lanes.latest(file_of, counted_out, len(pages))
+    told_before = min(second.told_before_end, float(seconds.min()))
+    counted_out = lanes.latest(file_of, order, ended, told_before, len(pages))
     makespan = float(ended.max(initial=0.0))
 
-    arrivals[pages == 0] = np.inf
-    order = order_of(arrivals)[: np.isfinite(arrivals).sum()]
-    arrivals = arrivals[order]
-    done, begun, closing, running[third.function] = _stream(plan, draw, found, third, arrivals, pages[order])
+    arrivals, order = in_order(counted_out)
+    with_pages = int(np.isfinite(arrivals).sum())
+    arrivals, order = arrivals[:with_pages], order[:with_pages]
+    done, begun, closing, running[third.function] = _stream(
+        plan, draw, found, third, arrivals, rearranged(pages, order)
+    )
     waiting[third.function] = arrivals, begun
     makespan = max(makespan, float(done.max(initial=0.0)))
     peak = _check_limits(plan, calibration, running, pages, makespan)
@@ -90,11 +95,11 @@ def simulate(plan: Plan, found: Chain, work: Workload, calibration: Calibration)
         stages.append(msgspec.structs.replace(numbers, empty_polls=idle))
     return Flow(
         stages=(*stages, closing),
-        batches=count,
+        batches=len(file_of),
         makespan=makespan,
         early=early,
         nearly=nearly,
-        latencies=done - third.told_before_end - uploaded[order],
+        latencies=done - third.told_before_end - rearranged(uploaded, order),
         times=times,
         running={name: _between(times, *span) for name, span in running.items()},
         waiting={name: _between(times, *span) for name, span in waiting.items()},
