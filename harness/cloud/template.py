@@ -3,6 +3,7 @@
 import copy
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,7 @@ def load(
 def parsed(path: Path) -> Resource:
     """A SAM file as it stands. Raises `UsageError` for one that is no template."""
     try:
-        document = yaml_parse(path.read_text(encoding="utf-8"))
+        document = copy.deepcopy(_read(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise UsageError(f"cannot read the template {path}: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -69,6 +70,14 @@ def parsed(path: Path) -> Resource:
     if not isinstance(document, dict) or not isinstance(document.get("Resources"), dict):
         raise UsageError(f"the template {path} has no Resources")
     return document
+
+
+@lru_cache(maxsize=4)
+def _read(text: str) -> Any:
+    """Of YAML, which takes longer to read than a small fleet to simulate: a command may need a template again
+    and again.
+    """
+    return yaml_parse(text)
 
 
 def check_parameters(path: Path, declared: Resource, given: dict[str, str]) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from harness.fleet.inventory import Listed
     from harness.fleet.validation import Comparison
     from harness.fleet.workload import Arrivals, Workload
-    from harness.runs.run import Run
+    from harness.runs.sampled import Sampled
 
 DEFAULT_PAGES = "10"
 DEFAULT_BYTES = 750_000.0
@@ -165,7 +165,7 @@ def _comparison(
     validate: Path | None,
     calibration: Path | None,
     known: "Calibration",
-    sampled: "Run | None",
+    sampled: "Sampled | None",
     screen: "Screen",
 ) -> "Comparison":
     """With the run that is named, else with that of the calibration, where it is one's folder."""
@@ -175,8 +175,7 @@ def _comparison(
     if validate is not None:
         return against_fleet.of_folder(config, template, validate, screen.progress)
     if sampled is not None:
-        events = sampled.emulation.recorder.events
-        return against_fleet.of_run(config, template, known, sampled.summary, events, screen.progress)
+        return against_fleet.of_run(config, template, known, sampled.summary, sampled.events, screen.progress)
     try:
         return against_fleet.of_folder(config, template, calibration or Path(), screen.progress)
     except against_fleet.NoRun:  # a calibration of its own: nothing asked for a comparison
@@ -218,21 +217,17 @@ def _calibration(
     folder: Path | None,
     parameters: dict[str, str],
     screen: "Screen",
-) -> "tuple[Calibration, Run | None]":
-    """Of a run's folder; else of the project's sample, which is run now, and that run: with these parameters,
-    but for those that the fleet itself knows what to make of.
+) -> "tuple[Calibration, Sampled | None]":
+    """Of a run's folder; else of the project's sample, and its run: with these parameters, but for those that
+    the fleet itself knows what to make of.
     """
     from harness.fleet import calibration as calibrations
 
     if folder is not None:
         return calibrations.load(folder), None
-    from harness.runs import application, inputs
-    from harness.runs import run as runs
+    from harness.runs import sampled
 
-    files = inputs.collect([application.sample(config)], config.input_suffixes)
     modelled = config.parameters.values()
     given = {name: value for name, value in parameters.items() if name not in modelled}
-    finished = runs.run(config, files, choices.options(config, template, given, seed=0), screen.progress)
-    if isinstance(finished.calibration, str):
-        raise UsageError(f"the sample gives no calibration: {finished.calibration}")
-    return finished.calibration, finished
+    found = sampled.of(config, choices.options(config, template, given, seed=0), screen.progress)
+    return found.calibration, found

@@ -3,6 +3,7 @@ binds, and no message comes back.
 """
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
@@ -19,7 +20,7 @@ from harness.cloud.limits import (
 from harness.cloud.system import SqsSource
 from harness.fleet import lanes
 from harness.fleet.calibration import Calibration, Chain, Stage
-from harness.fleet.ordering import order_of
+from harness.fleet.ordering import in_order, rearranged
 from harness.fleet.plan import (
     EARLY,
     NEARLY,
@@ -53,32 +54,38 @@ def simulate(plan: Plan, found: Chain, work: Workload, calibration: Calibration)
     first, second, third = calibration.stages
     uploaded, visible, pages, source = told(plan, draw, found, work)
 
-    seconds = Handler.of(plan, first).seconds(pages)
-    _check_times(plan, first, seconds, 0.0)
-    started, ended, opening = _queue(plan, draw, found.files, first, visible, seconds)
+    with ThreadPoolExecutor(1) as beside:  # what pages take does not depend on when they are read
+        drawn = beside.submit(_drawn, plan, work, calibration, pages, source)
+        seconds = Handler.of(plan, first).seconds(pages)
+        _check_times(plan, first, seconds, 0.0)
+        started, ended, opening = _queue(plan, draw, found.files, first, visible, seconds)
     running, waiting = {first.function: (started, ended)}, {first.function: (visible, started)}
     heard = ended - min(first.told_before_end, float(seconds.min()))
 
-    count = int((-(-pages // plan.batch_pages)).sum())
-    file_of, size_of = lanes.expand(pages, plan.batch_pages, count)
-    cpu = lanes.draw_pages(file_of, size_of, source, *pages_of(calibration), work.in_order, plan.seed + 1)
-    arrivals = heard[file_of]
-    order = order_of(arrivals)
-    arrivals = arrivals[order]
-    seconds = Handler.of(plan, second).seconds(size_of[order])
-    seconds += cpu[order] / speed_of(plan, plan.system.functions[second.function])
+    file_of, size_of, cpu = drawn.result()
+    arrivals, order = in_order(heard[file_of])
+    reader = Handler.of(plan, second)
+    seconds = lanes.taken_in_order(
+        order,
+        size_of,
+        cpu,
+        speed_of(plan, plan.system.functions[second.function]),
+        reader.per_page,
+        reader.per_record + reader.fixed,
+    )
     _check_times(plan, second, seconds, plan.keeps_seconds)
     started, ended, reading = _queue(plan, draw, found.batches, second, arrivals, seconds)
     running[second.function], waiting[second.function] = (started, ended), (arrivals, started)
-    counted_out = np.full(count, np.inf)
-    counted_out[order] = ended - min(second.told_before_end, float(seconds.min()))
-    arrivals = lanes.latest(file_of, counted_out, len(pages))
+    told_before = min(second.told_before_end, float(seconds.min()))
+    counted_out = lanes.latest(file_of, order, ended, told_before, len(pages))
     makespan = float(ended.max(initial=0.0))
 
-    arrivals[pages == 0] = np.inf
-    order = order_of(arrivals)[: np.isfinite(arrivals).sum()]
-    arrivals = arrivals[order]
-    done, begun, closing, running[third.function] = _stream(plan, draw, found, third, arrivals, pages[order])
+    arrivals, order = in_order(counted_out)
+    with_pages = int(np.isfinite(arrivals).sum())
+    arrivals, order = arrivals[:with_pages], order[:with_pages]
+    done, begun, closing, running[third.function] = _stream(
+        plan, draw, found, third, arrivals, rearranged(pages, order)
+    )
     waiting[third.function] = arrivals, begun
     makespan = max(makespan, float(done.max(initial=0.0)))
     peak = _check_limits(plan, calibration, running, pages, makespan)
@@ -90,17 +97,30 @@ def simulate(plan: Plan, found: Chain, work: Workload, calibration: Calibration)
         stages.append(msgspec.structs.replace(numbers, empty_polls=idle))
     return Flow(
         stages=(*stages, closing),
-        batches=count,
+        batches=len(file_of),
         makespan=makespan,
         early=early,
         nearly=nearly,
-        latencies=done - third.told_before_end - uploaded[order],
+        latencies=done - third.told_before_end - rearranged(uploaded, order),
         times=times,
-        running={name: _between(times, *span) for name, span in running.items()},
-        waiting={name: _between(times, *span) for name, span in waiting.items()},
+        running=_levels(times, running),
+        waiting=_levels(times, waiting),
         peak=peak,
         method=METHOD,
     )
+
+
+def _drawn(
+    plan: Plan,
+    work: Workload,
+    calibration: Calibration,
+    pages: NDArray[np.int32],
+    source: NDArray[np.int64],
+) -> tuple[NDArray[np.int32], NDArray[np.int32], Floats]:
+    """(file, pages, CPU seconds of a whole vCPU) of each batch."""
+    file_of, size_of = lanes.expand(pages, plan.batch_pages)
+    cpu = lanes.draw_pages(file_of, size_of, source, *pages_of(calibration), work.in_order, plan.seed + 1)
+    return file_of, size_of, cpu
 
 
 def _check_times(plan: Plan, stage: Stage, seconds: Floats, keeps: float) -> None:
@@ -121,9 +141,10 @@ def _check_limits(
 ) -> int:
     """Most invocations at once. Raises `Coupled` when they, or the table's writes, are more than may be."""
     times = np.linspace(0.0, makespan, PEAK_POINTS)
-    peak = int(np.sum([_between(times, *span) for span in running.values()], axis=0).max())
-    sharing = [span for name, span in running.items() if plan.system.functions[name].reserved is None]
-    together = int(np.sum([_between(times, *span) for span in sharing], axis=0).max()) if sharing else 0
+    levels = _levels(times, running)
+    peak = int(np.sum(list(levels.values()), axis=0).max())
+    sharing = [one for name, one in levels.items() if plan.system.functions[name].reserved is None]
+    together = int(np.sum(sharing, axis=0).max()) if sharing else 0
     if together > plan.unreserved_concurrency:
         raise Coupled(
             f"together they would run {together:,} invocations, of the account's "
@@ -150,11 +171,13 @@ def _exceeds(written: Floats, step: float) -> bool:
     return False
 
 
-def _between(times: Floats, begun: Floats, over: Floats) -> NDArray[np.int64]:
-    """How many have begun and are not over, at each time."""
+def _levels(times: Floats, spans: Mapping[str, tuple[Floats, Floats]]) -> dict[str, NDArray[np.int64]]:
+    """How many have begun and are not over, at each time; two are counted at once."""
     step = float(times[1] - times[0]) if len(times) > 1 and times[-1] else 1.0
-    begun_by, over_by = (lanes.count_until(one, step, len(times)) for one in (begun, over))
-    return np.asarray(begun_by - over_by)
+    ends = [one for span in spans.values() for one in span]
+    with ThreadPoolExecutor(2) as two:
+        counts = list(two.map(lambda one: lanes.count_until(one, step, len(times)), ends))
+    return {name: begun - over for name, begun, over in zip(spans, counts[::2], counts[1::2], strict=True)}
 
 
 def _queue(
@@ -178,7 +201,7 @@ def _queue(
         IDLE_SECONDS,
         draw.seed(),
     )
-    return started, ended, _numbers(stage, arrivals, started, numbers, float((ended - started).sum()))
+    return started, ended, _numbers(stage, arrivals, started, numbers, float(ended.sum() - started.sum()))
 
 
 def _stream(
@@ -205,7 +228,7 @@ def _stream(
     return (
         done,
         begun,
-        _numbers(stage, arrivals, begun, numbers, float((stops - starts).sum())),
+        _numbers(stage, arrivals, begun, numbers, float(stops.sum() - starts.sum())),
         (starts, stops),
     )
 
@@ -226,5 +249,5 @@ def _numbers(stage: Stage, arrivals: Floats, started: Floats, numbers: Floats, r
         began_seconds=began,
         ended_seconds=float(last),
         running_seconds=ran,
-        mean_wait_seconds=float((started - arrivals).mean()) if len(arrivals) else 0.0,
+        mean_wait_seconds=float(started.mean() - arrivals.mean()) if len(arrivals) else 0.0,
     )

@@ -48,7 +48,6 @@ def simulate(plan: Plan, found: Chain, work: Workload, calibration: Calibration,
     uploaded, visible, pages, source = told(plan, draw, found, work)
     stream_lanes = plan.shards * found.closing.lanes
     stages, drawn, failures = _stages(plan, draw, found, calibration.stages, stream_lanes)
-    count = int((-(-pages // plan.batch_pages)).sum())
     first, seconds = pages_of(calibration)
     world = together.world(
         shared=_shared(plan, work, draw),
@@ -58,7 +57,7 @@ def simulate(plan: Plan, found: Chain, work: Workload, calibration: Calibration,
         pages=pages,
         source=source,
         arrivals=visible,
-        batches=lanes.expand(pages, plan.batch_pages, count),
+        batches=lanes.expand(pages, plan.batch_pages),
         stream_lane=draw.lanes(len(pages), stream_lanes),
         known=(first, seconds / speed_of(plan, plan.system.functions[calibration.stages[1].function])),
         pauses=np.array(THROTTLE_BACKOFF_SECONDS),
@@ -76,7 +75,7 @@ def simulate(plan: Plan, found: Chain, work: Workload, calibration: Calibration,
             _numbers(name, world.stages[number], *map(float, world.area[[number, 3 + number]].sum(axis=1)))
             for number, name in enumerate(names)
         ),
-        batches=count,
+        batches=len(world.batches),
         makespan=makespan,
         early=early,
         nearly=nearly,

@@ -22,24 +22,29 @@ def push(heap: np.ndarray, size: int, value: float) -> int:
     return size + 1
 
 
-@jit
-def pop(heap: np.ndarray, size: int) -> int:
-    """Takes the smallest away; returns the new size."""
-    size -= 1
-    value = heap[size]
-    place = 0
-    while True:
-        child = 2 * place + 1
-        if child >= size:
-            break
-        if child + 1 < size and heap[child + 1] < heap[child]:
-            child += 1
+@inlined
+def replace(heap: np.ndarray, size: int, value: float) -> None:
+    """Takes the smallest away and adds another.
+
+    Which of two children is the smaller is anybody's guess, so it is added, not branched upon: a processor
+    that guesses wrong loses more time than the rest of the step takes.
+    """
+    place, child = 0, 1
+    while child < size:
+        if child + 1 < size:
+            child += heap[child + 1] < heap[child]
         if heap[child] >= value:
             break
         heap[place] = heap[child]
-        place = child
+        place, child = child, 2 * child + 1
     heap[place] = value
-    return size
+
+
+@inlined
+def pop(heap: np.ndarray, size: int) -> int:
+    """Takes the smallest away; returns the new size."""
+    replace(heap, size - 1, heap[size - 1])
+    return size - 1
 
 
 @jit
@@ -91,3 +96,36 @@ def uniform(state: np.ndarray) -> float:
 def pick(pool: np.ndarray, state: np.ndarray) -> float:
     """One of the values, each as likely as the others."""
     return float(pool[int(uniform(state) * len(pool))])
+
+
+@jit
+def seeded(seed: int) -> np.uint64:
+    """The state of a generator; those of neighbouring seeds have nothing in common (splitmix64: Steele, Lea
+    and Flood 2014).
+    """
+    mixed = np.uint64(seed) + np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31)) | np.uint64(1)
+
+
+@inlined
+def advanced(state: np.uint64) -> np.uint64:
+    """The state after this one, 64 random bits, by the same generator as `uniform`: a number, which stays in
+    a register where an array's element would go to memory and back.
+    """
+    state ^= state << np.uint64(13)
+    state ^= state >> np.uint64(7)
+    return state ^ state << np.uint64(17)
+
+
+@inlined
+def upper(bits: np.uint64, number: int) -> int:
+    """One of so many places, by the upper half of the bits: of each two are drawn."""
+    return np.int64(((bits >> np.uint64(32)) * np.uint64(number)) >> np.uint64(32))  # type: ignore[return-value]
+
+
+@inlined
+def lower(bits: np.uint64, number: int) -> int:
+    """One of so many places, by the lower half of the bits."""
+    return np.int64(((bits & np.uint64(0xFFFFFFFF)) * np.uint64(number)) >> np.uint64(32))  # type: ignore[return-value]

@@ -24,7 +24,7 @@ from harness.cloud.limits import (
 )
 from harness.cloud.system import Function, SqsSource, System
 from harness.fleet.calibration import Calibration, Chain, Stage
-from harness.fleet.ordering import order_of
+from harness.fleet.ordering import in_order, rearranged
 from harness.fleet.workload import Workload
 
 Floats = NDArray[np.float64]
@@ -159,13 +159,17 @@ def told(
     tests = int(any(one.queue_arn == found.files.queue_arn for one in plan.system.notifications))
     files = len(work.pages) + tests
     uploaded = np.concatenate([work.uploaded, np.zeros(tests)])
-    visible = uploaded + draw("event", "s3", files) + draw("sqs", "SendMessage", files)
+    visible = draw("event", "s3", files)
+    visible += draw("sqs", "SendMessage", files)
+    visible += uploaded
     if work.heard is not None:
         visible[: len(work.heard)] = work.heard
-    order = order_of(visible)
+    visible, order = in_order(visible)
     pages = np.concatenate([work.pages, np.zeros(tests, dtype=np.int32)])
     source = np.concatenate([work.source, np.zeros(tests, dtype=np.int64)])
-    return uploaded[order], visible[order], pages[order], source[order]
+    if uploaded.any():  # else all at once, in whichever order
+        uploaded = rearranged(uploaded, order)
+    return uploaded, visible, rearranged(pages, order), rearranged(source, order)
 
 
 def pages_of(calibration: Calibration) -> tuple[NDArray[np.int64], Floats]:
@@ -194,7 +198,7 @@ class Draws:
         drawn = self._generator.standard_normal(count, dtype=np.float32)
         np.multiply(drawn, chosen.sigma, out=drawn)
         np.exp(drawn, out=drawn)
-        return drawn.astype(np.float64) * (chosen.median_ms / 1000)
+        return np.multiply(drawn, chosen.median_ms / 1000, dtype=np.float64)
 
     def pool(self, service: str, operation: str) -> Floats:
         """Seconds that an answer may take, each as likely as the others."""
@@ -202,8 +206,8 @@ class Draws:
         seconds: Floats = np.exp(chosen.sigma * _normal_quantiles()) * (chosen.median_ms / 1000)
         return seconds
 
-    def lanes(self, count: int, number: int) -> NDArray[np.int64]:
-        return self._generator.integers(0, number, count)
+    def lanes(self, count: int, number: int) -> NDArray[np.int32]:
+        return self._generator.integers(0, number, count, dtype=np.int32)
 
     def seed(self) -> int:
         return int(self._generator.integers(0, 2**31))

@@ -214,7 +214,7 @@ def world(
     source: NDArray[np.int64],
     arrivals: NDArray[np.float64],
     batches: tuple[NDArray[np.int32], NDArray[np.int32]],
-    stream_lane: NDArray[np.int64],
+    stream_lane: NDArray[np.int32],
     known: tuple[NDArray[np.int64], NDArray[np.float64]],
     pauses: NDArray[np.float64],
 ) -> World:

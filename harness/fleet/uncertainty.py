@@ -4,8 +4,10 @@ All of it is done with a smaller fleet whose mappings have grown already, and on
 fleets are used; how far one of them is from the whole fleet is measured and told.
 """
 
+import os
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from math import exp, log
 
 import msgspec
@@ -83,6 +85,10 @@ class Intervals(msgspec.Struct, frozen=True):
     makespan: tuple[float, float]
 
 
+Sample = tuple[Workload, Calibration]
+"""What a small fleet is made of."""
+
+
 class Small:
     """Makes small fleets like a large one of `files` files. draws_pages: of a file that is drawn anew, its
     pages are, too.
@@ -108,11 +114,11 @@ class Small:
     def case(
         self,
         factors: Mapping[str, float] | None = None,
-        resample: np.random.Generator | None = None,
+        sample: Sample | None = None,
         plan: Plan | None = None,
         pages: int | None = None,
     ) -> Case:
-        """A fleet whose inputs are multiplied by these factors; `resample` draws other calibrated files."""
+        """A fleet whose inputs are multiplied by these factors; sample: of other files, see `resampled`."""
         plan, factors = plan or self._plan, factors or {}
         latency = factors.get(LATENCIES, 1.0)
         plan = msgspec.structs.replace(
@@ -121,9 +127,7 @@ class Small:
             cpu_factor=plan.cpu_factor * factors.get(CPU, 1.0),
             latencies={name: _slower(one, latency) for name, one in plan.latencies.items()},
         )
-        work, calibration = self._work, self._calibration
-        if resample is not None:
-            work, calibration = _resampled(work, calibration, resample, self._draws_pages)
+        work, calibration = sample or (self._work, self._calibration)
         work = with_pages(work, factors.get(PAGES, 1.0), pages)
         calibration = msgspec.structs.replace(
             calibration, stages=tuple(_waiting(stage, latency) for stage in calibration.stages)
@@ -137,6 +141,10 @@ class Small:
             self.services[line.resource, line.item] = line.service
         return Case(dict(lines), flow.steady_seconds * share)
 
+    def resampled(self, generator: np.random.Generator) -> Sample:
+        """Other calibrated files are drawn from those that there are."""
+        return _resampled(self._work, self._calibration, generator, self._draws_pages)
+
     def _bill(self, used: Sequence[Quantity], share: float) -> Bill:
         whole = [msgspec.structs.replace(one, quantity=one.quantity * share) for one in used]
         return bill(whole, self._prices, self._free_tier)
@@ -144,7 +152,7 @@ class Small:
 
 def _resampled(
     work: Workload, calibration: Calibration, generator: np.random.Generator, draws_pages: bool
-) -> tuple[Workload, Calibration]:
+) -> Sample:
     """Other calibrated files, drawn from those that there are, and other pages of each. A workload whose
     files are the calibrated ones over and over follows them.
     """
@@ -170,13 +178,19 @@ def _resampled(
 def intervals(
     small: Small, base: Case, drawn_from: Sequence[Range], seed: int, tell: Callable[[int], None]
 ) -> Intervals:
-    """Bootstrap over the calibrated files and their pages, with every input drawn from its range."""
+    """Bootstrap over the calibrated files and their pages, with every input drawn from its range. All is
+    drawn first, and then simulated on all cores: which is done first changes nothing.
+    """
     generator = np.random.default_rng(np.random.SeedSequence([seed, 2]))
-    cases = []
-    for number in range(REPLICATES):
+    drawn: list[tuple[dict[str, float], Sample]] = []
+    for _ in range(REPLICATES):
         factors = {one.name: exp(generator.uniform(log(one.low), log(one.high))) for one in drawn_from}
-        cases.append(small.case(factors, resample=generator))
-        tell(number + 1)
+        drawn.append((factors, small.resampled(generator)))
+    cases: list[Case] = []
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for case in pool.map(lambda one: small.case(one[0], one[1]), drawn):
+            cases.append(case)
+            tell(len(cases))
     services: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for key, service in small.services.items():
         services[service].append(key)

@@ -111,7 +111,7 @@ def differences(
             for one in uncertainty.ranges("as given")
         }
         cases = [
-            _keyed(small.case(factors, resample=np.random.default_rng([one.taken.seed, 3, number])))
+            _keyed(small.case(factors, small.resampled(np.random.default_rng([one.taken.seed, 3, number]))))
             for small in smalls
         ]
         for key, values in drawn.items():

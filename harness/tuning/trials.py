@@ -17,12 +17,13 @@ from harness.errors import UsageError
 from harness.fleet.calibration import Calibration
 from harness.runs.inputs import InputFile
 from harness.runs.rig import Options, Progress, Rig
+from harness.runs.scope import scope
 from harness.tuning import backends, fleet_point, grid, point
 from harness.tuning.backends import Backend
 from harness.tuning.fleet_point import Files, Projected
 from harness.tuning.grid import Axis, Setting
 from harness.tuning.point import Emulated, Outcome
-from harness.tuning.store import Store, scope
+from harness.tuning.store import Store
 
 BEAT_SECONDS = 5.0
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from harness.fleet import lanes
-from harness.fleet.ordering import order_of
+from harness.fleet.ordering import in_order, rearranged
 
 NOTHING = np.zeros(1)
 
@@ -114,19 +114,73 @@ def test_a_stream_takes_what_a_poll_has_brought_up_to_a_batch_one_at_a_time() ->
 
 
 def test_pages_are_spread_evenly_over_as_few_batches_as_can_hold_them() -> None:
-    file_of, size_of = lanes.expand(np.array([16, 0, 15, 1], dtype=np.int32), 15, 4)
+    file_of, size_of = lanes.expand(np.array([16, 0, 15, 1], dtype=np.int32), 15)
     assert file_of.tolist() == [0, 0, 2, 3]
     assert size_of.tolist() == [8, 8, 15, 1]
 
 
-@pytest.mark.parametrize("spread", ["even", "crowded", "alike", "infinite", "none"])
-def test_the_order_of_times_is_that_of_a_stable_sort(spread: str) -> None:
+SPREADS = ["even", "crowded", "alike", "within a step", "infinite", "one", "none"]
+
+
+@pytest.mark.parametrize("spread", SPREADS)
+@pytest.mark.parametrize("count", [5_000, 200_000])
+def test_the_order_of_times_is_that_of_a_stable_sort(spread: str, count: int) -> None:
     generator = np.random.default_rng(7)
     times = {
-        "even": generator.random(5_000),
-        "crowded": generator.lognormal(0, 3, 5_000),
-        "alike": np.repeat(generator.random(50), 20),
-        "infinite": np.where(generator.random(500) < 0.2, np.inf, generator.random(500)),
+        "even": generator.random(count),
+        "crowded": generator.lognormal(0, 3, count),
+        "alike": np.repeat(generator.random(count // 20), 20),
+        "within a step": np.concatenate([generator.random(count) * 1e-9, [1e9]]),
+        "infinite": np.where(generator.random(count) < 0.2, np.inf, generator.random(count)),
+        "one": np.ones(1),
         "none": np.array([]),
     }[spread]
-    assert (order_of(times) == np.argsort(times, kind="stable")).all()
+    ascending, order = in_order(times)
+    assert (order == np.argsort(times, kind="stable")).all()
+    assert (ascending == times[order]).all()
+    assert (rearranged(times, order) == ascending).all()
+
+
+def test_a_batch_takes_as_long_as_its_pages_each_of_which_is_any_of_its_files_like() -> None:
+    """Pages are drawn evenly, whether a batch has an odd number of them or an even one, and independently."""
+    batches = 200_000
+    sizes = np.where(np.arange(batches) % 2 == 0, 3, 2).astype(np.int32)
+    drawn = lanes.draw_pages(
+        np.arange(batches, dtype=np.int32), sizes, np.arange(batches) % 2, np.array([0, 3, 5]),
+        np.array([1.0, 10.0, 100.0, 7.0, 8.0]), False, 3,
+    )  # fmt: skip
+    hundreds, rest = np.divmod(drawn[::2], 100)
+    tens, ones = np.divmod(rest, 10)
+    for many in (hundreds, tens, ones):
+        assert np.bincount(many.astype(int)) / len(many) == pytest.approx(
+            [8 / 27, 12 / 27, 6 / 27, 1 / 27], abs=0.004
+        )
+    values, counts = np.unique(drawn[1::2], return_counts=True)
+    assert values.tolist() == [14.0, 15.0, 16.0]
+    assert counts / counts.sum() == pytest.approx([0.25, 0.5, 0.25], abs=0.005)
+
+
+def test_pages_of_neighbouring_seeds_have_nothing_in_common() -> None:
+    def drawn(seed: int) -> np.ndarray:
+        files = np.zeros(2_000, dtype=np.int32)
+        ones = np.ones(2_000, dtype=np.int32)
+        return lanes.draw_pages(
+            files, ones, np.zeros(1, dtype=int), np.array([0, 4]), np.arange(4.0), False, seed
+        )
+
+    alike = [(drawn(seed) == drawn(seed + 1)).mean() for seed in range(20)]
+    assert alike == pytest.approx(np.full(20, 0.25), abs=0.05)
+
+
+def test_pages_as_they_stand_go_on_from_batch_to_batch_of_a_file() -> None:
+    files, sizes = np.array([0, 0, 1], dtype=np.int32), np.array([2, 2, 1], dtype=np.int32)
+    drawn = lanes.draw_pages(
+        files, sizes, np.zeros(2, dtype=int), np.array([0, 3]), np.array([1.0, 10.0, 100.0]), True, 1
+    )
+    assert drawn.tolist() == [11.0, 101.0, 1.0]
+
+
+def test_a_file_is_done_with_its_last_batch_and_never_without_one() -> None:
+    files, order = np.array([0, 0, 2], dtype=np.int32), np.array([1, 2, 0], dtype=np.int32)
+    done = lanes.latest(files, order, np.array([9.0, 7.0, 5.0]), 0.5, 3)
+    assert done.tolist() == [8.5, math.inf, 6.5]

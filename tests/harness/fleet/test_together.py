@@ -47,7 +47,7 @@ def simulate(
         counts,
         np.zeros(files, dtype=np.int64),
         arrivals,
-        lanes.expand(counts, batch_pages, int((-(-counts // batch_pages)).sum())),
+        lanes.expand(counts, batch_pages),
         np.arange(files) % int(stages["most"][2]),
         (np.array([0, len(page_seconds)]), np.array(page_seconds, dtype=float)),
         PAUSES,
