@@ -257,9 +257,10 @@ class Explore(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """What the worlds of `harness explore` are drawn from. pool: the maker of their inputs, and how many it
     makes. parameters: of the template, each with the two ends of its range (numbers) or with its values
     (texts); together: narrower ranges of several of them, by what they bring about, which some worlds take
-    as they stand; reads: those that decide what is read of an input, and so what is right. concurrency,
-    slowness, shards: ranges of the account's concurrency, of how many times longer the recorded functions
-    take, and of a stream's shards. most_inputs: of a world.
+    as they stand; aims: where faults of calls strike in a world that takes the ranges of that name, as
+    `Fault.where` says it. reads: those that decide what is read of an input, and so what is right.
+    concurrency, slowness, shards: ranges of the account's concurrency, of how many times longer the recorded
+    functions take, and of a stream's shards. most_inputs: of a world.
     happenings: what an exploration counts the worlds of, by name, each a pattern of the calls that tell of
     it: "<function> <service>.<operation> <target>", with * and ? as in file names. sometimes: those that must
     have come up, or the exploration says little. beyond: why some branches of the handlers' code are not to
@@ -269,6 +270,7 @@ class Explore(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     pool: Sample = Sample()
     parameters: dict[str, tuple[int | str, ...]] = {}
     together: dict[str, dict[str, tuple[int | str, ...]]] = {}
+    aims: dict[str, tuple[str, ...]] = {}
     reads: tuple[str, ...] = ()
     concurrency: tuple[int, int] = (1000, 1000)
     slowness: tuple[float, float] = (1.0, 1.0)
@@ -285,6 +287,8 @@ class Explore(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             told += some.items()
             if others := [name for name in some if name not in self.parameters or name in self.reads]:
                 raise ValueError(f"together names {others[0]}, which is none of parameters, or one of reads")
+        if strange := [name for name, some in self.aims.items() if name not in self.together or not some]:
+            raise ValueError(f"aims names {strange[0]}, which is none of together, or has no aim for it")
         for name, values in told:
             numbers = [value for value in values if not isinstance(value, str)]
             if not values or (numbers and (len(numbers), len(values)) != (2, 2)):

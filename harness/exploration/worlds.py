@@ -36,10 +36,10 @@ SOON, SOON_SECONDS = ("overwritten", "removed"), (0.5, 60.0)
 """What strikes while an upload is in work, and the longest delay of a world: some files are done in a second.
 """
 HIGHEST_RATE = 0.6
-AIMED, RATES_AIMED = 0.45, (5.0, 30.0)
-"""Of the worlds in which several kinds strike, those in which what strikes calls has an aim: one function,
-its calls of one service, or one call; there so often that it fails again and again, while all else goes on as
-it does elsewhere.
+AIMED, RATES_AIMED = 0.3, (5.0, 30.0)
+"""Of the worlds in which several kinds strike, and whose parameters ask for no aim, those in which what
+strikes calls has one: one function, its calls of one service, or one call; there so often that it fails again
+and again, while all else goes on as it does elsewhere.
 """
 SCHEDULED, SCHEDULE_WINDOW = 0.2, (0.5, 30.0)
 """Of all worlds, those whose calls come in an order that is drawn; seconds that a call may wait then."""
@@ -197,8 +197,10 @@ def draw(seed: int, stock: Stock) -> World:
         for name, values in ranges.parameters.items()
         if generator.random() < OTHERWISE and name not in stock.given
     }
-    for some in ranges.together.values():
+    aims: list[str] = []
+    for set_name, some in ranges.together.items():
         if generator.random() < TOGETHER:
+            aims += ranges.aims.get(set_name, ())
             drawn |= {
                 name: str(_value(generator, values))
                 for name, values in some.items()
@@ -207,7 +209,7 @@ def draw(seed: int, stock: Stock) -> World:
     arrival = get_args(Arrival)[int(generator.integers(len(get_args(Arrival))))]
     return World(
         seed=seed,
-        scenario=_scenario(generator, seed, stock),
+        scenario=_scenario(generator, seed, stock, aims),
         parameters=drawn,
         slowness=round(_log(generator, *ranges.slowness), 2) if generator.random() < SLOW else 1.0,
         concurrency=_whole(generator, *ranges.concurrency)
@@ -255,7 +257,8 @@ def vary(world: World, seed: int, stock: Stock) -> World:
     )
 
 
-def _scenario(generator: np.random.Generator, seed: int, stock: Stock) -> Scenario:
+def _scenario(generator: np.random.Generator, seed: int, stock: Stock, aims: Sequence[str] = ()) -> Scenario:
+    """aims: those of them that the world's parameters ask for."""
     hostile = scenario.load("hostile").faults
     mood = generator.random()
     aim = ""
@@ -265,7 +268,9 @@ def _scenario(generator: np.random.Generator, seed: int, stock: Stock) -> Scenar
         chosen, rates = [list(hostile)[int(generator.integers(len(hostile)))]], RATES_ALONE
     else:
         chosen, rates = [kind for kind in hostile if generator.random() < OTHERWISE], RATES
-        if stock.functions and generator.random() < AIMED:
+        if aims:
+            aim = aims[int(generator.integers(len(aims)))]
+        elif stock.functions and generator.random() < AIMED:
             aim = _aim(generator, stock)
     faults = {}
     for kind in chosen:
