@@ -50,16 +50,19 @@ def translated(path: Path, document: Resource, parameters: dict[str, str], kept:
 def _policy_templates() -> Any:
     from samtranslator.policy_template_processor.processor import PolicyTemplatesProcessor
 
-    return PolicyTemplatesProcessor.get_default_policy_templates_json()
+    known = PolicyTemplatesProcessor.get_default_policy_templates_json()
+    PolicyTemplatesProcessor._is_valid_templates_dict(known)
+    return known
 
 
 def _policy_templates_kept() -> Any:
-    """The translator reads its policies anew for each document."""
+    """The translator reads and validates its own policies anew for each document."""
     from samtranslator.policy_template_processor.processor import PolicyTemplatesProcessor
 
-    known = _policy_templates()
-    return mock.patch.object(
-        PolicyTemplatesProcessor, "get_default_policy_templates_json", return_value=known
+    return mock.patch.multiple(
+        PolicyTemplatesProcessor,
+        get_default_policy_templates_json=mock.Mock(return_value=_policy_templates()),
+        _is_valid_templates_dict=mock.Mock(return_value=True),
     )
 
 

@@ -139,7 +139,8 @@ class CodeBase(importlib.abc.MetaPathFinder):
 
 def take_modules(code: CodeBase) -> dict[str, ModuleType]:
     """Removes the application's modules from `sys.modules` and returns them."""
-    return {name: sys.modules.pop(name) for name in list(sys.modules) if code.owns(name)}
+    names = code.names  # thousands of modules are looked at, at each import
+    return {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] in names}
 
 
 class Sandbox:
