@@ -116,6 +116,17 @@ _FORMER = {"pages": "units", "npi_pages": "marked", "page_errors": "errors", "er
 """Names of [tool.harness.result] before it was free of one application's words; they are still read."""
 
 
+class Content(msgspec.Struct, frozen=True, kw_only=True):
+    """Where what a part holds stands: in an attribute of its item when its bytes are no more than this
+    parameter of the template says (`most`), else in an object of the input's bucket, whose key is in the
+    attribute `elsewhere`.
+    """
+
+    attribute: str
+    most: str
+    elsewhere: str
+
+
 class PartFields(msgspec.Struct, frozen=True, kw_only=True):
     """Where the state of a part of a file (a batch of its units) stands: in an item of its own, under the
     partition key of the file's, and in sets of the file's item.
@@ -124,6 +135,7 @@ class PartFields(msgspec.Struct, frozen=True, kw_only=True):
     of one that is stored. units: its attribute with the units that it holds, like "1-10"; marked: the
     attribute of both items with those that are marked; "" where there is none. counted: the set of the file's
     item with the numbers of the parts that are counted; failed: that of those among them that failed.
+    content: where what it holds stands; None where that is not to be looked at.
     """
 
     number: str
@@ -133,6 +145,7 @@ class PartFields(msgspec.Struct, frozen=True, kw_only=True):
     failed: str
     units: str = ""
     marked: str = ""
+    content: Content | None = None
 
 
 class Life(msgspec.Struct, frozen=True, kw_only=True):

@@ -136,7 +136,7 @@ def _page_text(
     remaining_seconds: Callable[[], float],
 ) -> PageText:
     """The words of a page; where its data are damaged, or end too early, by what lies beyond its byte counts
-    as well, when that helps. Raises `PageUnreadable`.
+    as well, when that helps and in the time that is left. Raises `PageUnreadable`.
     """
     text: PageText | None = None
     failure: PageUnreadable | None = None
@@ -148,11 +148,12 @@ def _page_text(
         failure = unreadable
     if text is not None and not text.doubt.startswith(DAMAGED):
         return text
-    if remaining_seconds() >= options.page_timeout + DEADLINE_MARGIN_SECONDS:
+    left = min(options.page_timeout, remaining_seconds() - DEADLINE_MARGIN_SECONDS)
+    if left >= 1:
         wide = documents.widened(s3, ref, page)
         with contextlib.suppress(PageUnreadable):
             if wide is not None:
-                return _timed(wide, options, seconds)
+                return _timed(wide, msgspec.structs.replace(options, page_timeout=int(left)), seconds)
     if text is None:
         raise failure or PageUnreadable("the page could not be read")
     return text

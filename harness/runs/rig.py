@@ -225,6 +225,7 @@ class Rig:
             self.config.calibrate,
             planning.kept_back(self.config, self.template.parameters),
             planning.record_days(self.config, self.template.parameters),
+            self.template.parameters,
         )
         return results, *invariants.check(evidence)
 

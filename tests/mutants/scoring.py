@@ -3,8 +3,9 @@
 The pipeline as it is is explored first, world by world as `harness explore` would; what that records, and which
 branches each world reached, serves all changes. Each change is then explored in a copy of the pipeline, in a
 process of its own, until an invariant breaks: in the worlds, in their order, that reach the changed line. The
-others would go exactly as they went. What is scored is kept, so that a run that was ended goes on where it was;
-a change of the pipeline, of the harness or of the number of worlds begins anew.
+others would go exactly as they went. A changed line takes as long as the line that it was, and pages are read
+as they were: none of the files that are changed has a part in that. What is scored is kept, so that a run that
+was ended goes on where it was; a change of the pipeline, of the harness or of the number of worlds begins anew.
 """
 
 import argparse
@@ -16,15 +17,19 @@ import sys
 import tempfile
 import traceback
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from unittest import mock
 
 import msgspec
 
 from harness import config
 from harness.cloud import latency
 from harness.commands.console import Screen
+from harness.compute import ledger, policies
+from harness.compute.sandbox import CodeBase
 from harness.exploration.explorer import Case
 from harness.exploration.search import Search
 from harness.exploration.world_explorer import WorldExplorer
@@ -102,20 +107,48 @@ class Sound:
         return sorted(found, key=lambda one: one.world.seed)
 
 
+class _Unwatched:
+    """Which branches are taken, the pipeline as it is has told."""
+
+    taken: frozenset[int] = frozenset()
+    watching = staticmethod(nullcontext)
+
+
+class Hunter(WorldExplorer):
+    """Explores a changed pipeline."""
+
+    coverage = _Unwatched()
+
+
 def hunt(change: Change, folder: Path, sound: Sound, most: int | None = None) -> Verdict:
     """Explores a copy with the change until an invariant breaks or the worlds are out; most: that are tried."""
     worlds = sound.reaching(change)[:most]
     project = _copy(change, folder)
+    with mock.patch.object(policies, "fingerprint", _as_it_was(project, sound.explorer.rig.code)):
+        return _hunted_in(worlds, change, project, sound)
+
+
+def _as_it_was(project: Path, sound: CodeBase) -> Callable[..., str]:
+    """Names of a copy's modules in the ledger: those of the pipeline as it is."""
+
+    def fingerprint(module: str, code: CodeBase, versions: tuple[str, ...] = ()) -> str:
+        with sound.within([builders.PROJECT / Path(folder).relative_to(project) for folder in code.folders]):
+            return ledger.fingerprint(module, sound, versions)
+
+    return fingerprint
+
+
+def _hunted_in(worlds: Sequence[Tried], change: Change, project: Path, sound: Sound) -> Verdict:
     faulthandler.dump_traceback_later(HUNG_SECONDS, exit=True)
     try:
-        explorer = WorldExplorer(config.load(project), sound.pool, _options(project), sound.explorer)
+        explorer = Hunter(config.load(project), sound.pool, _options(project), sound.explorer)
     except Exception as error:  # a change may break whatever it likes
         return Verdict(number=change.number, found=True, tried=0, broken=(type(error).__name__,))
     for number, one in enumerate(worlds, 1):
         faulthandler.dump_traceback_later(HUNG_SECONDS, exit=True)
         trial = explorer.attempt(Case.of(one.world))
         if trial.failed:
-            names = {violation.invariant for violation in trial.violations} or {trial.error.partition(":")[0]}
+            names = {violation.invariant for violation in trial.violations} or {trial.error[:80]}
             return Verdict(
                 number=change.number,
                 found=True,

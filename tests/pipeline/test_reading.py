@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from pipeline import documents, messages, ocr, page_reading, reading
-from pipeline.failures import PageTooSlow
+from pipeline.failures import PageTooSlow, PageUnreadable
 from pipeline.ocr_options import OcrOptions
 from pipeline.page_text import PageText
 from pipeline.settings import Settings
@@ -175,6 +175,24 @@ def test_a_page_that_took_too_long_is_not_tried_with_more_of_its_data(world, mon
     monkeypatch.setattr(page_reading, "read_page", slow)
     read_batch(world, batch, whole_file_bytes=1000)
     assert asked == list(batch.pages.offsets)
+
+
+@pytest.mark.parametrize(("left", "limits"), [(300.0, [60, 60]), (69.9, [60, 59]), (10.5, [60])])
+def test_a_damaged_page_is_tried_with_more_of_its_data_in_the_time_that_is_left(
+    world, monkeypatch, left: float, limits: list[int]
+) -> None:
+    """What is kept back for one page is not less for a page that takes two attempts."""
+    data = bytearray(builders.tagged(bytes(400_000), {256: 640, 257: 640, 258: 8, 259: 8, 262: 1}, counts=9))
+    batch = world.batch(bytes(data))
+    asked = []
+
+    def damaged(page, options: OcrOptions) -> PageText:
+        asked.append((page.is_wide, options.page_timeout))
+        raise PageUnreadable("the image data is damaged")
+
+    monkeypatch.setattr(page_reading, "read_page", damaged)
+    read_batch(world, batch, remaining=lambda: left, whole_file_bytes=1000)
+    assert asked == [(is_wide, limit) for is_wide, limit in zip((False, True), limits, strict=False)]
 
 
 def test_a_pdf_with_words_needs_all_pages_read_in_full() -> None:

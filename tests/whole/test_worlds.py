@@ -307,6 +307,15 @@ def test_a_page_that_took_too_long_is_not_tried_once_more(explorer: WorldExplore
     assert wrong([trial]) == []
 
 
+def test_a_further_attempt_is_made_in_the_time_that_is_left(explorer: WorldExplorer) -> None:
+    """In world 40064 a page had a second less than the whole time of a page, and was given up unread."""
+    hurried = IN_PARTS | {"WorkerTimeout": "120", "OcrPageTimeout": "104"}
+    trial, _ = played(
+        explorer, World(seed=1, parameters=hurried, slowness=50.0, puts=(Put("short counts.tif"),))
+    )
+    assert wrong([trial]) == []
+
+
 def test_an_overwritten_file_has_the_result_of_each_content(explorer: WorldExplorer) -> None:
     world = World(seed=0, puts=(Put("three.tif"), Put("three.tif", 0.5, "last page unreadable.tif")))
     case = Case.of(world)

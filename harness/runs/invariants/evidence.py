@@ -54,7 +54,7 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
     expected: the results of a calm run by input key, None where there was none to compare with. given_back:
     what was given up was given back; healed: when nothing broke any more; told: names of metrics. kept_back:
     seconds before its timeout from which on who reads a batch gives back what is left of it, 0 for never;
-    life_days: that an item of the state lives, None where that is not known.
+    life_days: that an item of the state lives, None where that is not known; parameters: of the template.
     """
 
     emulation: Emulation
@@ -69,6 +69,7 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
     told: Calibrate = Calibrate()
     kept_back: float = 0.0
     life_days: float | None = None
+    parameters: Mapping[str, str] = {}
 
     def events(self, kind: type) -> Sequence[Any]:
         return self._by_kind.get(kind, ())

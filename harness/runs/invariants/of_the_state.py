@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from harness.config import PartFields
+from harness.recorder import Call
 from harness.runs.invariants.evidence import Evidence, Found, Invariants, Item, Part, Step
 
 DAY_SECONDS = 86_400
@@ -239,6 +240,30 @@ def _items_live_as_long_as_said(evidence: Evidence) -> Found:
             )
 
 
+def _contents_lie_where_they_should(evidence: Evidence) -> Found:
+    """What a stored part holds is in its item if that is short, and only then; else in an object."""
+    named = evidence.state.parts if evidence.state else None
+    content = named.content if named else None
+    if named is None or content is None or content.most not in evidence.parameters:
+        return
+    most = int(evidence.parameters[content.most])
+    put = {
+        call.target.partition("/")[2]: call.sent_bytes
+        for call in evidence.events(Call)
+        if call.operation == "PutObject"
+    }
+    for part in evidence.part_images:
+        if not _is_stored(part, named):
+            continue
+        held, key = part.item.get(content.attribute), part.item.get(content.elsewhere, "")
+        if (held is None) != bool(key):
+            yield (f"{part.key} has what it holds in two places, or in none",)
+        elif held is not None and len(held.encode()) > most:
+            yield (f"{part.key} holds {len(held.encode())} bytes, where {most} are the most",)
+        elif key and put.get(key, 0) <= most:
+            yield (f"{part.key} has {put.get(key, 0)} bytes elsewhere, though it may hold {most}",)
+
+
 def _file(evidence: Evidence, step: Step) -> str:
     assert evidence.state is not None
     return str(step.after[evidence.state.file])
@@ -287,6 +312,7 @@ INVARIANTS: Invariants = {
     "a file is closed with all that is stored of it": _closed_with_all_that_is_stored,
     "nothing that was counted is taken back": _nothing_is_taken_back,
     "only a file that is to be closed is given up": _only_what_is_to_be_closed_is_given_up,
+    "what a batch holds is in its item if it is short": _contents_lie_where_they_should,
     "items live as long as the template says": _items_live_as_long_as_said,
     "batches share out the units of their file": _units_are_shared_out,
 }

@@ -13,7 +13,7 @@ import pytest
 from boto3.dynamodb.types import TypeSerializer
 
 from harness.cloud.system import Redelivery, SqsSource, StreamSource, System
-from harness.config import Calibrate, Life, PartFields, ResultFields, StateFields
+from harness.config import Calibrate, Content, Life, PartFields, ResultFields, StateFields
 from harness.engine.clock import EPOCH
 from harness.recorder import (
     Call,
@@ -743,6 +743,39 @@ def test_work_is_given_back_by_who_has_begun_it_and_has_no_time_for_more(
 ) -> None:
     found = msgspec.structs.replace(evidence(events=events, system=queue_system(3)), kept_back=3.0)
     assert (SHORT_OF_TIME in {one.invariant for one in invariants.check(found)[1]}) == is_broken
+
+
+SHORT = "what a batch holds is in its item if it is short"
+
+
+def put_elsewhere(size: int) -> Call:
+    call = Call(
+        t=1, caller="Worker", service="s3", operation="PutObject", target="bucket/work/1", request="a"
+    )
+    return msgspec.structs.replace(call, sent_bytes=size)
+
+
+@pytest.mark.parametrize(
+    ("held", "size", "is_broken"),
+    [
+        ({"held": "ä" * 5}, None, False),
+        ({"held": "ä" * 6}, None, True),  # twelve bytes, where ten are the most
+        ({"place": "work/1"}, 11, False),
+        ({"place": "work/1"}, 10, True),  # they could stand in the item
+        ({"place": "work/1"}, None, True),  # nobody has put them there
+        ({"held": "[]", "place": "work/1"}, 11, True),
+        ({}, None, True),
+    ],
+)
+def test_what_a_batch_holds_stands_in_its_item_or_in_an_object(
+    held: dict[str, str], size: int | None, is_broken: bool
+) -> None:
+    content = Content(attribute="held", most="Most", elsewhere="place")
+    state = msgspec.structs.replace(STATE, parts=msgspec.structs.replace(PARTS, content=content))
+    events = (put_elsewhere(size),) if size is not None else ()
+    found = evidence(NEW, batch(1, (2,)) | held, ONE, events=events)
+    found = msgspec.structs.replace(found, state=state, parameters={"Most": "10"})
+    assert (SHORT in {one.invariant for one in invariants.check(found)[1]}) == is_broken
 
 
 LIVES = "items live as long as the template says"
