@@ -311,7 +311,7 @@ def test_a_further_attempt_is_made_in_the_time_that_is_left(explorer: WorldExplo
     """In world 40064 a page had a second less than the whole time of a page, and was given up unread."""
     hurried = IN_PARTS | {"WorkerTimeout": "120", "OcrPageTimeout": "104"}
     trial, _ = played(
-        explorer, World(seed=1, parameters=hurried, slowness=50.0, puts=(Put("short counts.tif"),))
+        explorer, World(seed=1, parameters=hurried, slowness=180.0, puts=(Put("short counts.tif"),))
     )
     assert wrong([trial]) == []
 
