@@ -18,6 +18,8 @@ from harness.runs.rig import Options, Progress, Rig
 from harness.runs.scope import digest, scope
 
 FOLDER = "sampled"
+MOST_KEPT = 16
+"""Runs of a hundred kilobytes each; the code has been changed since the older ones."""
 
 
 class Sampled(msgspec.Struct, frozen=True):
@@ -44,6 +46,8 @@ def of(config: Config, options: Options, progress: Progress) -> Sampled:
             half = kept.with_suffix(f".{os.getpid()}")
             half.write_bytes(msgspec.json.encode(made))
             half.replace(kept)
+            for old in sorted(kept.parent.glob("*.json"), key=lambda file: -file.stat().st_mtime)[MOST_KEPT:]:
+                old.unlink()
     return made
 
 

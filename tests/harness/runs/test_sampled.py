@@ -129,6 +129,17 @@ def test_a_torn_file_is_as_if_it_were_not_there(place: Place) -> None:
     assert place.runs == 2
 
 
+def test_only_the_latest_runs_are_kept(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampled, "MOST_KEPT", 2)
+    place.options.ledger.parent.mkdir()
+    for seed in range(4):
+        place.options = msgspec.structs.replace(place.options, seed=seed)
+        place.run()
+    assert len(place.kept) == 2
+    place.run()
+    assert place.runs == 4, "the last one is among them"
+
+
 def test_a_run_that_was_interrupted_is_not_kept(place: Place) -> None:
     place.options.ledger.parent.mkdir()
     emulation = msgspec.structs.replace(place.finished.emulation, interrupted=True)
