@@ -185,11 +185,19 @@ class Screen:
             self.say(f"{name}, on the same words:")
             self._out.print(_verdicts(other["sets"] | {"all": other["all"]}, words))
         table = Table(box=None, header_style="bold", pad_edge=False)
-        for title in ("type", "recall", "precision", "F1", "values found"):
+        for title in ("type", "recall", f"or {words['suspect']}", "precision", "F1", "values found"):
             table.add_column(title, justify="left" if title == "type" else "right")
         for kind, row in numbers["types"].items():
             f1 = "-" if row["f1"] is None else f"{row['f1']:.3f}"
-            table.add_row(kind, _share(row["recall"]), _share(row["precision"]), f1, _of(row["values"]))
+            said = row["recallOrDoubt"]["share"]
+            table.add_row(
+                kind,
+                _share(row["recall"]),
+                "-" if said is None else f"{said:.3f}",
+                _share(row["precision"]),
+                f1,
+                _of(row["values"]),
+            )
         self._out.print(table)
         wrong = len(numbers["examples"]) + numbers["examplesLeftOut"]
         self.say(f"{wrong} types were missed or found in error: {out / 'report.html'} shows them, masked")

@@ -169,11 +169,12 @@ def verdicts(units: Iterable[Unit]) -> dict[str, Any]:
 
 def _by_type(units: Iterable[Unit], kind: str) -> dict[str, Any]:
     """A type counts once a unit; values are counted by how many of a unit were found, at most those there."""
-    right = wanted = found = values = there = 0
+    right = said = wanted = found = values = there = 0
     for unit in units:
         in_truth = sum(one.type == kind for one in unit.wanted)
         in_found = sum(one == kind for one, _ in unit.found)
         right += bool(in_truth and in_found)
+        said += bool(in_truth and (in_found or unit.doubt))
         wanted += bool(in_truth)
         found += bool(in_found)
         values += min(in_truth, in_found)
@@ -181,6 +182,7 @@ def _by_type(units: Iterable[Unit], kind: str) -> dict[str, Any]:
     recall, precision = share(right, wanted), share(right, found)
     return {
         "recall": recall,
+        "recallOrDoubt": share(said, wanted),
         "precision": precision,
         "f1": _f1(recall, precision),
         "values": share(values, there),

@@ -71,6 +71,14 @@ def test_a_type_counts_once_a_unit_and_its_values_one_by_one() -> None:
     assert (row["values"]["part"], row["values"]["whole"]) == (2, 3)
 
 
+def test_a_type_on_a_unit_in_doubt_is_not_missed_in_silence() -> None:
+    units = [_unit("SSN", "SSN"), _unit("SSN ITIN", "ITIN", doubt="much ink"), _unit("SSN")]
+    types = accuracy.measure(units)["types"]
+    assert (types["SSN"]["recall"]["part"], types["SSN"]["recallOrDoubt"]["part"]) == (1, 2)
+    assert types["SSN"]["recallOrDoubt"]["whole"] == 3
+    assert types["ITIN"]["recallOrDoubt"]["part"] == 1
+
+
 def test_units_of_a_result_are_matched_by_number_and_say_what_was_not_read() -> None:
     result = {
         "status": "PARTIAL", "totalPages": 3,
