@@ -29,13 +29,18 @@ def _batches_add_up(evidence: Evidence) -> Found:
 
 
 def _terminal_states_stay(evidence: Evidence) -> Found:
+    """What failed may be in work again when more of it was counted, when it was given back, or when it was
+    given up before it was opened and another message tells of it.
+    """
     state, completed = evidence.state, evidence.fields.completed
     for history in evidence.histories.values():
         assert state is not None
         for before, after in itertools.pairwise(history):
             was, became, key = before[state.status], after[state.status], after[state.file]
-            moved = evidence.given_back or any(
-                before[name] != after[name] for name in (state.total, *state.counted)
+            moved = (
+                evidence.given_back
+                or any(before[name] != after[name] for name in (state.total, *state.counted))
+                or (not before[state.total] and evidence.is_gone(str(key), "redriven"))
             )
             if (
                 was != state.processing

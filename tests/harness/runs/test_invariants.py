@@ -221,6 +221,31 @@ def test_ways_that_break_an_invariant(images: tuple[dict[str, Any], ...], names:
     assert broken(evidence(*images)) == names
 
 
+NOT_OPENED = {"total": 0, "left": 0}
+STAYS = "a terminal state stays, but for healing"
+
+
+@pytest.mark.parametrize(
+    ("between", "gone", "is_broken"),
+    [
+        ({"status": "FAILED"} | NOT_OPENED, ("doc",), False),  # another message tells of what was given up
+        ({"status": "FAILED"} | NOT_OPENED, (), True),
+        ({"status": "FAILED"} | NOT_OPENED, ("other",), True),
+        ({"status": "COMPLETED"} | NOT_OPENED, ("doc",), True),
+        ({"status": "FAILED"}, ("doc",), True),  # it had been opened
+    ],
+)
+def test_a_file_that_was_given_up_unopened_may_be_in_work_again(
+    between: dict[str, Any], gone: tuple[str, ...], is_broken: bool
+) -> None:
+    """World 465: S3 told twice of an upload, and the first message had died."""
+    again = {name: between[name] for name in NOT_OPENED if name in between}
+    found = evidence(file(set(), **between), file(set(), **again))
+    given_up = [Gone("FileQueue", "redriven", json.dumps({"key": key})) for key in gone]
+    found = msgspec.structs.replace(found, emulation=msgspec.structs.replace(found.emulation, gone=given_up))
+    assert (STAYS in {one.invariant for one in invariants.check(found)[1]}) == is_broken
+
+
 def test_a_file_that_is_closed_for_good_need_not_show_what_its_batches_found() -> None:
     """Its result could not be put together, whatever the batches hold."""
     assert broken(evidence(*WHOLE[:5], file({1, 2}, status="FAILED"))) == set()
