@@ -224,8 +224,12 @@ def _read_made_eventual(walk: _Walk, node: ast.AST) -> Iterator[tuple[Edit, ...]
 
 def _except_removed(walk: _Walk, node: ast.AST) -> Iterator[tuple[Edit, ...]]:
     """What was caught rises."""
-    if isinstance(node, ast.ExceptHandler):
+    if isinstance(node, ast.ExceptHandler) and not _rises(node.body[0]):
         yield ((walk.span(node.body[0])[0], walk.span(node.body[-1])[1], "raise"),)
+
+
+def _rises(node: ast.AST) -> bool:
+    return isinstance(node, ast.Raise) and node.exc is None
 
 
 def _is_true(node: ast.AST) -> bool:

@@ -11,6 +11,7 @@ was ended goes on where it was; a change of the pipeline, of the harness or of t
 import argparse
 import faulthandler
 import hashlib
+import itertools
 import multiprocessing
 import os
 import sys
@@ -82,15 +83,18 @@ class Sound:
         self.tried = msgspec.json.decode(kept.read_bytes(), type=list[Tried])
 
     def reaching(self, change: Change) -> list[Tried]:
-        """The worlds in which a change can show; those first that go the rarest way on from its line, where it
-        has several: what is changed at a fork seldom shows on the way that nearly all go.
+        """The worlds in which a change can show. Every other one is of those that go the rarest way on from its
+        line, where it has several: what is changed at a fork seldom shows on the way that nearly all go; but
+        in these much else breaks, which excuses what is done in vain.
         """
         needed = self.explorer.coverage.around(change.file, change.line)
         found = [one for one in self.tried if needed is None or needed in one.taken]
         ways = self.explorer.coverage.ways(change.file, change.line)
         went = {way: count for way in ways if (count := sum(way in one.taken for one in found))}
         rarest = min(went, key=lambda way: went[way], default=None)
-        return sorted(found, key=lambda one: rarest is not None and rarest not in one.taken)
+        rare = [one for one in found if rarest in one.taken]
+        turns = itertools.chain.from_iterable(itertools.zip_longest(rare, found))
+        return list({one.world.seed: one for one in turns if one is not None}.values())
 
     def _explored(self, seeds: int, jobs: int, progress: Progress) -> list[Tried]:
         search = Search(0, seeds, self.explorer.draw, self.explorer.vary)

@@ -50,6 +50,7 @@ def made(body: str, operator: str) -> list[str]:
         ("a(ConsistentRead=True)", "read_made_eventual", ["a(ConsistentRead=False)"]),
         ('return {"ConsistentRead": True}', "read_made_eventual", ['return {"ConsistentRead": False}']),
         ("try:\n    a()\nexcept OSError:\n    b()\n    a()", "except_removed", ["raise"]),
+        ("try:\n    a()\nexcept OSError:\n    raise", "except_removed", []),
     ],
 )
 def test_an_operator_changes_what_its_name_says(body: str, operator: str, becomes: list[str]) -> None:
