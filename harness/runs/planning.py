@@ -32,8 +32,10 @@ def plan(
 
 def record_days(config: Config, parameters: dict[str, str]) -> float | None:
     """Days that items of the table are kept; None where no parameter of the template says so."""
-    days = parameters.get(config.parameters.get("record-days", ""), "")
-    return float(days) if days else None
+    try:
+        return float(parameters[config.parameters.get("record-days", "")])
+    except (KeyError, ValueError):
+        return None
 
 
 def _batch_pages(config: Config, parameters: dict[str, str]) -> int:

@@ -223,11 +223,17 @@ class Rig:
             self.options.redrive or emulation.redriven > 0,
             self._has_results,
             self.config.calibrate,
-            planning.kept_back(self.config, self.template.parameters),
+            self._kept_back(),
             planning.record_days(self.config, self.template.parameters),
             self.template.parameters,
         )
         return results, *invariants.check(evidence)
+
+    def _kept_back(self) -> float:
+        """Of another template than the one that [tool.harness] speaks of, nothing is known."""
+        told = self.config.hand_back
+        known = told is not None and told.parameter in self.template.parameters
+        return planning.kept_back(self.config, self.template.parameters) if known else 0.0
 
     def _recorded(self, setting: Setting, ledger: Ledger, progress: Progress) -> Emulation:
         for _ in range(MOST_REHEARSALS):

@@ -172,6 +172,13 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
                 moments.append((seconds_of(told["ApproximateCreationDateTime"]), is_closed))
         return {key: _spans(*files.values()) for key, files in found.items() if len(files) == 1}
 
+    def is_closing(self, step: Step) -> bool:
+        """Whether this change of a file's item closed it."""
+        state = self.state
+        assert state is not None
+        was_open = step.before is None or step.before[state.status] == state.processing
+        return bool(was_open and step.after[state.status] != state.processing)
+
     @property
     def part_images(self) -> Iterator[Part]:
         """All images of the items of files' parts."""

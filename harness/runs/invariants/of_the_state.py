@@ -99,7 +99,7 @@ def _marked_are_those_of_the_counted(evidence: Evidence) -> Found:
     less. Of a batch that two workers stored, either may have been counted.
     """
     for named, step in _changes(evidence):
-        if not named.marked or _is_closing(evidence, step):
+        if not named.marked or evidence.is_closing(step):
             continue
         before, after = _marked(step.before, named), _marked(step.after, named)
         joined = sorted(_done(step.after, named) - _done(step.before, named))
@@ -124,7 +124,7 @@ def _closed_with_all_that_is_stored(evidence: Evidence) -> Found:
     for way in evidence.ways:
         for earlier, step in itertools.pairwise(way):
             named = _named(evidence)
-            if named is None or not _is_closing(evidence, step) or _is_failed(evidence, step):
+            if named is None or not evidence.is_closing(step) or _is_failed(evidence, step):
                 continue
             key = _file(evidence, step)
             failed = _numbers(step.after, named.failed)
@@ -293,13 +293,6 @@ def _is_stored(part: Part, named: PartFields) -> bool:
 
 def _stored(parts: Mapping[int, tuple[Part, ...]], number: int, named: PartFields) -> list[Part]:
     return [part for part in parts.get(number, ()) if _is_stored(part, named)]
-
-
-def _is_closing(evidence: Evidence, step: Step) -> bool:
-    state = evidence.state
-    assert state is not None
-    was_open = step.before is None or step.before[state.status] == state.processing
-    return bool(was_open and step.after[state.status] != state.processing)
 
 
 def _is_failed(evidence: Evidence, step: Step) -> bool:

@@ -172,13 +172,7 @@ def _files_are_told_as_they_were(evidence: Evidence) -> Found:
     """Where nothing comes twice, who opens or closes a file tells so once."""
     if evidence.state is None or not evidence.is_undisturbed or not evidence.events(Metric):
         return
-    processing = evidence.state.processing
-    closed = sum(
-        step.after[evidence.state.status] != processing
-        and (step.before is None or step.before[evidence.state.status] == processing)
-        for way in evidence.ways
-        for step in way
-    )
+    closed = sum(evidence.is_closing(step) for way in evidence.ways for step in way)
     for name, files in ((evidence.told.opened, len(evidence.ways)), (evidence.told.closed, closed)):
         told = sum(sum(metric.values) for metric in evidence.events(Metric) if metric.name == name)
         if name and told != files:
