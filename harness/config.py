@@ -273,7 +273,8 @@ class Explore(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     as they stand; aims: where faults of calls strike in a world that takes the ranges of that name, as
     `Fault.where` says it. reads: those that decide what is read of an input, and so what is right.
     concurrency, slowness, shards: ranges of the account's concurrency, of how many times longer the recorded
-    functions take, and of a stream's shards. most_inputs: of a world.
+    functions take, and of a stream's shards. most_inputs, most_units: of a world, though one input may have
+    more.
     happenings: what an exploration counts the worlds of, by name, each a pattern of the calls that tell of
     it: "<function> <service>.<operation> <target>", with * and ? as in file names. sometimes: those that must
     have come up, or the exploration says little. beyond: why some branches of the handlers' code are not to
@@ -289,6 +290,7 @@ class Explore(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     slowness: tuple[float, float] = (1.0, 1.0)
     shards: tuple[int, int] = (1, 1)
     most_inputs: int = 4
+    most_units: int = 1_000
     happenings: dict[str, str] = {}
     sometimes: tuple[str, ...] = ()
     beyond: dict[str, str] = {}
@@ -311,8 +313,8 @@ class Explore(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         for name in self.reads:
             if not all(isinstance(value, str) for value in self.parameters.get(name, (0,))):
                 raise ValueError(f"reads names {name}, which has no texts in parameters")
-        if self.most_inputs < 1:
-            raise ValueError("most_inputs must be 1 at least")
+        if min(self.most_inputs, self.most_units) < 1:
+            raise ValueError("most_inputs and most_units must be 1 at least")
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):

@@ -233,15 +233,16 @@ class StateTable:
         return record, tuple(sorted(batches, key=lambda batch: batch[0].batch_id))
 
     def close_file(self, file_id: str, seen: FileRecord, verdict: Verdict, pdf_created: bool) -> bool:
-        """Writes the verdict, if the counters still stand as `seen`; False when they do not and a newer event
-        follows.
+        """Writes the verdict, if the file still stands as `seen`: nobody opened it meanwhile, or moved a
+        batch over, or gave it back. False when it does not, and a newer event follows.
         """
         old = self._update(
             file_id,
             "SET #status = :status, npiPages = :npi, npiPercentage = :share, confidence = :confidence, "
             "reason = :reason, "
             "isNpiProcessed = :yes, isPdfCreated = :pdf, updatedAt = :now",
-            "#status = :processing AND completedBatches = :completed AND failedBatches = :failed",
+            "#status = :processing AND totalBatches = :total AND completedBatches = :completed"
+            + (" AND attribute_exists(unclosed)" if seen.unclosed else ""),
             {
                 ":status": verdict.status,
                 ":npi": list(verdict.npi_pages),
@@ -252,8 +253,8 @@ class StateTable:
                 ":pdf": pdf_created,
                 ":now": int(time.time()),
                 ":processing": "PROCESSING",
+                ":total": seen.total_batches,
                 ":completed": seen.completed_batches,
-                ":failed": seen.failed_batches,
             },
         )
         return old is None

@@ -81,11 +81,11 @@ class Cloud:
     queues and tables.
     """
 
-    def __init__(self, template: Template) -> None:
+    def __init__(self, template: Template, keeps_versions: bool = True) -> None:
         self._session = _session()
         self.sqs: Any = self.client("sqs")
         self.s3: Any = self.client("s3")
-        self.system: System = self._deploy(template)
+        self.system: System = self._deploy(template, keeps_versions)
         self.queues = {arn: self.moto_queue(arn) for arn in self.system.queues.values()}
 
     def client(self, service: str) -> Any:
@@ -162,7 +162,7 @@ class Cloud:
                 f"the template cannot be deployed: {type(error).__name__}: {' '.join(str(error).split())}"
             ) from error
 
-    def _deploy(self, template: Template) -> System:
+    def _deploy(self, template: Template, keeps_versions: bool) -> System:
         document = template.document
         resources = document["Resources"]
         kept = {
@@ -210,7 +210,7 @@ class Cloud:
         configurations.check(resolved)
         for logical_id, resource in resolved.items():
             versioning = resource.get("Properties", {}).get("VersioningConfiguration")
-            if resource["Type"] == "AWS::S3::Bucket" and versioning:
+            if resource["Type"] == "AWS::S3::Bucket" and versioning and keeps_versions:
                 self.s3.put_bucket_versioning(Bucket=physical[logical_id], VersioningConfiguration=versioning)
         return describe(template, resolved, physical, arns)
 
@@ -247,9 +247,9 @@ def described(template: Template) -> System:
 
 
 @contextmanager
-def deployed(template: Template, seed: int) -> Iterator[Cloud]:
+def deployed(template: Template, seed: int, keeps_versions: bool = True) -> Iterator[Cloud]:
     """A fresh cloud with the template in it, gone when the context ends; identifiers are drawn from
-    `seed`.
+    `seed`. keeps_versions: buckets have versions if the template says so; else none has.
     """
     kept = {name: os.environ.get(name) for name in CREDENTIALS}
     os.environ.update(CREDENTIALS)
@@ -263,7 +263,7 @@ def deployed(template: Template, seed: int) -> Iterator[Cloud]:
         ):
             botocore.session.create_loader = lambda *_: _shared_loader()
             mock_random.seed(seed)
-            yield Cloud(template)
+            yield Cloud(template, keeps_versions)
     finally:
         botocore.session.create_loader = create_loader
         for name, value in kept.items():

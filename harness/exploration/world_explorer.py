@@ -77,6 +77,7 @@ class WorldExplorer(Explorer):
             functions,
             sorted(self._made),
             tuple(self._options.parameters),
+            {name: one.units for right in self._right.values() for name, one in right.items()},
         )
 
     def prepare_for(self, world: World, progress: Progress) -> None:
@@ -133,6 +134,7 @@ class WorldExplorer(Explorer):
                 work_factor=world.slowness,
                 account_concurrency=world.concurrency,
                 stream_shards=world.shards,
+                keeps_versions=world.keeps_versions,
                 redrive=world.redrive == "end",
                 redrives_midway=MIDWAY if world.redrive == "middle" else 0,
                 faults=world.scenario,

@@ -9,7 +9,7 @@ what is rare everywhere is never met with company; drawn so, every pair and ever
 import json
 import math
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -26,8 +26,10 @@ from harness.faults.scenario import Fault, Scenario
 Redrive = Literal["", "middle", "end"]
 Arrival = Literal["at once", "trickle", "bursts", "again", "overwritten"]
 
-NO_FAULT, ONE_FAULT = 0.1, 0.2
-"""Of all worlds, those in which nothing breaks, and those in which only one kind of fault strikes."""
+NO_FAULT, ONE_FAULT, ONE_GROUP = 0.1, 0.1, 0.2
+"""Of all worlds, those in which nothing breaks, in which only one kind of fault strikes, and only kinds of
+one group (`scenario.GROUPS`): what breaks elsewhere excuses what is done in vain.
+"""
 RATES, RATES_ALONE = (0.1, 3.0), (1.0, 10.0)
 """Times the rate of `hostile`: among others, and alone."""
 RATES_OF_UPLOADS = (1.0, 8.0)
@@ -39,7 +41,8 @@ HIGHEST_RATE = 0.6
 AIMED, RATES_AIMED = 0.3, (5.0, 30.0)
 """Of the worlds in which several kinds strike, and whose parameters ask for no aim, those in which what
 strikes calls has one: one function, its calls of one service, or one call; there so often that it fails again
-and again, while all else goes on as it does elsewhere.
+and again, while all else goes on as it does elsewhere. Where the parameters ask for one of several aims, each
+kind has its own.
 """
 SCHEDULED, SCHEDULE_WINDOW = 0.2, (0.5, 30.0)
 """Of all worlds, those whose calls come in an order that is drawn; seconds that a call may wait then."""
@@ -49,6 +52,8 @@ OTHERWISE = 0.5
 """Of all worlds, those in which a parameter, the shards or the arrivals are not as usual; slowness and
 concurrency are in fewer, since all else is then hard to reach."""
 SLOW, SCARCE = 0.5, 0.25
+WITHOUT_VERSIONS = 0.1
+"""Of all worlds, those whose buckets keep no versions."""
 TOGETHER = 0.2
 """Of all worlds, those that take each of the sets of ranges that belong together."""
 ALIKE = 0.8
@@ -74,8 +79,9 @@ class Put(msgspec.Struct, frozen=True, omit_defaults=True):
 class World(msgspec.Struct, frozen=True, kw_only=True):
     """parameters: of the template, where not its defaults; slowness: how many times longer than recorded the
     recorded functions take; concurrency: of the account; shards: of a table's stream; redrive: what was given
-    up is given back in the middle, while things break, or at the end, when nothing does any more. schedule:
-    the order of the invocations' calls, where it is not that in which they are due.
+    up is given back in the middle, while things break, or at the end, when nothing does any more;
+    keeps_versions: of objects, if the template says so. schedule: the order of the invocations' calls, where
+    it is not that in which they are due.
     """
 
     seed: int
@@ -85,6 +91,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     concurrency: int = ACCOUNT_CONCURRENCY
     shards: int = 1
     redrive: Redrive = ""
+    keeps_versions: bool = True
     arrival: Arrival = "at once"
     puts: tuple[Put, ...] = ()
     schedule: Schedule | None = None
@@ -102,6 +109,8 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
             for name in ("slowness", "concurrency", "shards")
             if getattr(self, name) != getattr(usual, name)
         ]
+        if not self.keeps_versions:
+            told.append("buckets without versions")
         if self.redrive:
             told.append(f"a redrive {'in the middle' if self.redrive == 'middle' else 'at the end'}")
         if self.schedule is not None:
@@ -111,7 +120,7 @@ class World(msgspec.Struct, frozen=True, kw_only=True):
     def toml(self) -> str:
         """The world as a file that `load` reads."""
         lines = [f"seed = {self.seed}"]
-        told = ("slowness", "concurrency", "shards", "redrive", "arrival")
+        told = ("slowness", "concurrency", "shards", "redrive", "keeps_versions", "arrival")
         lines += [f"{name} = {json.dumps(getattr(self, name))}" for name in told]
         lines += ["", "[parameters]"]
         lines += [f"{json.dumps(name)} = {json.dumps(value)}" for name, value in self.parameters.items()]
@@ -150,6 +159,7 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     concurrency: int = ACCOUNT_CONCURRENCY
     shards: int = 1
     redrive: Redrive = ""
+    keeps_versions: bool = True
     arrival: Arrival = "at once"
     parameters: dict[str, str] = {}
     put: tuple[Put, ...] = ()
@@ -178,7 +188,7 @@ def load(path: Path) -> World:
 class Stock(msgspec.Struct, frozen=True):
     """What worlds are made of. ranges: of what is drawn; names: of the inputs; functions: logical ids of
     those that faults may be aimed at; calls: that they make where nothing breaks, as
-    "Function service.Operation"; given: parameters that somebody has chosen.
+    "Function service.Operation"; given: parameters that somebody has chosen; units: of each input.
     """
 
     ranges: Explore
@@ -186,6 +196,7 @@ class Stock(msgspec.Struct, frozen=True):
     functions: Sequence[str] = ()
     calls: Sequence[str] = ()
     given: Sequence[str] = ()
+    units: Mapping[str, int] = {}
 
 
 def draw(seed: int, stock: Stock) -> World:
@@ -217,8 +228,9 @@ def draw(seed: int, stock: Stock) -> World:
         else ACCOUNT_CONCURRENCY,
         shards=_whole(generator, *ranges.shards) if generator.random() < OTHERWISE else ranges.shards[0],
         redrive=("", "", "middle", "end")[int(generator.integers(4))],
+        keeps_versions=bool(generator.random() >= WITHOUT_VERSIONS),
         arrival=arrival,
-        puts=_puts(generator, arrival, stock.names, ranges.most_inputs),
+        puts=_within(_puts(generator, arrival, stock.names, ranges.most_inputs), stock),
         schedule=_schedule(generator, stock.calls)
         if stock.calls and generator.random() < SCHEDULED
         else None,
@@ -243,7 +255,7 @@ def vary(world: World, seed: int, stock: Stock) -> World:
     }
     fields = {
         name: getattr(world if kept() else drawn, name)
-        for name in ("slowness", "concurrency", "shards", "redrive", "schedule")
+        for name in ("slowness", "concurrency", "shards", "redrive", "keeps_versions", "schedule")
     }
     faults = world if kept() else drawn
     inputs = world if kept() else drawn
@@ -261,19 +273,20 @@ def _scenario(generator: np.random.Generator, seed: int, stock: Stock, aims: Seq
     """aims: those of them that the world's parameters ask for."""
     hostile = scenario.load("hostile").faults
     mood = generator.random()
-    aim = ""
     if mood < NO_FAULT:
         chosen, rates = [], RATES
     elif mood < NO_FAULT + ONE_FAULT:
         chosen, rates = [list(hostile)[int(generator.integers(len(hostile)))]], RATES_ALONE
     else:
-        chosen, rates = [kind for kind in hostile if generator.random() < OTHERWISE], RATES
-        if aims:
-            aim = aims[int(generator.integers(len(aims)))]
-        elif stock.functions and generator.random() < AIMED:
-            aim = _aim(generator, stock)
+        strike = set(hostile)
+        if mood < NO_FAULT + ONE_FAULT + ONE_GROUP:
+            strike &= scenario.GROUPS[int(generator.integers(len(scenario.GROUPS)))].keys()
+        chosen, rates = [kind for kind in hostile if kind in strike and generator.random() < OTHERWISE], RATES
+        if not aims and stock.functions and generator.random() < AIMED:
+            aims = [_aim(generator, stock)]
     faults = {}
     for kind in chosen:
+        aim = aims[int(generator.integers(len(aims)))] if aims and rates == RATES else ""
         is_aimed = bool(aim) and kind in scenario.OF_CALLS
         own = RATES_OF_UPLOADS if kind in scenario.OF_UPLOADS and rates == RATES else rates
         factor = _log(generator, *(RATES_AIMED if is_aimed else own))
@@ -329,6 +342,19 @@ def _puts(
     return tuple(puts)
 
 
+def _within(puts: tuple[Put, ...], stock: Stock) -> tuple[Put, ...]:
+    """The uploads but for those with which a world would have too many units; the first is always kept."""
+    kept: list[Put] = []
+    left = stock.ranges.most_units
+    for put in puts:
+        left -= (units := stock.units.get(put.content or put.input, 0))
+        if kept and left < 0:
+            left += units
+        else:
+            kept.append(put)
+    return tuple(kept)
+
+
 def _value(generator: np.random.Generator, values: Sequence[int | str]) -> int | str:
     if isinstance(values[0], str):
         return values[int(generator.integers(len(values)))]
@@ -368,7 +394,7 @@ def simpler(world: World) -> Iterator[tuple[str, World]]:
         left = {key: value for key, value in world.parameters.items() if key != name}
         yield f"parameter {name}", changed(parameters=left)
     usual = World(seed=world.seed)
-    for name in ("slowness", "concurrency", "shards", "redrive"):
+    for name in ("slowness", "concurrency", "shards", "redrive", "keeps_versions"):
         if getattr(world, name) != getattr(usual, name):
             yield name, changed(**{name: getattr(usual, name)})
     if world.arrival != "at once" or any(put.at for put in world.puts):

@@ -13,15 +13,15 @@ from harness.errors import UsageError
 
 PRESETS = ("calm", "rough", "hostile")
 
-KINDS = {
-    # an invocation
+_OF_INVOCATIONS = {
     "killed_before_call": "an invocation ends just before one of its AWS calls",
     "killed_after_call": "an invocation ends when its AWS call is done but before it hears of it",
     "hangs": "a call of an invocation is never answered: the SDK gives it up after its read timeout",
     "out_of_memory": "Lambda ends an invocation for its memory, at one of its AWS calls",
     "environment_lost": "an idle execution environment is gone when it is wanted",
     "slow_environment": "everything that an environment computes takes longer, for a noisy neighbour",
-    # AWS's answers to a function's calls
+}
+_OF_ANSWERS = {  # AWS's, to a function's calls
     "throttled": (
         "DynamoDB answers ProvisionedThroughputExceededException, SQS and others "
         "ThrottlingException, S3 503 SlowDown"
@@ -33,44 +33,40 @@ KINDS = {
     "short_page": "a query's answer ends after one item and says where to go on, as it does after 1 MB",
     "empty_read": "a function's read of a stream answers with no records yet, and where to go on",
     "batch_entry_refused": "SQS takes a batch of messages but for its last entry",
-    # messages
+}
+_OF_MESSAGES = {
     "duplicate_delivery": "a message that is in flight is delivered to another poller as well",
     "late_delivery": "a message can be received only some seconds after others that were sent later",
     "deletion_lost": "a message that was deleted is delivered once more",
     "message_expires": "a message is gone before anyone receives it, as at the end of its retention",
     "poison_message": "a message that nobody can read comes beside an upload's own",
-    # event sources
+}
+_OF_SOURCES = {
     "delete_fails": "a poller cannot delete what its function has processed",
     "poller_dies_before": "a poller is gone with a batch in hand, before it invokes the function",
     "poller_dies_after": "a poller is gone with a batch in hand, after its function succeeded",
     "stream_redelivery": "a batch of stream records is delivered once more",
-    # S3 and its users
+    "late_records": "a stream's records come to its function only after some time",
+}
+_OF_UPLOADS = {  # S3 and its users
     "duplicate_event": "S3 tells twice of an upload",
     "late_event": "S3 tells of an upload only after some time",
+    "removal_event": (
+        "the queue of an upload's event is told of a delete marker as well, as by another notification"
+    ),
     "overwritten": "an upload is put again under the same key while it is being processed",
     "removed": "an upload is removed for good while it is being processed",
 }
+GROUPS: tuple[dict[str, str], ...] = (_OF_INVOCATIONS, _OF_ANSWERS, _OF_MESSAGES, _OF_SOURCES, _OF_UPLOADS)
+"""Faults by what they strike, each with what it does."""
+
+KINDS = {kind: what for group in GROUPS for kind, what in group.items()}
 """Every fault by its name in a scenario. What destroys an input is in `DESTRUCTIVE`."""
 
-OF_CALLS = frozenset(
-    {
-        "killed_before_call",
-        "killed_after_call",
-        "hangs",
-        "out_of_memory",
-        "throttled",
-        "internal_error",
-        "connection_reset",
-        "answer_lost",
-        "stale_read",
-        "short_page",
-        "empty_read",
-        "batch_entry_refused",
-    }
-)
+OF_CALLS = frozenset(_OF_INVOCATIONS.keys() | _OF_ANSWERS.keys()) - {"environment_lost", "slow_environment"}
 """What strikes at a call that an invocation makes: `where` may name the function, the service, the call."""
 
-OF_UPLOADS = frozenset({"late_event", "duplicate_event", "overwritten", "removed"})
+OF_UPLOADS = frozenset(_OF_UPLOADS)
 """What strikes an upload; `where` may be its key."""
 
 DESTRUCTIVE = frozenset({"message_expires", "removed"})

@@ -96,7 +96,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     redrive: when all is done, nothing breaks any more, and what was given up goes back to where it came from.
     redrives_midway: how often, at most, what was given up goes back as soon as there is something, though
     things still break. cpu_factor, work_factor: see `Host`. schedule: of the invocations' calls; without
-    one each happens when it is due.
+    one each happens when it is due. keeps_versions: False for buckets without, whatever the template says.
     """
 
     template: Template
@@ -114,6 +114,7 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     work_factor: float = 1.0
     account_concurrency: int = ACCOUNT_CONCURRENCY
     schedule: Schedule | None = None
+    keeps_versions: bool = True
 
 
 def emulate(
@@ -148,7 +149,7 @@ def staged(
         dice = Dice(setting.faults, setting.seed, kernel, recorder)
         wire = Wire(kernel, latencies, recorder, dice, setting.schedule)
         stack.enter_context(wire.connected())
-        cloud = stack.enter_context(clouds.deployed(setting.template, setting.seed))
+        cloud = stack.enter_context(clouds.deployed(setting.template, setting.seed, setting.keeps_versions))
         configurations.check_reserved(cloud.system.reserved, setting.account_concurrency)
         stack.enter_context(code.importable())
         stage = Stage(kernel, cloud, wire, latencies, dice, recorder)

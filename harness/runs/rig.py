@@ -61,8 +61,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     `account_concurrency`: invocations of all functions together, at most;
     `aftermath`: virtual seconds that the run goes on at least, for what happens long after all is done;
     `redrive`: at the end what was given up is given back, with nothing broken any more; `redrives_midway`,
-    `work_factor`, `schedule`: see `Setting`; `stream_shards`: of a table's stream, where not as
-    [tool.harness] says.
+    `work_factor`, `schedule`, `keeps_versions`: see `Setting`; `stream_shards`: of a table's stream, where
+    not as [tool.harness] says.
     prices, free_tier: what the bill is made with; months: how long what is stored stays there.
     """
 
@@ -81,6 +81,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     work_factor: float = 1.0
     stream_shards: int | None = None
     schedule: Schedule | None = None
+    keeps_versions: bool = True
     prices: Prices = msgspec.field(default_factory=prices.load)
     free_tier: bool = False
     months: float = 1.0
@@ -136,6 +137,7 @@ class Rig:
             work_factor=options.work_factor,
             account_concurrency=options.account_concurrency,
             schedule=options.schedule,
+            keeps_versions=options.keeps_versions,
         )
         self.handlers = [resource["Properties"]["Handler"] for resource in self.template.functions()]
         self.folders = [*self.template.code.values(), *itertools.chain(*self.template.layers.values())]
@@ -226,6 +228,7 @@ class Rig:
             self._kept_back(),
             planning.record_days(self.config, self.template.parameters),
             self.template.parameters,
+            self.options.keeps_versions,
         )
         return results, *invariants.check(evidence)
 

@@ -71,6 +71,11 @@ class S3Events:
                     self._tell(notification.queue_arn, body, late.seconds if late else 0.0)
                     if again := self._dice.strike("duplicate_event", change.key):
                         self._tell(notification.queue_arn, body, again.seconds)
+                    if other := self._dice.strike("removal_event", change.key):
+                        marker = f"marker-{self._sequence}" if change.version else ""
+                        kind = MARKED if marker else REMOVED
+                        told = self._body(Change(kind, change.key, marker), bucket, self._sequence)
+                        self._tell(notification.queue_arn, told, other.seconds)
 
     def _interfere(self, bucket: str, key: str) -> None:
         """Somebody else overwrites or removes what a client has just put."""

@@ -123,6 +123,8 @@ class StreamMapping:
 
     def handle(self, records: list[dict[str, Any]]) -> None:
         """Invokes the function until every record has succeeded or is given up."""
+        if late := self._dice.strike("late_records", self._source.logical_id):
+            self._kernel.sleep(late.seconds)
         self._process(records)
         if again := self._dice.strike("stream_redelivery", self._source.logical_id):
             self._kernel.sleep(again.seconds)

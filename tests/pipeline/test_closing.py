@@ -218,6 +218,37 @@ def test_a_redriven_event_sends_again_what_failed_and_a_duplicate_does_not(world
     assert len(world.sent()) == 1
 
 
+class _Meanwhile:
+    """S3, where something happens just before a result is written."""
+
+    def __init__(self, s3, act) -> None:
+        self._s3, self._act = s3, act
+
+    def put_object(self, **request):
+        self._act()
+        return self._s3.put_object(**request)
+
+
+def test_a_buried_file_that_is_opened_while_it_is_being_closed_stays_open(world) -> None:
+    ref = world.upload(builders.tiff(Image.new("1", (400, 400), 1)))
+    burying.bury_file(world.state, ref, "event")
+    s3 = _Meanwhile(
+        world.s3, lambda: opening.open_file(world.s3, world.sqs, world.state, world.settings, ref, "event")
+    )
+    assert closing.close_file(s3, world.state, world.settings, ref.file_id) == ""
+    assert (world.metadata(ref)["status"], world.metadata(ref)["totalPages"]) == ("PROCESSING", 1)
+
+
+def test_an_unclosed_file_that_is_given_back_while_that_is_being_said_stays_open(world) -> None:
+    ref = two_batches(world)
+    finish(world, ref, 1)
+    finish(world, ref, 2)
+    assert world.state.give_up_closing(ref.file_id)
+    s3 = _Meanwhile(world.s3, lambda: world.state.reopen(ref.file_id))
+    assert closing.close_file(s3, world.state, world.settings, ref.file_id) == ""
+    assert close(world, ref.file_id)["status"] == "COMPLETED"
+
+
 def failure_of(world, first, last=None) -> StreamBatch:
     """What Lambda tells of the latest change of a file's METADATA, or of those from one file's to another's,
     when the aggregator has failed for it too often.

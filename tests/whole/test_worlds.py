@@ -214,7 +214,8 @@ def test_a_world_that_makes_no_sense_is_refused_in_one_line(text: str, said: str
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("most_inputs = 0", "most_inputs must be 1 at least"),
+        ("most_inputs = 0", "most_inputs and most_units must be 1 at least"),
+        ("most_units = 0", "most_inputs and most_units must be 1 at least"),
         ("shards = [3, 1]", "shards must be two numbers above 0, the lower first"),
         ("rain = 1", "unknown field `rain`"),
         ('reads = ["PdfMode"]', "reads names PdfMode, which has no texts in parameters"),

@@ -54,7 +54,8 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
     expected: the results of a calm run by input key, None where there was none to compare with. given_back:
     what was given up was given back; healed: when nothing broke any more; told: names of metrics. kept_back:
     seconds before its timeout from which on who reads a batch gives back what is left of it, 0 for never;
-    life_days: that an item of the state lives, None where that is not known; parameters: of the template.
+    life_days: that an item of the state lives, None where that is not known; parameters: of the template;
+    keeps_versions: whether an upload that is overwritten can still be read.
     """
 
     emulation: Emulation
@@ -70,6 +71,7 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
     kept_back: float = 0.0
     life_days: float | None = None
     parameters: Mapping[str, str] = {}
+    keeps_versions: bool = True
 
     def events(self, kind: type) -> Sequence[Any]:
         return self._by_kind.get(kind, ())
@@ -111,7 +113,11 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def is_undisturbed(self) -> bool:
-        """Whether nothing came twice, nothing failed, and no fault struck but those that only take time."""
+        """Whether nothing came twice, nothing failed, and no fault struck but those that only take time.
+        Where no version is kept, the same content that is put again is the same upload again.
+        """
+        if not self.keeps_versions and max(self.versions.values(), default=1) > 1:
+            return False
         received = [event for event in self.events(Message) if event.action == "received"]
         return not (
             len(received) > len({(event.queue, event.message) for event in received})
@@ -149,8 +155,11 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def removed(self) -> frozenset[str]:
-        """Keys of the uploads that a fault removed."""
-        return frozenset(stroke.where for stroke in self.events(Stroke) if stroke.fault == "removed")
+        """Keys of the uploads that a fault removed, or that were overwritten where no version is kept."""
+        gone = {stroke.where for stroke in self.events(Stroke) if stroke.fault == "removed"}
+        if not self.keeps_versions:
+            gone |= {key for key, times in self.versions.items() if times > 1}
+        return frozenset(gone)
 
     @cached_property
     def ways(self) -> Sequence[Sequence[Step]]:
@@ -208,7 +217,9 @@ HARMLESS = frozenset(
     {
         "late_event",
         "duplicate_event",
+        "removal_event",
         "late_delivery",
+        "late_records",
         "overwritten",
         "slow_environment",
         "environment_lost",
@@ -219,7 +230,7 @@ HARMLESS = frozenset(
 """Faults that no invocation or delivery fails for."""
 
 
-PATIENCE = HARMLESS - {"duplicate_event", "overwritten"}
+PATIENCE = HARMLESS - {"duplicate_event", "removal_event", "overwritten"}
 """Those of them that only take time."""
 
 

@@ -145,6 +145,19 @@ def _closed_with_all_that_is_stored(evidence: Evidence) -> Found:
                 )
 
 
+def _closed_when_all_is_counted(evidence: Evidence) -> Found:
+    """A file is closed when nothing of it is to come, and then left alone until it is in work again."""
+    state = evidence.state
+    for step in (step for way in evidence.ways for step in way):
+        assert state is not None
+        key = _file(evidence, step)
+        status, left = step.after[state.status], int(step.after[state.remaining])
+        if evidence.is_closing(step) and left:
+            yield f"{key} was closed as {status} with {left} batches to come", key
+        elif step.before is not None and step.before[state.status] == status != state.processing:
+            yield f"{key} was written to though it was closed as {status}", key
+
+
 def _nothing_is_taken_back(evidence: Evidence) -> Found:
     """Sets and counters grow: what failed may be done after all, but nothing else is taken back; a batch that
     is stored stays so. Only an item without batches gives way to another.
@@ -308,6 +321,7 @@ INVARIANTS: Invariants = {
     "a batch is stored before it is counted": _counted_parts_are_stored,
     "marked units are those of the counted batches": _marked_are_those_of_the_counted,
     "a file is closed with all that is stored of it": _closed_with_all_that_is_stored,
+    "a file is closed once, when all of it is counted": _closed_when_all_is_counted,
     "nothing that was counted is taken back": _nothing_is_taken_back,
     "only a file that is to be closed is given up": _only_what_is_to_be_closed_is_given_up,
     "what a batch holds is in its item if it is short": _contents_lie_where_they_should,

@@ -71,8 +71,8 @@ def _uploads_are_worked_on_once(evidence: Evidence) -> Found:
 
 
 def _completed_files_are_not_read(evidence: Evidence) -> Found:
-    """What is completed is not computed again: whatever is delivered later finds that it is done. A redrive
-    may read again.
+    """What is completed is not computed again, nor sent on to be computed: whatever is delivered later finds
+    that it is done. A redrive may read again.
     """
     fields = evidence.fields
     if evidence.given_back:
@@ -84,9 +84,11 @@ def _completed_files_are_not_read(evidence: Evidence) -> Found:
         if len(results) == 1 and evidence.versions[key] <= 1 and results[0].status == fields.completed
     }
     began = {event.request: event.start for event in evidence.events(Invocation)}
-    computing = {event.request for event in evidence.events(Compute)}
+    working = {event.request for event in evidence.events(Compute)} | {
+        call.request for call in evidence.events(Call) if call.operation.startswith("SendMessage")
+    }
     reads = (
-        call for call in evidence.events(Call) if call.operation == "GetObject" and call.request in computing
+        call for call in evidence.events(Call) if call.operation == "GetObject" and call.request in working
     )
     for call in reads:
         key = call.target.partition("/")[2]
