@@ -17,7 +17,7 @@ from harness.exploration.world_explorer import WorldExplorer
 from harness.exploration.worlds import Put, World
 from harness.faults import scenario
 from harness.faults.scenario import Fault, Scenario
-from harness.recorder import Compute
+from harness.recorder import Compute, Message
 from harness.runs import application, inputs
 from harness.runs.invariants import Violation
 from harness.runs.rig import Options, quiet
@@ -176,6 +176,29 @@ def test_what_is_drawn_together_may_have_an_aim() -> None:
     assert {world.seed for world in drawn for fault in world.scenario.faults.values() if fault.where} <= taken
 
 
+def test_in_a_fifth_of_the_worlds_faults_of_one_group_strike_alone() -> None:
+    drawn = [worlds.draw(seed, STOCK).scenario.faults.keys() for seed in range(400)]
+    some = [kinds for kinds in drawn if len(kinds) > 1]
+    groups = [index for kinds in some for index, group in enumerate(scenario.GROUPS) if kinds <= group.keys()]
+    assert 0.1 * len(drawn) < len(groups) < 0.25 * len(drawn)
+    assert set(groups) == set(range(len(scenario.GROUPS)))
+    assert {kind for group in scenario.GROUPS for kind in group} == set(scenario.KINDS)
+
+
+def test_in_some_worlds_buckets_keep_no_versions() -> None:
+    without = sum(not worlds.draw(seed, STOCK).keeps_versions for seed in range(400))
+    assert 20 < without < 60
+
+
+def test_a_world_has_no_more_units_than_it_may_but_for_one_input() -> None:
+    many = dict.fromkeys(NAMES, 3) | {NAMES[0]: 100}
+    stock = msgspec.structs.replace(STOCK, ranges=msgspec.structs.replace(EXPLORE, most_units=10), units=many)
+    drawn = [worlds.draw(seed, stock).puts for seed in range(200)]
+    units = [[many[put.content or put.input] for put in puts] for puts in drawn]
+    assert all(sum(some) <= 10 or (some[0] == 100 and len(some) == 1) for some in units)
+    assert {sum(some) for some in units} >= {3, 6, 9, 100}
+
+
 def test_what_somebody_has_chosen_is_not_drawn() -> None:
     assert any("BatchPages" in some for some in EXPLORE.together.values())
     chosen = msgspec.structs.replace(STOCK, given=["BatchPages"])
@@ -325,6 +348,48 @@ def test_an_overwritten_file_has_the_result_of_each_content(explorer: WorldExplo
     assert sorted(one.units for one in results["uploads/three.tif"]) == [3, 5]
     assert sorted(one.units for one in expected["uploads/three.tif"]) == [3, 5]
     assert wrong([explorer.attempt(case)]) == []
+
+
+def test_where_no_version_is_kept_an_upload_may_be_overwritten_before_it_is_read(
+    explorer: WorldExplorer,
+) -> None:
+    """What is gone is said to be; the same content put again is the same upload."""
+    overwritten = (Put("three.tif"), Put("three.tif", 0.001, "one.tif"))
+    world = World(seed=0, keeps_versions=False, puts=(*overwritten, Put("one.tif"), Put("one.tif", 9.0)))
+    rig, _ = explorer.staged(Case.of(world))
+    emulation = rig.emulate(world.scenario, 0, quiet)
+    results = rig.results(emulation)
+    assert sorted(one.status for one in results["uploads/three.tif"]) == ["COMPLETED", "FAILED"]
+    assert [one.status for one in results["uploads/one.tif"]] == ["COMPLETED"]
+    items = [item for some in emulation.items.values() for item in some]
+    assert {item["versionId"] for item in items if "versionId" in item} == {""}
+    assert wrong([explorer.attempt(Case.of(world))]) == []
+
+
+def test_that_an_upload_was_hidden_is_told_beside_it_and_changes_nothing(explorer: WorldExplorer) -> None:
+    told = Scenario("told", {"removal_event": Fault(rate=1.0, seconds=(0.0, 5.0))})
+    world = World(seed=0, scenario=told, puts=(Put("three.tif"), Put("one.tif")))
+    rig, _ = explorer.staged(Case.of(world))
+    emulation = rig.emulate(told, 0, quiet)
+    sent = [
+        event for event in emulation.recorder.events if isinstance(event, Message) and event.action == "sent"
+    ]
+    assert sum(event.queue == "FileQueue" for event in sent) == 5, (
+        "two uploads, two markers, and S3's own test"
+    )
+    assert {key: len(found) for key, found in rig.results(emulation).items()} == {
+        "uploads/three.tif": 1,
+        "uploads/one.tif": 1,
+    }
+    assert wrong([explorer.attempt(Case.of(world))]) == []
+
+
+def test_records_that_come_late_close_the_file_later(explorer: WorldExplorer) -> None:
+    late = Scenario("late", {"late_records": Fault(rate=1.0, seconds=(100.0, 100.0))})
+    rig, _ = explorer.staged(Case.of(World(seed=0, scenario=late, puts=(Put("one.tif"),))))
+    ended = [rig.emulate(faults, 0, quiet).ended for faults in (scenario.CALM, late)]
+    assert 90 < ended[1] - ended[0] < 110
+    assert wrong([explorer.attempt(Case.of(World(seed=0, scenario=late, puts=(Put("one.tif"),))))]) == []
 
 
 def test_a_redrive_in_the_middle_gives_back_while_things_break(explorer: WorldExplorer) -> None:

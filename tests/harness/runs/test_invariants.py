@@ -541,6 +541,50 @@ def test_a_page_that_cannot_be_read_may_take_too_long_to_say_so(cut_short: bool,
     assert (ALONE in broken(told)) == broken_by_it
 
 
+READ_AGAIN = "a completed file is not read again"
+
+
+@pytest.mark.parametrize(
+    ("began", "sends", "images", "is_broken"),
+    [
+        (7.0, True, WHOLE, True),
+        (7.0, False, WHOLE, False),  # it looked, and found that all is done
+        (4.0, True, WHOLE, False),  # it was completed at 5 s
+    ],
+)
+def test_a_completed_file_is_not_sent_on_again(
+    began: float, sends: bool, images: tuple[dict[str, Any], ...], is_broken: bool
+) -> None:
+    read = Call(t=8, caller="Opener", service="s3", operation="GetObject", target="bucket/doc", request="a")
+    send = Call(t=9, caller="Opener", service="sqs", operation="SendMessageBatch", target="q", request="a")
+    events = (Result(t=5, key="results/doc", size_bytes=1), invocation("a", began, 9.5), read)
+    told = evidence(*images, events=(*events, send) if sends else events, results={})
+    assert (READ_AGAIN in {violation.invariant for violation in invariants.check(told)[1]}) == is_broken
+
+
+CLOSED_ONCE = "a file is closed once, when all of it is counted"
+
+
+@pytest.mark.parametrize(
+    ("images", "is_broken"),
+    [
+        (WHOLE, False),
+        ((*WHOLE, BOTH, WHOLE[-1]), False),  # it was in work again
+        ((*GIVEN_UP, PARTIAL, batch(2, (3,)), HEALED), False),
+        ((*WHOLE, WHOLE[-1]), True),
+        ((*GIVEN_UP, PARTIAL, file({1, 2}, marked=(2,), status="PARTIAL")), True),
+        ((*WHOLE[:3], file({1}, marked=(2,), status="COMPLETED")), True),
+        ((file(set(), total=0, left=0), NEW, file(set(), status="FAILED")), True),  # opened meanwhile
+        ((file(set(), total=0, left=0), file(set(), total=0, left=0, status="FAILED"), NEW), False),
+    ],
+)
+def test_a_file_is_closed_once_when_all_of_it_is_counted(
+    images: tuple[dict[str, Any], ...], is_broken: bool
+) -> None:
+    found = invariants.check(evidence(*images))[1]
+    assert (CLOSED_ONCE in {violation.invariant for violation in found}) == is_broken
+
+
 GIVEN_UP_WHEN_DUE = "only a file that is to be closed is given up"
 
 
