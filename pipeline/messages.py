@@ -71,8 +71,8 @@ def plan_batches(offsets: tuple[int, ...], batch_pages: int) -> list[PageRange]:
 
 
 def split_pages(offsets: tuple[int, ...], count: int) -> list[PageRange]:
-    """Cuts pages into so many batches of the same size, but for one page."""
-    bounds = [len(offsets) * index // count for index in range(count + 1)]
+    """Cuts pages into so many batches of the same size, but for one page; no batches are cut into none."""
+    bounds = [len(offsets) * index // (count or 1) for index in range(count + 1)]
     return [PageRange(a + 1, offsets[a:b]) for a, b in itertools.pairwise(bounds)]
 
 

@@ -239,6 +239,15 @@ def test_a_buried_file_that_is_opened_while_it_is_being_closed_stays_open(world)
     assert (world.metadata(ref)["status"], world.metadata(ref)["totalPages"]) == ("PROCESSING", 1)
 
 
+def test_a_buried_file_that_is_not_closed_yet_may_be_buried_again(world) -> None:
+    """World 216: its event was redriven and given up once more, before the aggregator could close it; to cut
+    no pages into no batches was a division by zero, for which its dead letter came again for four days."""
+    ref = world.upload(builders.tiff(Image.new("1", (400, 400), 1)))
+    for _ in range(2):
+        burying.bury_file(world.state, ref, "event")
+    assert close(world, ref.file_id)["reason"] == burying.GIVEN_UP
+
+
 def test_an_unclosed_file_that_is_given_back_while_that_is_being_said_stays_open(world) -> None:
     ref = two_batches(world)
     finish(world, ref, 1)

@@ -72,6 +72,14 @@ def test_a_file_that_was_recorded_as_gone_is_not_opened_by_a_slower_delivery(wor
     assert world.sent() == []
 
 
+def test_a_file_that_was_recorded_with_other_pages_is_not_sent_again(world) -> None:
+    """As by an earlier version of the code: batches of both would not share out its pages."""
+    ref = world.upload(pages(2))
+    world.state.create_file(ref, total_pages=3, total_batches=2, fault="", event_id="event-1")
+    open_file(world, ref)
+    assert world.sent() == []
+
+
 def test_a_bad_file_is_recorded_with_its_reason_and_without_batches(world) -> None:
     ref = world.upload(b"not a TIFF, but long enough")
     open_file(world, ref)
