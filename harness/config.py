@@ -2,6 +2,7 @@
 
 import tomllib
 from pathlib import Path
+from typing import Literal, get_args
 
 import msgspec
 
@@ -266,12 +267,17 @@ class Calibrate(msgspec.Struct, frozen=True, kw_only=True):
     closed: str = ""
 
 
+Redrive = Literal["", "middle", "end"]
+"""When what was given up is given back: never, while things break, or when nothing does any more."""
+
+
 class Explore(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the worlds of `harness explore` are drawn from. pool: the maker of their inputs, and how many it
     makes. parameters: of the template, each with the two ends of its range (numbers) or with its values
-    (texts); together: narrower ranges of several of them, by what they bring about, which some worlds take
-    as they stand; aims: where faults of calls strike in a world that takes the ranges of that name, as
-    `Fault.where` says it. reads: those that decide what is read of an input, and so what is right.
+    (texts); together: narrower ranges of several of them, and of `redrive`, by what they bring about, which
+    some worlds take as they stand; aims: where faults of calls strike in a world that takes the ranges of
+    that name, as `Fault.where` says it. reads: those that decide what is read of an input, and so what is
+    right.
     concurrency, slowness, shards: ranges of the account's concurrency, of how many times longer the recorded
     functions take, and of a stream's shards. most_inputs, most_units: of a world, though one input may have
     more.
@@ -299,8 +305,11 @@ class Explore(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         ranges = {"concurrency": self.concurrency, "slowness": self.slowness, "shards": self.shards}
         told = [*ranges.items(), *self.parameters.items()]
         for some in self.together.values():
-            told += some.items()
-            if others := [name for name in some if name not in self.parameters or name in self.reads]:
+            ranges_of = {name: values for name, values in some.items() if name != "redrive"}
+            told += ranges_of.items()
+            if strange := [one for one in some.get("redrive", ()) if one not in get_args(Redrive)]:
+                raise ValueError(f"redrive is {strange[0]!r}; it must be middle or end, or empty")
+            if others := [name for name in ranges_of if name not in self.parameters or name in self.reads]:
                 raise ValueError(f"together names {others[0]}, which is none of parameters, or one of reads")
         if strange := [name for name, some in self.aims.items() if name not in self.together or not some]:
             raise ValueError(f"aims names {strange[0]}, which is none of together, or has no aim for it")

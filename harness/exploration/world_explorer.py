@@ -178,7 +178,7 @@ class WorldExplorer(Explorer):
         declared = self._document.get("Parameters") or {}
         explore = self._config.explore
         named = [*explore.parameters.items()]
-        named += [one for some in explore.together.values() for one in some.items()]
+        named += [one for some in explore.together.values() for one in some.items() if one[0] != "redrive"]
         for name, values in named:
             for value in values:
                 try:

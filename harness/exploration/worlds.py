@@ -11,19 +11,18 @@ import math
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import msgspec
 import numpy as np
 
 from harness.cloud.limits import ACCOUNT_CONCURRENCY
-from harness.config import Explore
+from harness.config import Explore, Redrive
 from harness.engine.schedule import Point, Schedule
 from harness.errors import UsageError
 from harness.faults import scenario
 from harness.faults.scenario import Fault, Scenario
 
-Redrive = Literal["", "middle", "end"]
 Arrival = Literal["at once", "trickle", "bursts", "again", "overwritten"]
 
 NO_FAULT, ONE_FAULT, ONE_GROUP = 0.1, 0.1, 0.2
@@ -217,6 +216,7 @@ def draw(seed: int, stock: Stock) -> World:
                 for name, values in some.items()
                 if name not in stock.given
             }
+    redrive = ("", *get_args(Redrive))[int(generator.integers(4))]
     arrival = get_args(Arrival)[int(generator.integers(len(get_args(Arrival))))]
     return World(
         seed=seed,
@@ -227,7 +227,7 @@ def draw(seed: int, stock: Stock) -> World:
         if generator.random() < SCARCE
         else ACCOUNT_CONCURRENCY,
         shards=_whole(generator, *ranges.shards) if generator.random() < OTHERWISE else ranges.shards[0],
-        redrive=("", "", "middle", "end")[int(generator.integers(4))],
+        redrive=cast(Redrive, drawn.pop("redrive", redrive)),
         keeps_versions=bool(generator.random() >= WITHOUT_VERSIONS),
         arrival=arrival,
         puts=_within(_puts(generator, arrival, stock.names, ranges.most_inputs), stock),

@@ -5,7 +5,8 @@ branches each world reached, serves all changes. Each change is then explored in
 process of its own, until an invariant breaks: in the worlds, in their order, that reach the changed line. The
 others would go exactly as they went. A changed line takes as long as the line that it was, and pages are read
 as they were: none of the files that are changed has a part in that. What is scored is kept, so that a run that
-was ended goes on where it was; a change of the pipeline, of the harness or of the number of worlds begins anew.
+was ended goes on where it was, and a higher `--most` with what got away; a change of the pipeline, of the harness
+or of the number of worlds begins anew.
 """
 
 import argparse
@@ -124,12 +125,14 @@ class Hunter(WorldExplorer):
     coverage = _Unwatched()
 
 
-def hunt(change: Change, folder: Path, sound: Sound, most: int | None = None) -> Verdict:
-    """Explores a copy with the change until an invariant breaks or the worlds are out; most: that are tried."""
+def hunt(change: Change, folder: Path, sound: Sound, most: int | None = None, first: int = 0) -> Verdict:
+    """Explores a copy with the change until an invariant breaks or the worlds are out; most: that are tried;
+    first: that were tried before, in vain.
+    """
     worlds = sound.reaching(change)[:most]
     project = _copy(change, folder)
     with mock.patch.object(policies, "fingerprint", _as_it_was(project, sound.explorer.rig.code)):
-        return _hunted_in(worlds, change, project, sound)
+        return _hunted_in(worlds, change, project, sound, first)
 
 
 def _as_it_was(project: Path, sound: CodeBase) -> Callable[..., str]:
@@ -142,13 +145,13 @@ def _as_it_was(project: Path, sound: CodeBase) -> Callable[..., str]:
     return fingerprint
 
 
-def _hunted_in(worlds: Sequence[Tried], change: Change, project: Path, sound: Sound) -> Verdict:
+def _hunted_in(worlds: Sequence[Tried], change: Change, project: Path, sound: Sound, first: int) -> Verdict:
     faulthandler.dump_traceback_later(HUNG_SECONDS, exit=True)
     try:
         explorer = Hunter(config.load(project), sound.pool, _options(project), sound.explorer)
     except Exception as error:  # a change may break whatever it likes
         return Verdict(number=change.number, found=True, tried=0, broken=(type(error).__name__,))
-    for number, one in enumerate(worlds, 1):
+    for number, one in enumerate(worlds[first:], first + 1):
         faulthandler.dump_traceback_later(HUNG_SECONDS, exit=True)
         trial = explorer.attempt(Case.of(one.world))
         if trial.failed:
@@ -209,14 +212,27 @@ def fingerprint(seeds: int) -> str:
 def verdicts(
     changes: Sequence[Change], sound: Sound, jobs: int, kept: Path, most: int | None = None
 ) -> Iterator[Verdict]:
-    """Of each change, as it comes; those in the file `kept` are not hunted again, the others are added."""
+    """Of each change, as it comes; those in the file `kept` are not hunted again, or go on where more worlds
+    are to be tried; what is new is added.
+    """
     known = {
         verdict.number: verdict
         for line in (kept.read_bytes().splitlines() if kept.is_file() else ())
         for verdict in [msgspec.json.decode(line, type=Verdict)]
     }
-    yield from (known[change.number] for change in changes if change.number in known)
-    left = iter([change for change in changes if change.number not in known])
+    tried = {
+        number: verdict.tried
+        for number, verdict in known.items()
+        if not verdict.found and (most is None or verdict.tried < most)
+    }
+    yield from (known[change.number] for change in changes if change.number in known.keys() - tried.keys())
+    left = iter(
+        [
+            (change, tried.get(change.number, 0))
+            for change in changes
+            if change.number not in known or change.number in tried
+        ]
+    )
     with kept.open("ab") as file:
         for verdict in _hunted(left, sound, jobs, most):
             file.write(msgspec.json.encode(verdict) + b"\n")
@@ -224,14 +240,20 @@ def verdicts(
             yield verdict
 
 
-def _hunted(changes: Iterator[Change], sound: Sound, jobs: int, most: int | None = None) -> Iterator[Verdict]:
-    """Each in a process of its own, which has what is right and may hang."""
+def _hunted(
+    changes: Iterator[tuple[Change, int]], sound: Sound, jobs: int, most: int | None = None
+) -> Iterator[Verdict]:
+    """Each in a process of its own, which has what is right and may hang. changes: with how many worlds were
+    tried before.
+    """
     context = multiprocessing.get_context("fork")
     running: dict[Connection, Change] = {}
     while True:
-        while len(running) < jobs and (change := next(changes, None)) is not None:
+        while len(running) < jobs and (following := next(changes, None)) is not None:
+            change, first = following
             answer, ours = context.Pipe(duplex=False)
-            context.Process(target=_hunt_and_tell, args=(change, sound, ours, most), daemon=True).start()
+            asked = (change, sound, ours, most, first)
+            context.Process(target=_hunt_and_tell, args=asked, daemon=True).start()
             ours.close()
             running[answer] = change
         if not running:
@@ -248,10 +270,10 @@ def _hunted(changes: Iterator[Change], sound: Sound, jobs: int, most: int | None
             yield told
 
 
-def _hunt_and_tell(change: Change, sound: Sound, answer: Connection, most: int | None) -> None:
+def _hunt_and_tell(change: Change, sound: Sound, answer: Connection, most: int | None, first: int) -> None:
     try:
         with tempfile.TemporaryDirectory() as folder:
-            answer.send(hunt(change, Path(folder), sound, most))
+            answer.send(hunt(change, Path(folder), sound, most, first))
     except Exception:
         answer.send(traceback.format_exc())
 
@@ -309,7 +331,7 @@ def main(words: Sequence[str]) -> None:
     name = fingerprint(chosen.seeds)
     sound = Sound(chosen.seeds, chosen.jobs, chosen.out / f"worlds-{name}.json", Screen().progress)
     try:
-        kept = chosen.out / f"verdicts-{name}-{chosen.most or 'all'}.jsonl"
+        kept = chosen.out / f"verdicts-{name}.jsonl"
         for verdict in verdicts(hunted, sound, chosen.jobs, kept, chosen.most):
             found[verdict.number] = verdict
             change = by_number[verdict.number]

@@ -106,7 +106,7 @@ def test_verdicts_that_are_kept_are_not_hunted_again(tmp_path, monkeypatch: pyte
     hunted = []
 
     def hunt(changes, sound, jobs: int, most=None):
-        for change in changes:
+        for change, _ in changes:
             hunted.append(change.number)
             yield scoring.Verdict(number=change.number, found=True, tried=3)
 
@@ -117,3 +117,19 @@ def test_verdicts_that_are_kept_are_not_hunted_again(tmp_path, monkeypatch: pyte
     again = list(scoring.verdicts(every[:3], sound, 1, kept))
     assert again[:2] == first
     assert hunted == [change.number for change in every[:3]]
+
+
+def test_what_got_away_is_hunted_on_in_further_worlds(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def hunt(changes, sound, jobs: int, most=None):
+        for change, first in changes:
+            asked.append((change.number, first, most))
+            yield scoring.Verdict(number=change.number, found=most is None, tried=most or 12)
+
+    monkeypatch.setattr(scoring, "_hunted", hunt)
+    (one, *_), kept = scoring.all_changes(), tmp_path / "verdicts.jsonl"
+    sound: Any = None
+    found = [list(scoring.verdicts([one], sound, 1, kept, most)) for most in (5, 5, 9, None, None)]
+    assert asked == [(one.number, 0, 5), (one.number, 5, 9), (one.number, 9, None)]
+    assert [verdict.found for (verdict,) in found] == [False, False, False, True, True]

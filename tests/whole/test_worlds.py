@@ -157,6 +157,11 @@ def test_what_belongs_together_is_drawn_together() -> None:
         if world.parameters.get("BatchPages") in ("39", "40") and world.parameters.get("MaxReceives") == "6"
     ]
     assert 15 <= len(both) <= 60, "by chance it would be one"
+    late = msgspec.structs.replace(ranges, together={"rare": {"MaxReceives": (6, 6), "redrive": ("middle",)}})
+    drawn = [worlds.draw(seed, msgspec.structs.replace(STOCK, ranges=late)) for seed in range(200)]
+    redriven = sum(world.redrive == "middle" for world in drawn)
+    assert 60 <= redriven <= 110, "a quarter, and a fifth of the others"
+    assert not any("redrive" in world.parameters for world in drawn)
 
 
 def test_what_is_drawn_together_may_have_an_aim() -> None:
@@ -251,6 +256,10 @@ def test_a_world_that_makes_no_sense_is_refused_in_one_line(text: str, said: str
             "parameters = { BatchPages = [1, 9] }\ntogether = { rush = { BatchPages = [2, 1] } }",
             "BatchPages must be two numbers above 0, the lower first",
         ),
+        (
+            'together = { rush = { redrive = ["twice"] } }',
+            "redrive is 'twice'; it must be middle or end, or empty",
+        ),
         ('aims = { rush = ["Worker"] }', "aims names rush, which is none of together"),
     ],
 )
@@ -320,6 +329,14 @@ def test_a_damaged_page_may_be_tried_once_more_with_what_lies_beyond_its_counts(
     """Where files are not fetched whole; that is no work done twice."""
     trial, calls = played(explorer, World(seed=1, parameters=IN_PARTS, puts=(Put("short counts.tif"),)))
     assert [call.further for call in calls] == [False, True, False, True]
+    assert wrong([trial]) == []
+
+
+def test_a_sound_page_is_not_tried_once_more_for_what_lies_behind_it(explorer: WorldExplorer) -> None:
+    """Where files are not fetched whole: its byte counts are right, though others could be there."""
+    trial, calls = played(explorer, World(seed=1, parameters=IN_PARTS, puts=(Put("room between.tif"),)))
+    assert [call.further for call in calls] == [False, False]
+    assert trial.happened == ()
     assert wrong([trial]) == []
 
 
