@@ -24,7 +24,7 @@ def bury_file(state: StateTable, ref: FileRef, event_id: str) -> None:
     they finish. One that breaks off at any of many batches goes on from there when it is repeated.
     """
     known = state.create_file(ref, total_pages=0, total_batches=0, fault=GIVEN_UP, event_id=event_id)
-    if known and known.status == "PROCESSING" and known.event_id == event_id:
+    if known and known.event_id == event_id:
         pages = split_pages(tuple(range(known.total_pages)), known.total_batches)
         for batch_id, some in enumerate(pages, 1):
             if batch_id not in known.counted_batch_ids:
