@@ -166,7 +166,7 @@ class StateFields(msgspec.Struct, frozen=True, kw_only=True):
     `total`. parts: where each of the batches stands; None where that is not to be looked at. abandoned: an
     attribute that counts how often somebody tried to close a file that could not be put together, and after
     how many nobody tries again, but for a redrive: until then it may be left as it is. life: when its items
-    expire.
+    expire. opener: the attribute with the id of the message that the file was opened for.
     """
 
     file: str
@@ -178,6 +178,7 @@ class StateFields(msgspec.Struct, frozen=True, kw_only=True):
     parts: PartFields | None = None
     abandoned: tuple[str, int] | None = None
     life: Life | None = None
+    opener: str = ""
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):

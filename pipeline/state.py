@@ -234,13 +234,15 @@ class StateTable:
 
     def close_file(self, file_id: str, seen: FileRecord, verdict: Verdict, pdf_created: bool) -> bool:
         """Writes the verdict, if the file still stands as `seen`: nobody opened it meanwhile, or moved a
-        batch over, or gave it back. False when it does not, and a newer event follows.
+        batch over, or gave it back. False when it does not, and a newer event follows. One that was given up
+        meanwhile is closed all the same, and is to be reopened no more.
         """
         old = self._update(
             file_id,
             "SET #status = :status, npiPages = :npi, npiPercentage = :share, confidence = :confidence, "
             "reason = :reason, "
-            "isNpiProcessed = :yes, isPdfCreated = :pdf, updatedAt = :now",
+            "isNpiProcessed = :yes, isPdfCreated = :pdf, updatedAt = :now"
+            + ("" if seen.unclosed else " REMOVE unclosed"),
             "#status = :processing AND totalBatches = :total AND completedBatches = :completed"
             + (" AND attribute_exists(unclosed)" if seen.unclosed else ""),
             {

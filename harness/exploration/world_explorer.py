@@ -49,6 +49,7 @@ class WorldExplorer(Explorer):
         self._document = template.parsed(options.template)
         self._rigs: dict[Reads, Rig] = {}
         self._right: dict[Reads, dict[str, Outcome]] = {}
+        self._usual: dict[Reads, frozenset[str] | None] = {}
         self._latest: tuple[World, Rig] | None = None
         self._check()
         self._base = self._rig_of({}, pool)
@@ -107,8 +108,10 @@ class WorldExplorer(Explorer):
         assert world is not None
         if unknown := [name for name in world.inputs() if name not in self._pool]:
             raise UsageError(f"the world takes {unknown[0]}, which is none of the inputs that are given")
-        right = self._prepare(self._reads(world.parameters), quiet)
+        reads = self._reads(world.parameters)
+        right = self._prepare(reads, quiet)
         rig = self._world_rig(world)
+        rig.usual = (self._sound or self)._usual[reads]
         expected: dict[str, list[Outcome]] = {}
         keys = dict(zip(rig.names, rig.keys, strict=True))
         for put in world.puts:
@@ -165,6 +168,7 @@ class WorldExplorer(Explorer):
             rig = self._rig_of(dict(reads), list(self._pool.values()))
             emulation = rig.calm(progress)
             self._made |= set(calls_of(emulation))
+            self._usual[reads] = rig.usual
             results = rig.results(emulation)
             self._right[reads] = {
                 name: results[key][0]

@@ -122,6 +122,8 @@ class Rig:
             )
         self._inputs = tuple(inputs)
         self.put([file.name for file in inputs])
+        self.usual: frozenset[str] | None = None
+        """Kinds of objects that functions store in a calm run, once there was one."""
         self.setting = Setting(
             template=self.template,
             clients=[
@@ -201,6 +203,7 @@ class Rig:
         emulation = self.emulate(CALM, self.options.seed, progress)
         if emulation.interrupted:
             raise Interrupted("nothing was emulated but the calm run that others are compared with")
+        self.usual = frozenset(invariants.stored(emulation).values())
         return emulation
 
     def results(self, emulation: Emulation) -> Results:
@@ -229,6 +232,7 @@ class Rig:
             planning.record_days(self.config, self.template.parameters),
             self.template.parameters,
             self.options.keeps_versions,
+            self.usual,
         )
         return results, *invariants.check(evidence)
 

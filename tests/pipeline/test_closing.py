@@ -258,6 +258,18 @@ def test_an_unclosed_file_that_is_given_back_while_that_is_being_said_stays_open
     assert close(world, ref.file_id)["status"] == "COMPLETED"
 
 
+def test_a_file_that_is_given_up_while_it_is_being_closed_is_closed_for_good(world) -> None:
+    """World 41: it was reopened, though COMPLETED, when what had been parked about it was redriven."""
+    ref = two_batches(world)
+    finish(world, ref, 1)
+    finish(world, ref, 2)
+    s3 = _Meanwhile(world.s3, lambda: world.state.give_up_closing(ref.file_id))
+    assert closing.close_file(s3, world.state, world.settings, ref.file_id) == "COMPLETED"
+    world.state.reopen(ref.file_id)
+    assert world.metadata(ref)["status"] == "COMPLETED"
+    assert not world.state.give_up_closing(ref.file_id), "nothing of it is to be parked"
+
+
 def failure_of(world, first, last=None) -> StreamBatch:
     """What Lambda tells of the latest change of a file's METADATA, or of those from one file's to another's,
     when the aggregator has failed for it too often.

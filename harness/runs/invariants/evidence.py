@@ -1,8 +1,9 @@
 """What the invariants look at, and what they find."""
 
 import json
+import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from functools import cached_property
 from math import inf
 from typing import Any
@@ -19,6 +20,7 @@ from harness.runs.results import Outcome, Results
 
 Item = dict[str, Any]
 _plain = TypeDeserializer().deserialize
+_NUMBER = re.compile(r"[0-9a-f]{16,}|[0-9]+")
 
 
 class Violation(msgspec.Struct, frozen=True):
@@ -55,7 +57,8 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
     what was given up was given back; healed: when nothing broke any more; told: names of metrics. kept_back:
     seconds before its timeout from which on who reads a batch gives back what is left of it, 0 for never;
     life_days: that an item of the state lives, None where that is not known; parameters: of the template;
-    keeps_versions: whether an upload that is overwritten can still be read.
+    keeps_versions: whether an upload that is overwritten can still be read; usual: the kinds of objects that
+    functions store where nothing breaks (`stored`), None where that is not known.
     """
 
     emulation: Emulation
@@ -72,6 +75,7 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
     life_days: float | None = None
     parameters: Mapping[str, str] = {}
     keeps_versions: bool = True
+    usual: Container[str] | None = None
 
     def events(self, kind: type) -> Sequence[Any]:
         return self._by_kind.get(kind, ())
@@ -83,14 +87,17 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
             found[type(event)].append(event)
         return found
 
-    def is_gone(self, key: str, action: str) -> bool:
+    def is_gone(self, key: str, action: str, elsewhere_than: Container[str] = ()) -> bool:
         """Whether a message about an upload left a queue in this way ("redriven", "expired") instead of being
-        processed.
+        processed; elsewhere_than: queues that do not count.
         """
         within_json = (json.dumps(key, ensure_ascii=ascii_only)[1:-1] for ascii_only in (False, True))
         named = (key, *within_json, quote_plus(key, safe="/"))
         return any(
-            one.action == action and any(name in one.body for name in named) for one in self.emulation.gone
+            one.action == action
+            and one.queue not in elsewhere_than
+            and any(name in one.body for name in named)
+            for one in self.emulation.gone
         )
 
     def is_destroyed(self, key: str) -> bool:
@@ -232,6 +239,16 @@ HARMLESS = frozenset(
 
 PATIENCE = HARMLESS - {"duplicate_event", "removal_event", "overwritten"}
 """Those of them that only take time."""
+
+
+def stored(emulation: Emulation) -> dict[str, str]:
+    """The keys of the objects that functions put, with their kinds: numbers and digests are left out."""
+    puts = (
+        call.target.partition("/")[2]
+        for call in emulation.recorder.events
+        if isinstance(call, Call) and call.request and call.operation == "PutObject" and call.status < 300
+    )
+    return {key: _NUMBER.sub("#", key) for key in puts}
 
 
 def each_result(evidence: Evidence) -> Iterator[tuple[str, Outcome]]:

@@ -3,7 +3,8 @@
 from collections import defaultdict
 
 from harness.recorder import Call, Compute, Invocation
-from harness.runs.invariants.evidence import Evidence, Found, Invariants
+from harness.runs.invariants.evidence import Evidence, Found, Invariants, each_result, stored
+from harness.runs.results import stem
 
 CONDITION_FAILED = "ConditionalCheckFailedException"
 
@@ -52,7 +53,22 @@ def _work_is_given_back_in_time(evidence: Evidence) -> Found:
             yield (f"{event.request} gave its work back without having begun it",)
 
 
+def _no_other_objects_are_stored(evidence: Evidence) -> Found:
+    """What functions put are results, what is too long for an item, and kinds of objects that a calm run
+    stores as well: nobody looks at any other.
+    """
+    if evidence.usual is None:
+        return
+    content = evidence.state.parts.content if evidence.state and evidence.state.parts else None
+    results = {stem(result.stored) for _, result in each_result(evidence)}
+    spilled = {part.item.get(content.elsewhere) for part in evidence.part_images} if content else set()
+    for key, kind in stored(evidence.emulation).items():
+        if kind not in evidence.usual and key not in spilled and stem(key) not in results:
+            yield (f"{key} was stored, which a calm run does not",)
+
+
 INVARIANTS: Invariants = {
     "a condition fails for a cause only": _conditions_fail_for_a_cause,
+    "no other objects are stored than in a calm run": _no_other_objects_are_stored,
     "work is given back when time is short only": _work_is_given_back_in_time,
 }

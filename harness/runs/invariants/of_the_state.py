@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from harness.config import PartFields
-from harness.recorder import Call
+from harness.recorder import Call, Message
 from harness.runs.invariants.evidence import Evidence, Found, Invariants, Item, Part, Step
 
 DAY_SECONDS = 86_400
@@ -92,6 +92,31 @@ def _counted_parts_are_stored(evidence: Evidence) -> Found:
             if not any(not _is_stored(part, named) for part in step.parts.get(number, ())):
                 key = _file(evidence, step)
                 yield f"{key}: {number} was counted as failed before it was stored why", key
+
+
+def _parts_fail_with_their_messages(evidence: Evidence) -> Found:
+    """A batch is counted as failed only when a message about it was given up, or the one that its file was
+    opened for: that another one, which told of the same upload, was given up is no reason.
+    """
+    state = evidence.state
+    if state is None or not state.opener or evidence.given_back:
+        return
+    system = evidence.emulation.system
+    told = {one.queue_arn for one in system.notifications}
+    of_uploads = {name for name, arn in system.queues.items() if arn in told}
+    given_up = {event.message for event in evidence.events(Message) if event.action == "redriven"}
+    for named, step in _changes(evidence):
+        failed = _numbers(step.after, named.failed) - _numbers(step.before or {}, named.failed)
+        key = _file(evidence, step)
+        if (
+            failed
+            and step.after.get(state.opener) not in given_up
+            and not evidence.is_gone(key, "redriven", elsewhere_than=of_uploads)
+        ):
+            yield (
+                f"{key}: {sorted(failed)} were counted as failed, though no message of theirs was given up",
+                key,
+            )
 
 
 def _marked_are_those_of_the_counted(evidence: Evidence) -> Found:
@@ -319,6 +344,7 @@ INVARIANTS: Invariants = {
     "every file is closed": _files_are_closed,
     "counters are those of the batches in the sets": _counters_are_those_of_the_sets,
     "a batch is stored before it is counted": _counted_parts_are_stored,
+    "a batch fails when its own message is given up": _parts_fail_with_their_messages,
     "marked units are those of the counted batches": _marked_are_those_of_the_counted,
     "a file is closed with all that is stored of it": _closed_with_all_that_is_stored,
     "a file is closed once, when all of it is counted": _closed_when_all_is_counted,

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from boto3.dynamodb.types import TypeSerializer
 
-from harness.cloud.system import Redelivery, SqsSource, StreamSource, System
+from harness.cloud.system import Notification, Redelivery, SqsSource, StreamSource, System
 from harness.config import Calibrate, Content, Life, PartFields, ResultFields, StateFields
 from harness.engine.clock import EPOCH
 from harness.recorder import (
@@ -539,6 +539,71 @@ def test_a_page_that_cannot_be_read_may_take_too_long_to_say_so(cut_short: bool,
     )
     told = evidence(*GIVEN_UP, PARTIAL, results=slow, expected=calm, events=(read, late))
     assert (ALONE in broken(told)) == broken_by_it
+
+
+FAILS_WITH = "a batch fails when its own message is given up"
+
+
+@pytest.mark.parametrize(
+    ("opener", "gone", "is_broken"),
+    [
+        ("first", [("Uploads", "first")], False),
+        ("first", [("Batches", "of doc")], False),
+        ("first", [("Uploads", "second")], True),  # it told of the upload as well, and opened nothing
+        ("first", [], True),
+    ],
+)
+def test_a_batch_fails_when_its_own_message_is_given_up(
+    opener: str, gone: list[tuple[str, str]], is_broken: bool
+) -> None:
+    opened = [image | {"opener": opener} for image in GIVEN_UP]
+    lost = [Gone(queue=queue, action="redriven", body='"doc"') for queue, _ in gone]
+    events = tuple(Message(t=9, queue=queue, action="redriven", message=message) for queue, message in gone)
+    told = evidence(*opened, events=events, system=uploads_into("Uploads"))
+    emulation = msgspec.structs.replace(told.emulation, gone=lost)
+    state = msgspec.structs.replace(STATE, opener="opener")
+    told = msgspec.structs.replace(told, emulation=emulation, state=state)
+    assert (FAILS_WITH in {violation.invariant for violation in invariants.check(told)[1]}) == is_broken
+
+
+def uploads_into(queue: str) -> System:
+    told = Notification(
+        bucket="bucket", event="s3:ObjectCreated:*", queue_arn=f"arn:{queue}", prefix="", suffix=""
+    )
+    return System(
+        functions={},
+        sqs_sources=(),
+        stream_sources=(),
+        notifications=(told,),
+        buckets={},
+        queues={name: f"arn:{name}" for name in (queue, "Batches")},
+        tables={},
+        expiring={},
+    )
+
+
+OTHER_OBJECTS = "no other objects are stored than in a calm run"
+
+
+@pytest.mark.parametrize(
+    ("target", "usual", "is_broken"),
+    [
+        ("bucket/work/1/2.text", None, False),
+        ("bucket/work/1/2.text", {"work/#/#.text"}, False),
+        ("bucket/work/1/2.text", {"work/#/#.json"}, True),
+        ("bucket/results/doc.pdf", set(), False),  # beside a result
+        ("bucket/elsewhere", set(), False),  # named by a part's item
+    ],
+)
+def test_functions_store_no_other_objects_than_in_a_calm_run(
+    target: str, usual: set[str] | None, is_broken: bool
+) -> None:
+    put = Call(t=1, caller="Worker", service="s3", operation="PutObject", target=target, request="a")
+    result = Result(t=5, key="results/doc", size_bytes=1)
+    told = evidence(NEW, batch(1) | {"where": "elsewhere"}, file({1}), events=(put, result), results={})
+    parts = msgspec.structs.replace(PARTS, content=Content(attribute="held", most="Most", elsewhere="where"))
+    told = msgspec.structs.replace(told, state=msgspec.structs.replace(STATE, parts=parts), usual=usual)
+    assert (OTHER_OBJECTS in {violation.invariant for violation in invariants.check(told)[1]}) == is_broken
 
 
 READ_AGAIN = "a completed file is not read again"
