@@ -55,9 +55,10 @@ def _work_is_given_back_in_time(evidence: Evidence) -> Found:
 
 def _no_other_objects_are_stored(evidence: Evidence) -> Found:
     """What functions put are results, what is too long for an item, and kinds of objects that a calm run
-    stores as well: nobody looks at any other.
+    stores as well: nobody looks at any other. An item that would name its object may be missing where
+    something failed.
     """
-    if evidence.usual is None:
+    if evidence.usual is None or not evidence.is_undisturbed:
         return
     content = evidence.state.parts.content if evidence.state and evidence.state.parts else None
     results = {stem(result.stored) for _, result in each_result(evidence)}
