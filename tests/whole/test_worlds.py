@@ -423,6 +423,22 @@ def test_a_redrive_in_the_middle_gives_back_while_things_break(explorer: WorldEx
     assert wrong([explorer.attempt(Case.of(world))]) == []
 
 
+def test_dead_letters_are_buried_one_by_one_where_each_second_call_kills(explorer: WorldExplorer) -> None:
+    """World 246: ten at a time never came through, since those that were done came again with the others."""
+    dying = Scenario(
+        "dying",
+        {
+            "throttled": Fault(rate=0.6, repeats=(1, 8), where="WorkerFunction dynamodb"),
+            "killed_before_call": Fault(rate=0.5, where="DeadLetterFunction dynamodb"),
+        },
+    )
+    one_each = {"BatchPages": "1", "MaxReceives": "1"}
+    world = World(seed=246, scenario=dying, parameters=one_each, puts=(Put("copies/of/sixteen.TIF"),))
+    trial = explorer.attempt(Case.of(world))
+    assert "parked a message" in trial.happened
+    assert wrong([trial]) == []
+
+
 REMOVED_AND_LATE = World(
     seed=822,
     scenario=Scenario(
