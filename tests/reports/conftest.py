@@ -72,7 +72,9 @@ def others(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     template.write_text(text.replace("\nGlobals:", f"\n{PARAMETERS}\nGlobals:"), encoding="utf-8")
     settings = ("--parameter", "Batch=1,5,10", "--parameter", "Memory=256,512")
     harness(folder, "sweep", "inputs", *settings, "--seeds", 2, "--out", "sweep")
-    harness(folder, "explore", "inputs", "--seeds", 3, "--no-sometimes", "--out", "explore")
+    # World 1 shows that this system puts a result twice when an answer is lost.
+    worlds = ("--first-seed", 3, "--seeds", 3)
+    harness(folder, "explore", "inputs", *worlds, "--no-sometimes", "--out", "explore")
     harness(PROJECT, "accuracy", PROJECT / "fixtures" / "lines.txt", "--out", folder / "accuracy")
     return {name: folder / name for name in ("a", "compare", "sweep", "explore", "accuracy")}
 

@@ -176,9 +176,9 @@ def test_an_exploration_tells_what_it_tried(tmp_path: Path) -> None:
         [],
     )
     assert sum(numbers["strokes"].values()) > 0
-    assert {kind: sum(places.values()) for kind, places in numbers["places"].items() if places} == numbers[
-        "strokes"
-    ]
+    struck = {kind: sum(places.values()) for kind, places in numbers["places"].items() if places}
+    struck.pop("preempted", None)  # by a schedule, which is no fault
+    assert struck == numbers["strokes"]
     assert sum(numbers["emulationsByStrokes"].values()) == 4
     page = (tmp_path / "out" / "report.html").read_text()
     assert "4 emulations, and no invariant broken" in page
