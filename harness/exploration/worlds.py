@@ -347,11 +347,10 @@ def _within(puts: tuple[Put, ...], stock: Stock) -> tuple[Put, ...]:
     kept: list[Put] = []
     left = stock.ranges.most_units
     for put in puts:
-        left -= (units := stock.units.get(put.content or put.input, 0))
-        if kept and left < 0:
-            left += units
-        else:
+        units = stock.units.get(put.content or put.input, 0)
+        if not kept or units <= left:
             kept.append(put)
+            left -= units
     return tuple(kept)
 
 
