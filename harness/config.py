@@ -276,9 +276,9 @@ class Explore(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """What the worlds of `harness explore` are drawn from. pool: the maker of their inputs, and how many it
     makes. parameters: of the template, each with the two ends of its range (numbers) or with its values
     (texts); together: narrower ranges of several of them, and of `redrive`, by what they bring about, which
-    some worlds take as they stand; aims: where faults of calls strike in a world that takes the ranges of
-    that name, as `Fault.where` says it. reads: those that decide what is read of an input, and so what is
-    right.
+    some worlds take as they stand; aims: where faults of calls, or of a queue's messages, strike in a world
+    that takes the ranges of that name, as `Fault.where` says it. reads: those that decide what is read of an
+    input, and so what is right.
     concurrency, slowness, shards: ranges of the account's concurrency, of how many times longer the recorded
     functions take, and of a stream's shards. most_inputs, most_units: of a world, though one input may have
     more.

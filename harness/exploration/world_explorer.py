@@ -53,6 +53,7 @@ class WorldExplorer(Explorer):
         self._latest: tuple[World, Rig] | None = None
         self._check()
         self._base = self._rig_of({}, pool)
+        self._check_aims()
         self._made: set[str] = set()
 
     def prepare(self, progress: Progress) -> None:
@@ -68,17 +69,14 @@ class WorldExplorer(Explorer):
     @cached_property
     def stock(self) -> Stock:
         """What worlds are drawn from, when all that they need is recorded."""
-        resources = self._base.template.document["Resources"]
-        functions = sorted(
-            name for name, resource in resources.items() if resource["Type"] == "AWS::Lambda::Function"
-        )
         return Stock(
             self._config.explore,
-            sorted(self._pool),
-            functions,
-            sorted(self._made),
-            tuple(self._options.parameters),
-            {name: one.units for right in self._right.values() for name, one in right.items()},
+            names=sorted(self._pool),
+            functions=self._named("AWS::Lambda::Function"),
+            calls=sorted(self._made),
+            queues=self._named("AWS::SQS::Queue"),
+            given=tuple(self._options.parameters),
+            units={name: one.units for right in self._right.values() for name, one in right.items()},
         )
 
     def prepare_for(self, world: World, progress: Progress) -> None:
@@ -176,6 +174,21 @@ class WorldExplorer(Explorer):
                 if results.get(key)
             }
         return self._right[reads]
+
+    def _named(self, kind: str) -> list[str]:
+        """Logical ids of the template's resources of this type."""
+        resources = self._base.template.document["Resources"]
+        return sorted(name for name, resource in resources.items() if resource["Type"] == kind)
+
+    def _check_aims(self) -> None:
+        """Raises `UsageError` for aims at what the template does not have."""
+        targets = {*self._named("AWS::Lambda::Function"), *self._named("AWS::SQS::Queue")}
+        for aims in self._config.explore.aims.values():
+            for aim in aims:
+                if aim.partition(" ")[0] not in targets:
+                    raise UsageError(
+                        f"[tool.harness.explore.aims]: {aim} begins with no function or queue of the template"
+                    )
 
     def _check(self) -> None:
         """Raises `UsageError` for ranges and values that the template's parameters do not have."""

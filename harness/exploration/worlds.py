@@ -41,7 +41,7 @@ AIMED, RATES_AIMED = 0.3, (5.0, 30.0)
 """Of the worlds in which several kinds strike, and whose parameters ask for no aim, those in which what
 strikes calls has one: one function, its calls of one service, or one call; there so often that it fails again
 and again, while all else goes on as it does elsewhere. Where the parameters ask for one of several aims, each
-kind has its own.
+kind has its own, of those that it can strike.
 """
 SCHEDULED, SCHEDULE_WINDOW = 0.2, (0.5, 30.0)
 """Of all worlds, those whose calls come in an order that is drawn; seconds that a call may wait then."""
@@ -187,13 +187,15 @@ def load(path: Path) -> World:
 class Stock(msgspec.Struct, frozen=True):
     """What worlds are made of. ranges: of what is drawn; names: of the inputs; functions: logical ids of
     those that faults may be aimed at; calls: that they make where nothing breaks, as
-    "Function service.Operation"; given: parameters that somebody has chosen; units: of each input.
+    "Function service.Operation"; queues: logical ids of those whose messages faults may be aimed at; given:
+    parameters that somebody has chosen; units: of each input.
     """
 
     ranges: Explore
     names: Sequence[str]
     functions: Sequence[str] = ()
     calls: Sequence[str] = ()
+    queues: Sequence[str] = ()
     given: Sequence[str] = ()
     units: Mapping[str, int] = {}
 
@@ -286,16 +288,19 @@ def _scenario(generator: np.random.Generator, seed: int, stock: Stock, aims: Seq
             aims = [_aim(generator, stock)]
     faults = {}
     for kind in chosen:
-        aim = aims[int(generator.integers(len(aims)))] if aims and rates == RATES else ""
-        is_aimed = bool(aim) and kind in scenario.OF_CALLS
+        fitting = [aim for aim in aims if kind in _struck_at(aim, stock)] if rates == RATES else []
+        aim = fitting[int(generator.integers(len(fitting)))] if fitting else ""
         own = RATES_OF_UPLOADS if kind in scenario.OF_UPLOADS and rates == RATES else rates
-        factor = _log(generator, *(RATES_AIMED if is_aimed else own))
+        factor = _log(generator, *(RATES_AIMED if aim else own))
         rate = round(min(HIGHEST_RATE, hostile[kind].rate * factor), 6)
         changes = {"seconds": (0.0, round(_log(generator, *SOON_SECONDS), 2))} if kind in SOON else {}
-        faults[kind] = msgspec.structs.replace(
-            hostile[kind], rate=rate, where=aim if is_aimed else "", **changes
-        )
+        faults[kind] = msgspec.structs.replace(hostile[kind], rate=rate, where=aim, **changes)
     return Scenario(f"world {seed}", faults)
+
+
+def _struck_at(aim: str, stock: Stock) -> frozenset[str]:
+    """Kinds of fault that can strike there."""
+    return scenario.OF_QUEUES if aim in stock.queues else scenario.OF_CALLS
 
 
 def _aim(generator: np.random.Generator, stock: Stock) -> str:

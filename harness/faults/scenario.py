@@ -66,6 +66,9 @@ KINDS = {kind: what for group in GROUPS for kind, what in group.items()}
 OF_CALLS = frozenset(_OF_INVOCATIONS.keys() | _OF_ANSWERS.keys()) - {"environment_lost", "slow_environment"}
 """What strikes at a call that an invocation makes: `where` may name the function, the service, the call."""
 
+OF_QUEUES = frozenset(_OF_MESSAGES)
+"""What strikes a queue's messages; `where` may name the queue."""
+
 OF_UPLOADS = frozenset(_OF_UPLOADS)
 """What strikes an upload; `where` may be its key."""
 

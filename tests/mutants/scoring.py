@@ -253,7 +253,7 @@ def _hunted(
             change, first = following
             answer, ours = context.Pipe(duplex=False)
             asked = (change, sound, ours, most, first)
-            context.Process(target=_hunt_and_tell, args=asked, daemon=True).start()
+            context.Process(target=_hunt_and_tell, args=asked).start()  # may have children, who compute
             ours.close()
             running[answer] = change
         if not running:

@@ -30,6 +30,7 @@ STOCK = worlds.Stock(
     NAMES,
     functions=["AggregatorFunction", "WorkerFunction"],
     calls=["AggregatorFunction s3.PutObject", "WorkerFunction dynamodb.PutItem"],
+    queues=["BatchQueue"],
 )
 DRAWN = [worlds.draw(seed, STOCK) for seed in range(50)]
 LEFT_OUT = {
@@ -181,6 +182,16 @@ def test_what_is_drawn_together_may_have_an_aim() -> None:
     assert {world.seed for world in drawn for fault in world.scenario.faults.values() if fault.where} <= taken
 
 
+def test_each_kind_of_fault_has_an_aim_that_it_can_strike() -> None:
+    aims = {"rare": ("WorkerFunction dynamodb.PutItem", "BatchQueue")}
+    ranges = msgspec.structs.replace(EXPLORE, together={"rare": {"MaxReceives": (1, 1)}}, aims=aims)
+    chosen = msgspec.structs.replace(STOCK, ranges=ranges, functions=(), calls=())
+    drawn = [worlds.draw(seed, chosen).scenario.faults for seed in range(300)]
+    aimed = {(kind, fault.where) for faults in drawn for kind, fault in faults.items() if fault.where}
+    calls = {(kind, "WorkerFunction dynamodb.PutItem") for kind in scenario.OF_CALLS}
+    assert aimed == calls | {(kind, "BatchQueue") for kind in scenario.OF_QUEUES}
+
+
 def test_in_a_fifth_of_the_worlds_faults_of_one_group_strike_alone() -> None:
     drawn = [worlds.draw(seed, STOCK).scenario.faults.keys() for seed in range(400)]
     some = [kinds for kinds in drawn if len(kinds) > 1]
@@ -276,6 +287,12 @@ def test_a_range_that_the_template_does_not_allow_is_refused(pool: list[inputs.I
     )
     with pytest.raises(UsageError, match="BatchPages is 1000; it must lie between 1 and 100"):
         WorldExplorer(msgspec.structs.replace(builders.CONFIG, explore=wide), pool, options())
+
+
+def test_an_aim_at_nothing_is_refused(pool: list[inputs.InputFile]) -> None:
+    astray = msgspec.structs.replace(EXPLORE, together={"rare": {}}, aims={"rare": ("Wrker s3",)})
+    with pytest.raises(UsageError, match="Wrker s3 begins with no function or queue of the template"):
+        WorldExplorer(msgspec.structs.replace(builders.CONFIG, explore=astray), pool, options())
 
 
 def test_worlds_break_no_invariant_and_much_happens_in_them(explorer: WorldExplorer) -> None:

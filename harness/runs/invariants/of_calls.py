@@ -1,9 +1,9 @@
-"""Of the calls: none is made in vain."""
+"""Of the calls: none is made in vain, and no invocation fails without a cause."""
 
 from collections import defaultdict
 
-from harness.recorder import Call, Compute, Invocation
-from harness.runs.invariants.evidence import Evidence, Found, Invariants, each_result, stored
+from harness.recorder import Call, Compute, Invocation, Stroke
+from harness.runs.invariants.evidence import HARMLESS, Evidence, Found, Invariants, each_result, stored
 from harness.runs.results import stem
 
 CONDITION_FAILED = "ConditionalCheckFailedException"
@@ -68,7 +68,24 @@ def _no_other_objects_are_stored(evidence: Evidence) -> Found:
             yield (f"{key} was stored, which a calm run does not",)
 
 
+def _invocations_fail_for_a_cause(evidence: Evidence) -> Found:
+    """Poison aside, an invocation fails, or one of its records does, only where a fault strikes its function:
+    what was delivered twice, late or after it is done is none, and that one succeeds the second time does not
+    make up for it.
+    """
+    strokes = [stroke for stroke in evidence.events(Stroke) if stroke.fault not in HARMLESS]
+    if any(stroke.fault == "poison_message" for stroke in strokes):
+        return
+    struck = {stroke.where.partition(" ")[0].partition("/")[0] for stroke in strokes}
+    for event in evidence.events(Invocation):
+        failed = event.outcome != "success" or event.failed_records > 0
+        if failed and event.function not in struck:
+            what = event.error or f"{event.failed_records} of {event.records} records failed"
+            yield (f"{event.request} of {event.function} failed though nothing struck it: {what}",)
+
+
 INVARIANTS: Invariants = {
+    "an invocation fails for a cause only": _invocations_fail_for_a_cause,
     "a condition fails for a cause only": _conditions_fail_for_a_cause,
     "no other objects are stored than in a calm run": _no_other_objects_are_stored,
     "work is given back when time is short only": _work_is_given_back_in_time,

@@ -854,6 +854,33 @@ def test_a_condition_fails_only_where_something_came_twice_or_failed(
     assert (IN_VAIN in {one.invariant for one in invariants.check(found)[1]}) == is_broken
 
 
+FAILS_FOR_A_CAUSE = "an invocation fails for a cause only"
+
+
+@pytest.mark.parametrize("failed", [{"outcome": "killed"}, {"failed_records": 1}])
+@pytest.mark.parametrize(
+    ("event", "is_broken"),
+    [
+        (None, True),
+        (Stroke(t=1.0, fault="throttled", number=1, where="Worker dynamodb.GetItem"), False),
+        (Stroke(t=1.0, fault="throttled", number=1, where="Opener dynamodb.GetItem"), True),
+        (Stroke(t=1.0, fault="stale_read", number=1, where="Worker dynamodb.GetItem"), False),
+        (Stroke(t=1.0, fault="slow_environment", number=1, where="Worker/1"), True),
+        (Stroke(t=1.0, fault="duplicate_delivery", number=1, where="WorkQueue 1"), True),
+        (Stroke(t=1.0, fault="poison_message", number=1, where="WorkQueue"), False),
+    ],
+)
+def test_an_invocation_fails_where_something_struck_its_function(
+    event: Event | None, is_broken: bool, failed: dict[str, Any]
+) -> None:
+    events = (*worked("a", 1, **failed), *((event,) if event else ()))
+    assert (FAILS_FOR_A_CAUSE in {one.invariant for one in invariants.check(evidence(events=events))[1]}) == (
+        is_broken
+    )
+    sound = evidence(events=worked("a", 1))
+    assert FAILS_FOR_A_CAUSE not in {one.invariant for one in invariants.check(sound)[1]}
+
+
 SHORT_OF_TIME = "work is given back when time is short only"
 
 
