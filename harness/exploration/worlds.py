@@ -43,6 +43,10 @@ strikes calls has one: one function, its calls of one service, or one call; ther
 and again, while all else goes on as it does elsewhere. Where the parameters ask for one of several aims, each
 kind has its own, of those that it can strike.
 """
+RATES_AT_QUEUES = (1.0, 3.0)
+"""Of what is aimed at a queue: a batch that is handed back sixteen times, and delivered twice each time, would
+be sixty thousand.
+"""
 SCHEDULED, SCHEDULE_WINDOW = 0.2, (0.5, 30.0)
 """Of all worlds, those whose calls come in an order that is drawn; seconds that a call may wait then."""
 PREEMPTED, HIGHEST_NUMBER = 2, 30
@@ -290,12 +294,18 @@ def _scenario(generator: np.random.Generator, seed: int, stock: Stock, aims: Seq
     for kind in chosen:
         fitting = [aim for aim in aims if kind in _struck_at(aim, stock)] if rates == RATES else []
         aim = fitting[int(generator.integers(len(fitting)))] if fitting else ""
-        own = RATES_OF_UPLOADS if kind in scenario.OF_UPLOADS and rates == RATES else rates
-        factor = _log(generator, *(RATES_AIMED if aim else own))
+        factor = _log(generator, *_rates(kind, aim, rates))
         rate = round(min(HIGHEST_RATE, hostile[kind].rate * factor), 6)
         changes = {"seconds": (0.0, round(_log(generator, *SOON_SECONDS), 2))} if kind in SOON else {}
         faults[kind] = msgspec.structs.replace(hostile[kind], rate=rate, where=aim, **changes)
     return Scenario(f"world {seed}", faults)
+
+
+def _rates(kind: str, aim: str, usual: tuple[float, float]) -> tuple[float, float]:
+    """Times the rate of `hostile`; usual: of this world."""
+    if aim:
+        return RATES_AT_QUEUES if kind in scenario.OF_QUEUES else RATES_AIMED
+    return RATES_OF_UPLOADS if kind in scenario.OF_UPLOADS and usual == RATES else usual
 
 
 def _struck_at(aim: str, stock: Stock) -> frozenset[str]:
