@@ -136,7 +136,8 @@ class PartFields(msgspec.Struct, frozen=True, kw_only=True):
     of one that is stored. units: its attribute with the units that it holds, like "1-10"; marked: the
     attribute of both items with those that are marked; "" where there is none. counted: the set of the file's
     item with the numbers of the parts that are counted; failed: that of those among them that failed.
-    content: where what it holds stands; None where that is not to be looked at.
+    content: where what it holds stands; None where that is not to be looked at. handed: the attribute of
+    the part's item that says which message handed back what was left of it; "" where nothing says so.
     """
 
     number: str
@@ -147,6 +148,7 @@ class PartFields(msgspec.Struct, frozen=True, kw_only=True):
     units: str = ""
     marked: str = ""
     content: Content | None = None
+    handed: str = ""
 
 
 class Life(msgspec.Struct, frozen=True, kw_only=True):

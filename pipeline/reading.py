@@ -45,12 +45,14 @@ def read_batch(
     state: StateTable,
     settings: Settings,
     batch: BatchMessage,
+    event_id: str,
     remaining_seconds: Callable[[], float],
 ) -> Reading:
     """Reads the pages of a batch, stores what they hold and counts the batch; returns what that took.
 
     A batch that is stored already (a redelivery) is only counted. Pages that the time left is too short for
-    go back to the queue, with the outcomes of those that are done.
+    go back to the queue, with the outcomes of those that are done, unless another message has brought them
+    there. event_id: of the message that the batch came by.
     """
     file_id = batch.file.file_id
     done = state.finished_batch(file_id, batch.batch_id)
@@ -67,6 +69,8 @@ def read_batch(
             rest = msgspec.structs.replace(batch, pages=left, done=carried)
             if text_parts:
                 rest = msgspec.structs.replace(rest, text_parts=text_parts)
+            if not state.hand_on(file_id, batch.batch_id, left.first, event_id):
+                return msgspec.structs.replace(reading, handed_back=False)
             sqs.send_message(QueueUrl=settings.batch_queue_url, MessageBody=rest.encode())
             return reading
         pages = f"{outcomes[0].page}-{outcomes[-1].page}"

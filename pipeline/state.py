@@ -34,6 +34,8 @@ UNCLOSED = (
 """The reason of a file whose batches are all counted, but which the aggregator could not close."""
 MOST_FAREWELLS = 5
 _CONDITION_FAILED = "ConditionalCheckFailedException"
+_STATUS = {"#status": "status"}
+"""A name that DynamoDB keeps for itself in expressions."""
 _to_dynamodb = TypeSerializer().serialize
 _from_dynamodb = TypeDeserializer().deserialize
 
@@ -127,12 +129,34 @@ class StateTable:
             Key=_dump(_key(file_id, _batch_key(batch_id))),
             ConsistentRead=True,
             ProjectionExpression="batchId, pages, npiPages, #status",
-            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeNames=_STATUS,
         )
         item = _load(response.get("Item", {}))
         if item.get("status") != "COMPLETED":
             return None
         return BatchOutcome(batch_id, item["pages"], npi_pages=_pages(item))
+
+    def hand_on(self, file_id: str, batch_id: int, page: int, event_id: str) -> bool:
+        """Says that the message `event_id` is about to hand back a batch from this page on. False when that
+        is not to be: the batch is finished, or another message of it has come as far, and the rest is on its
+        way. Else each message that comes twice would be two from there on, and many after a few turns.
+        """
+        now = int(time.time())
+        old = self._update(
+            file_id,
+            "SET nextPage = :page, handedBy = :event, processedAt = :now, expiresAt = :expiry",
+            "(attribute_not_exists(#status) OR #status = :failed) AND (attribute_not_exists(nextPage) OR "
+            "nextPage < :page OR (nextPage = :page AND handedBy = :event))",
+            {
+                ":page": page,
+                ":event": event_id,
+                ":failed": "FAILED",
+                ":now": now,
+                ":expiry": self._expiry(now),
+            },
+            _batch_key(batch_id),
+        )
+        return old is None
 
     def put_batch(self, file_id: str, batch: BatchOutcome, outcome_key: str = "") -> None:
         """Writes the item of a finished batch. With `outcome_key`, its outcomes lie in S3 under that key
@@ -154,8 +178,8 @@ class StateTable:
         self._client.put_item(TableName=self._table, Item=_dump(item))
 
     def put_failed_batch(self, file_id: str, batch_id: int, pages: str, failure: str) -> None:
-        """Writes the item of a batch that could not be processed, unless a worker has finished it after
-        all.
+        """Writes the item of a batch that could not be processed, unless a worker has finished it after all.
+        How far it was handed on is forgotten: who tries it again begins anew.
         """
         now = int(time.time())
         self._put_new(
@@ -169,7 +193,9 @@ class StateTable:
                 "reason": failure,
                 "processedAt": now,
                 "expiresAt": self._expiry(now),
-            }
+            },
+            "attribute_not_exists(#status) OR #status = :failed",
+            {":failed": "FAILED"},
         )
 
     def count_completed(self, file_id: str, batch_id: int, npi_pages: tuple[int, ...]) -> None:
@@ -229,7 +255,8 @@ class StateTable:
         record = _file_record(items.pop(METADATA))
         if record.unclosed:
             return record, ()
-        batches = [(_batch_outcome(item), item.get("outcomeKey", "")) for item in items.values()]
+        ended = (item for item in items.values() if "status" in item)  # others are on their way
+        batches = [(_batch_outcome(item), item.get("outcomeKey", "")) for item in ended]
         return record, tuple(sorted(batches, key=lambda batch: batch[0].batch_id))
 
     def close_file(self, file_id: str, seen: FileRecord, verdict: Verdict, pdf_created: bool) -> bool:
@@ -301,6 +328,8 @@ class StateTable:
         it is returned.
         """
         request: dict[str, Any] = {"ExpressionAttributeValues": _dump(values)} if values else {}
+        if "#status" in condition:
+            request["ExpressionAttributeNames"] = _STATUS
         try:
             self._client.put_item(
                 TableName=self._table,
@@ -313,20 +342,22 @@ class StateTable:
             return _old_item(error)
         return None
 
-    def _update(self, file_id: str, update: str, condition: str, values: Item) -> Item | None:
-        """Updates METADATA; when the condition fails, nothing is written and the item that stands is
-        returned.
+    def _update(
+        self, file_id: str, update: str, condition: str, values: Item, sort_key: str = METADATA
+    ) -> Item | None:
+        """Updates an item of the file; when the condition fails, nothing is written, and the item that stands
+        is returned.
         """
         request: dict[str, Any] = {
             "TableName": self._table,
-            "Key": _dump(_key(file_id, METADATA)),
+            "Key": _dump(_key(file_id, sort_key)),
             "UpdateExpression": update,
             "ConditionExpression": condition,
             "ExpressionAttributeValues": _dump(values),
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
         if "#status" in update + condition:
-            request["ExpressionAttributeNames"] = {"#status": "status"}
+            request["ExpressionAttributeNames"] = _STATUS
         try:
             self._client.update_item(**request)
         except ClientError as error:

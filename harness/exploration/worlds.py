@@ -44,9 +44,7 @@ and again, while all else goes on as it does elsewhere. Where the parameters ask
 kind has its own, of those that it can strike.
 """
 RATES_AT_QUEUES = (1.0, 3.0)
-"""Of what is aimed at a queue: a batch that is handed back sixteen times, and delivered twice each time, would
-be sixty thousand.
-"""
+"""Of what is aimed at a queue, whose messages pass all the same."""
 SCHEDULED, SCHEDULE_WINDOW = 0.2, (0.5, 30.0)
 """Of all worlds, those whose calls come in an order that is drawn; seconds that a call may wait then."""
 PREEMPTED, HIGHEST_NUMBER = 2, 30

@@ -9,7 +9,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from pipeline import clients, engines, messages, npi, reading, results, screening, settings
 from pipeline.handlers import metrics
-from pipeline.handlers.batches import LoggingBatchProcessor
+from pipeline.handlers.batches import LoggingBatchProcessor, event_id
 from pipeline.reading import Reading
 from pipeline.state import StateTable
 
@@ -28,6 +28,7 @@ def read_batch(record: SQSRecord, lambda_context: LambdaContext) -> None:
         STATE,
         SETTINGS,
         messages.decode_batch(record.body),
+        event_id(record),
         remaining_seconds=lambda: lambda_context.get_remaining_time_in_millis() / 1000,
     )
     _count(work)

@@ -92,7 +92,7 @@ def test_a_buried_batch_that_is_redriven_heals_its_file(world) -> None:
     batch = world.batch(data)
     burying.bury_batch(world.state, batch)
     assert close(world, batch.file.file_id)["status"] == "FAILED"
-    reading.read_batch(world.s3, world.sqs, world.state, world.settings, batch, lambda: 300.0)
+    reading.read_batch(world.s3, world.sqs, world.state, world.settings, batch, "m", lambda: 300.0)
     result = close(world, batch.file.file_id)
     assert (result["status"], result["npiPages"], result["pageErrors"]) == ("COMPLETED", [1], [])
     item = world.metadata(batch.file)

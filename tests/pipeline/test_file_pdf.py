@@ -26,7 +26,7 @@ def lettered(*names: str) -> bytes:
 
 def read(world, batch: BatchMessage, mode: str, remaining=lambda: 300.0) -> None:
     settings = msgspec.structs.replace(world.settings, pdf_mode=mode)
-    reading.read_batch(world.s3, world.sqs, world.state, settings, batch, remaining)
+    reading.read_batch(world.s3, world.sqs, world.state, settings, batch, "m", remaining)
 
 
 def close(world, batch: BatchMessage, mode: str, remaining=lambda: 300.0, **settings) -> dict:

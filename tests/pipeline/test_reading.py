@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from PIL import Image
 
-from pipeline import documents, messages, ocr, page_reading, reading
+from pipeline import burying, documents, messages, ocr, page_reading, reading
 from pipeline.failures import PageTooSlow, PageUnreadable
 from pipeline.ocr_options import OcrOptions
 from pipeline.page_text import PageText
@@ -17,13 +17,14 @@ from tests.pipeline.test_page_pixels import with_short_counts
 SSN = "SSN: 676-84-7081"
 
 
-def read_batch(world, batch, remaining=lambda: 300.0, **settings) -> None:
-    reading.read_batch(
+def read_batch(world, batch, remaining=lambda: 300.0, event_id="m", **settings) -> reading.Reading:
+    return reading.read_batch(
         world.s3,
         world.sqs,
         world.state,
         msgspec.structs.replace(world.settings, **settings),
         batch,
+        event_id,
         remaining,
     )
 
@@ -105,10 +106,51 @@ def test_a_batch_with_no_time_at_all_still_makes_progress(world) -> None:
     rounds = 0
     waiting = [batch]
     while waiting:
-        read_batch(world, waiting.pop(), remaining=lambda: 0.0)
+        read_batch(world, waiting.pop(), remaining=lambda: 0.0, event_id=f"m{rounds}")
         waiting = [messages.decode_batch(body) for body in world.sent()]
         rounds += 1
     assert rounds == 3
+    assert world.metadata(batch.file)["completedBatches"] == 1
+
+
+def test_a_batch_that_comes_twice_and_is_handed_back_does_not_become_many(world) -> None:
+    """Each message of it is read three times here, as if its invocation were ended after it had sent the rest:
+    27 would read the last page.
+    """
+    batch = world.batch(builders.tiff(*(builders.page_image("page") for _ in range(4))))
+    rounds = []
+    waiting = [("m", batch)]
+    while waiting:
+        rounds.append(len(waiting))
+        for name, some in waiting * 3:
+            read_batch(world, some, remaining=lambda: 0.0, event_id=name)
+        waiting = [(f"{body} {at}", messages.decode_batch(body)) for at, body in enumerate(world.sent())]
+    assert rounds == [1, 3, 3, 3], "the first of three comes farther, and the others stop"
+    assert world.metadata(batch.file)["completedBatches"] == 1
+
+
+def test_what_is_finished_is_not_handed_back(world) -> None:
+    batch = world.batch(builders.tiff(*(builders.page_image("page") for _ in range(2))))
+
+    def meanwhile() -> float:
+        read_batch(world, batch, event_id="another")
+        return 0.0
+
+    assert not read_batch(world, batch, remaining=meanwhile).handed_back
+    assert world.sent() == []
+    assert world.metadata(batch.file)["completedBatches"] == 1
+
+
+def test_what_was_buried_and_is_redriven_is_handed_back_anew(world) -> None:
+    batch = world.batch(builders.tiff(*(builders.page_image("page") for _ in range(3))))
+    for _ in range(2):  # it is given up twice, each time while its rest waits
+        read_batch(world, batch, remaining=lambda: 0.0)
+        (rest,) = world.sent()
+        read_batch(world, messages.decode_batch(rest), remaining=lambda: 0.0, event_id="rest")
+        assert len(world.sent()) == 1
+        burying.bury_batch(world.state, batch)
+        assert world.metadata(batch.file)["failedBatches"] == 1
+    read_batch(world, batch, event_id="m")
     assert world.metadata(batch.file)["completedBatches"] == 1
 
 

@@ -1,6 +1,7 @@
 """Of the calls: none is made in vain, and no invocation fails without a cause."""
 
 from collections import defaultdict
+from collections.abc import Iterator
 
 from harness.recorder import Call, Compute, Invocation, Stroke
 from harness.runs.invariants.evidence import HARMLESS, Evidence, Found, Invariants, each_result, stored
@@ -30,6 +31,21 @@ def _work_is_given_back_in_time(evidence: Evidence) -> Found:
     if not evidence.kept_back:
         return
     system = evidence.emulation.system
+    computed = {event.request for event in evidence.events(Compute)}
+    for event, made, given_back in _giving_back(evidence):
+        until = event.t - event.duration_seconds + system.functions[event.function].timeout_seconds
+        left = until - given_back[0].t
+        if left >= evidence.kept_back:
+            yield (f"{event.request} gave its work back when it had {left:.1f} s left to do it",)
+        if event.request not in computed and not any(call.operation == "GetObject" for call in made):
+            yield (f"{event.request} gave its work back without having begun it",)
+
+
+def _giving_back(evidence: Evidence) -> Iterator[tuple[Invocation, list[Call], list[Call]]]:
+    """Invocations that send messages to the queue that their own came from, with their calls, and those of
+    them that send these.
+    """
+    system = evidence.emulation.system
     names = {arn: name for name, arn in system.queues.items()}
     feeds = {(source.function, names[source.queue_arn]) for source in system.sqs_sources}
     fed = {function for function, _ in feeds}
@@ -37,20 +53,29 @@ def _work_is_given_back_in_time(evidence: Evidence) -> Found:
     for call in evidence.events(Call):
         if call.request and call.caller in fed:
             calls[call.request].append(call)
-    computed = {event.request for event in evidence.events(Compute)}
     for event in evidence.events(Invocation):
         made = calls[event.request]
         given_back = [
             call for call in made if call.operation == "SendMessage" and (call.caller, call.target) in feeds
         ]
-        if not given_back:
-            continue
-        until = event.t - event.duration_seconds + system.functions[event.function].timeout_seconds
-        left = until - given_back[0].t
-        if left >= evidence.kept_back:
-            yield (f"{event.request} gave its work back when it had {left:.1f} s left to do it",)
-        if event.request not in computed and not any(call.operation == "GetObject" for call in made):
-            yield (f"{event.request} gave its work back without having begun it",)
+        if given_back:
+            yield event, made, given_back
+
+
+def _work_is_given_back_once(evidence: Evidence) -> Found:
+    """Each message that gives work back has said so in the state: of all that are about a part, however often
+    it was delivered, one at a time goes on with it. One that is redriven is told by its first name.
+    """
+    named = evidence.state.parts if evidence.state else None
+    if named is None or not named.handed or evidence.given_back:
+        return
+    images = (record["dynamodb"].get("NewImage", {}) for record in evidence.emulation.changes)
+    told = {image[named.handed]["S"] for image in images if named.handed in image}
+    for event, _, given_back in _giving_back(evidence):
+        if not told.intersection(event.messages):
+            yield (
+                f"{event.request} gave work back at {given_back[0].t:.3f} s, and the state does not say so",
+            )
 
 
 def _no_other_objects_are_stored(evidence: Evidence) -> Found:
@@ -89,4 +114,5 @@ INVARIANTS: Invariants = {
     "a condition fails for a cause only": _conditions_fail_for_a_cause,
     "no other objects are stored than in a calm run": _no_other_objects_are_stored,
     "work is given back when time is short only": _work_is_given_back_in_time,
+    "of a part one message at a time gives work back": _work_is_given_back_once,
 }

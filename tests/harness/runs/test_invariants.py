@@ -44,6 +44,7 @@ PARTS = PartFields(
     marked="marked",
     counted="counted",
     failed="failedOnes",
+    handed="by",
 )
 STATE = StateFields(
     file="doc",
@@ -852,6 +853,25 @@ def test_a_condition_fails_only_where_something_came_twice_or_failed(
 ) -> None:
     found = evidence(*WHOLE, events=events)
     assert (IN_VAIN in {one.invariant for one in invariants.check(found)[1]}) == is_broken
+
+
+ONE_AT_A_TIME = "of a part one message at a time gives work back"
+
+
+@pytest.mark.parametrize(
+    ("handed", "given_back", "is_broken"),
+    [("1", False, False), ("2", False, True), ("", False, True), ("2", True, False)],
+)
+def test_who_gives_work_back_has_said_so_in_the_state(handed: str, given_back: bool, is_broken: bool) -> None:
+    *begun, ended = gives_back(7.1, *reading("a", 0.5)[:2])
+    part = {"PK": "doc", "SK": "B1", **({"by": handed} if handed else {})}
+    found = evidence(
+        part,
+        events=(*begun, msgspec.structs.replace(ended, messages=("1",))),
+        system=queue_system(3),
+    )
+    found = msgspec.structs.replace(found, given_back=given_back)
+    assert (ONE_AT_A_TIME in {one.invariant for one in invariants.check(found)[1]}) == is_broken
 
 
 FAILS_FOR_A_CAUSE = "an invocation fails for a cause only"
