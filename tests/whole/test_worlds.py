@@ -456,6 +456,23 @@ def test_dead_letters_are_buried_one_by_one_where_each_second_call_kills(explore
     assert wrong([trial]) == []
 
 
+def test_a_batch_that_is_handed_back_and_comes_twice_each_time_is_still_one(explorer: WorldExplorer) -> None:
+    """World 352: it doubled with each of its pages, and more. Of each page now there are at most five messages,
+    one for each delivery of the one that went on, and each is delivered five times.
+    """
+    twice = Scenario(
+        "twice", {"duplicate_delivery": Fault(rate=1.0, seconds=(0.0, 20.0), where="BatchQueue")}
+    )
+    slow = {"BatchPages": "16", "WorkerTimeout": "120", "OcrPageTimeout": "98"}
+    world = World(
+        seed=352, scenario=twice, parameters=slow, slowness=100.0, puts=(Put("copies/of/sixteen.TIF"),)
+    )
+    trial, _ = played(explorer, world)
+    assert "handed back" in trial.happened
+    assert trial.invocations < 16 * 5 * 5
+    assert wrong([trial]) == []
+
+
 REMOVED_AND_LATE = World(
     seed=822,
     scenario=Scenario(
