@@ -114,6 +114,15 @@ def test_a_buried_file_closes_as_failed_with_a_reason(world) -> None:
     assert (result["status"], result["reason"]) == ("FAILED", burying.GIVEN_UP)
 
 
+def test_a_buried_file_closes_while_a_batch_of_it_is_handed_back(world) -> None:
+    """Its batches were sent before its event was given up."""
+    data = builders.tiff(builders.page_image("one"), builders.page_image("two"))
+    batch = msgspec.structs.replace(world.batch(data), file=world.upload(data))
+    burying.bury_file(world.state, batch.file, "event")
+    reading.read_batch(world.s3, world.sqs, world.state, world.settings, batch, "m", lambda: 0.0)
+    assert close(world, batch.file.file_id)["status"] == "FAILED"
+
+
 def test_a_file_whose_event_died_says_of_each_page_why_it_was_not_processed(world) -> None:
     """Its controller recorded it, and was ended before it had sent all batches."""
     ref = world.upload(b"whatever")
