@@ -45,9 +45,8 @@ def _giving_back(evidence: Evidence) -> Iterator[tuple[Invocation, list[Call], l
     """Invocations that send messages to the queue that their own came from, with their calls, and those of
     them that send these.
     """
-    system = evidence.emulation.system
-    names = {arn: name for name, arn in system.queues.items()}
-    feeds = {(source.function, names[source.queue_arn]) for source in system.sqs_sources}
+    sources = evidence.emulation.system.sqs_sources
+    feeds = {(source.function, source.queue_arn.rpartition(":")[2]) for source in sources}
     fed = {function for function, _ in feeds}
     calls: dict[str, list[Call]] = defaultdict(list)
     for call in evidence.events(Call):

@@ -906,7 +906,7 @@ SHORT_OF_TIME = "work is given back when time is short only"
 
 def gives_back(at: float, *begun: Event) -> tuple[Event, ...]:
     """An invocation with a timeout of ten seconds sends a message to its own queue."""
-    back = msgspec.structs.replace(sent("a", 9), t=at, target="WorkQueue")
+    back = msgspec.structs.replace(sent("a", 9), t=at, target="work")  # as its ARN names WorkQueue
     return (*begun, back, invocation("a", 0.0, at + 0.1))
 
 
