@@ -8,6 +8,20 @@ from harness.runs.invariants.evidence import HARMLESS, Evidence, Found, Invarian
 from harness.runs.results import stem
 
 CONDITION_FAILED = "ConditionalCheckFailedException"
+MALFORMED = frozenset(
+    {
+        "InvalidParameterCombination",
+        "InvalidParameterValue",
+        "InvalidParameterValueException",
+        "MalformedXML",
+        "MissingParameter",
+        "SerializationException",
+        "ValidationException",
+    }
+)
+"""Errors of requests that AWS can make nothing of ("Common error types" in its API references)."""
+READS = frozenset({"BatchGetItem", "GetItem", "Query", "Scan"})
+"""Of items."""
 
 
 def _conditions_fail_for_a_cause(evidence: Evidence) -> Found:
@@ -22,6 +36,35 @@ def _conditions_fail_for_a_cause(evidence: Evidence) -> Found:
                 f"{call.caller} {call.operation} of {call.item or call.target} failed its condition at "
                 f"{call.t:.3f} s, though nothing came twice and nothing failed",
             )
+
+
+def _calls_are_well_formed(evidence: Evidence) -> Found:
+    """What AWS can make nothing of it will not take the next time either, whatever else breaks."""
+    for call in evidence.events(Call):
+        if call.request and call.error in MALFORMED:
+            what = f"{call.caller} {call.operation} of {call.item or call.target}"
+            yield (f"{what} was refused at {call.t:.3f} s: {call.error}",)
+
+
+def _answers_are_heard(evidence: Evidence) -> Found:
+    """Who is told by a condition that fails what stands there does not try the same item again at once: the
+    answer has the item, unless somebody changed it in between.
+    """
+    latest: dict[str, Call] = {}
+    written: dict[str, Call] = {}
+    for call in evidence.events(Call):
+        if call.request and call.error == CONDITION_FAILED:
+            before = latest.get(call.request)
+            if before is not None and before.item == call.item and before.error == CONDITION_FAILED:
+                last = written.get(call.item)
+                if last is None or last.t < before.t:
+                    yield (
+                        f"{call.request} of {call.caller} tried a condition on {call.item} in vain at "
+                        f"{call.t:.3f} s, though it had heard at {before.t:.3f} s what stands there",
+                    )
+        elif call.item and call.status < 300 and call.operation not in READS:
+            written[call.item] = call
+        latest[call.request] = call
 
 
 def _work_is_given_back_in_time(evidence: Evidence) -> Found:
@@ -63,13 +106,20 @@ def _giving_back(evidence: Evidence) -> Iterator[tuple[Invocation, list[Call], l
 
 def _work_is_given_back_once(evidence: Evidence) -> Found:
     """Each message that gives work back has said so in the state: of all that are about a part, however often
-    it was delivered, one at a time goes on with it. One that is redriven is told by its first name.
+    it was delivered, one at a time goes on with it. One that is redriven is told by its first name. Of a part
+    that is stored nothing is left to give back.
     """
     named = evidence.state.parts if evidence.state else None
-    if named is None or not named.handed or evidence.given_back:
+    if named is None or not named.handed:
         return
     images = (record["dynamodb"].get("NewImage", {}) for record in evidence.emulation.changes)
-    told = {image[named.handed]["S"] for image in images if named.handed in image}
+    handed = [image for image in images if named.handed in image]
+    for image in handed:
+        if image.get(named.status) == {"S": named.completed}:
+            yield (f"what was left of part {image[named.number]['N']} was given back when it was stored",)
+    if evidence.given_back:
+        return
+    told = {image[named.handed]["S"] for image in handed}
     for event, _, given_back in _giving_back(evidence):
         if not told.intersection(event.messages):
             yield (
@@ -111,6 +161,8 @@ def _invocations_fail_for_a_cause(evidence: Evidence) -> Found:
 INVARIANTS: Invariants = {
     "an invocation fails for a cause only": _invocations_fail_for_a_cause,
     "a condition fails for a cause only": _conditions_fail_for_a_cause,
+    "no call is malformed": _calls_are_well_formed,
+    "a condition that fails is heard": _answers_are_heard,
     "no other objects are stored than in a calm run": _no_other_objects_are_stored,
     "work is given back when time is short only": _work_is_given_back_in_time,
     "of a part one message at a time gives work back": _work_is_given_back_once,

@@ -855,6 +855,45 @@ def test_a_condition_fails_only_where_something_came_twice_or_failed(
     assert (IN_VAIN in {one.invariant for one in invariants.check(found)[1]}) == is_broken
 
 
+@pytest.mark.parametrize(
+    ("error", "is_broken"),
+    [("", False), ("ThrottlingException", False), ("ValidationException", True), ("MalformedXML", True)],
+)
+def test_no_call_is_malformed(error: str, is_broken: bool) -> None:
+    found = evidence(*WHOLE, events=(msgspec.structs.replace(refused(), error=error),))
+    assert ("no call is malformed" in {one.invariant for one in invariants.check(found)[1]}) == is_broken
+
+
+UNHEARD = "a condition that fails is heard"
+
+
+def taken(t: float, request: str, item: str = "doc/FILE", operation: str = "UpdateItem") -> Call:
+    """A call that is answered well."""
+    return msgspec.structs.replace(
+        refused(t), status=200, error="", request=request, item=item, operation=operation
+    )
+
+
+@pytest.mark.parametrize(
+    ("events", "is_broken"),
+    [
+        ((refused(1.0),), False),
+        ((refused(1.0), refused(2.0)), True),
+        ((refused(1.0), msgspec.structs.replace(refused(2.0), request="b")), False),
+        ((refused(1.0), msgspec.structs.replace(refused(2.0), item="doc/B1")), False),
+        ((refused(1.0), taken(1.5, "a", operation="GetItem"), refused(2.0)), False),
+        ((refused(1.0), taken(1.5, "b", operation="GetItem"), refused(2.0)), True),
+        ((refused(1.0), taken(1.5, "b"), refused(2.0)), False),
+        ((taken(0.5, "b"), refused(1.0), refused(2.0)), True),
+    ],
+)
+def test_who_hears_what_stands_in_an_item_does_not_try_it_again_in_vain(
+    events: tuple[Event, ...], is_broken: bool
+) -> None:
+    found = evidence(*WHOLE, events=events)
+    assert (UNHEARD in {one.invariant for one in invariants.check(found)[1]}) == is_broken
+
+
 ONE_AT_A_TIME = "of a part one message at a time gives work back"
 
 
@@ -872,6 +911,12 @@ def test_who_gives_work_back_has_said_so_in_the_state(handed: str, given_back: b
     )
     found = msgspec.structs.replace(found, given_back=given_back)
     assert (ONE_AT_A_TIME in {one.invariant for one in invariants.check(found)[1]}) == is_broken
+
+
+@pytest.mark.parametrize("handed", [{}, {"by": "1"}])
+def test_what_is_stored_is_not_given_back(handed: dict[str, str]) -> None:
+    found = evidence(file(set()), batch(1) | handed)
+    assert (ONE_AT_A_TIME in {one.invariant for one in invariants.check(found)[1]}) == bool(handed)
 
 
 FAILS_FOR_A_CAUSE = "an invocation fails for a cause only"
