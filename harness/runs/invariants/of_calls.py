@@ -48,20 +48,20 @@ def _calls_are_well_formed(evidence: Evidence) -> Found:
 
 def _answers_are_heard(evidence: Evidence) -> Found:
     """Who is told by a condition that fails what stands there does not try the same item again at once: the
-    answer has the item, unless somebody changed it in between.
+    answer has the item, unless somebody changed it in between. A request of the same size is the same again,
+    whose answer was lost.
     """
     latest: dict[str, Call] = {}
     written: dict[str, Call] = {}
     for call in evidence.events(Call):
         if call.request and call.error == CONDITION_FAILED:
-            before = latest.get(call.request)
-            if before is not None and before.item == call.item and before.error == CONDITION_FAILED:
-                last = written.get(call.item)
-                if last is None or last.t < before.t:
-                    yield (
-                        f"{call.request} of {call.caller} tried a condition on {call.item} in vain at "
-                        f"{call.t:.3f} s, though it had heard at {before.t:.3f} s what stands there",
-                    )
+            before, last = latest.get(call.request), written.get(call.item)
+            told = before is not None and (before.item, before.error) == (call.item, CONDITION_FAILED)
+            if before and told and before.sent_bytes != call.sent_bytes and not (last and last.t >= before.t):
+                yield (
+                    f"{call.request} of {call.caller} tried a condition on {call.item} in vain at "
+                    f"{call.t:.3f} s, though it had heard at {before.t:.3f} s what stands there",
+                )
         elif call.item and call.status < 300 and call.operation not in READS:
             written[call.item] = call
         latest[call.request] = call
