@@ -9,6 +9,8 @@ from contextlib import AbstractContextManager
 from typing import Any
 from unittest import mock
 
+from moto.dynamodb import comparisons
+from moto.dynamodb.exceptions import MockValidationException
 from moto.dynamodb.models.table import StreamShard
 from moto.sqs import models as sqs
 from moto.sqs import responses, utils
@@ -284,6 +286,25 @@ def _stream_records() -> Any:
     return mock.patch.object(StreamShard, "add", add)
 
 
+def _expressions() -> Any:
+    """A condition that cannot be read, or that names what was not given, is a ValidationException (DynamoDB
+    developer guide, "Error handling with DynamoDB"); in moto the service itself breaks.
+    """
+    original = comparisons.ConditionExpressionParser.parse
+
+    def parse(parser: Any) -> Any:
+        try:
+            return original(parser)
+        except KeyError as error:
+            raise MockValidationException(
+                f"Invalid expression: {error} is used in it, and not defined"
+            ) from error
+        except ValueError as error:
+            raise MockValidationException(f"Invalid expression: Syntax error; {error}") from error
+
+    return mock.patch.object(comparisons.ConditionExpressionParser, "parse", parse)
+
+
 MENDS: dict[str, Callable[[], Any]] = {
     "receiving": _receive,
     "source of dead letters": _dead_letter_source,
@@ -296,4 +317,5 @@ MENDS: dict[str, Callable[[], Any]] = {
     "time of receipt": _received_at,
     "visibility of messages": _change_visibility,
     "stream records": _stream_records,
+    "expressions": _expressions,
 }

@@ -9,6 +9,7 @@ PARTITIONS = "DynamoDB developer guide, Best practices for designing and using p
 PROVISIONED = "DynamoDB developer guide, Provisioned capacity mode"
 CONSUMED = "DynamoDB API reference, ConsumedCapacity"
 REASONS = "DynamoDB API reference, ThrottlingReason"
+ERRORS = "DynamoDB developer guide, Error handling with DynamoDB"
 RETRIES = "Boto3 documentation, Retries"
 
 ALLOWED = "Policies: [{Statement: [{Effect: Allow, Action: 'dynamodb:*', Resource: '*'}]}]"
@@ -88,6 +89,25 @@ print("ConsumedCapacity" in updated)
     """
     tunnel.run(table(), handler(body), send("a"))
     assert tunnel.logs == ["False"]
+
+
+@row(ERRORS)
+@pytest.mark.parametrize(
+    "condition", ["n = :m", "n = :nattribute_exists(PK)", "#x = :n", "n = :n AND", "(n = :n"]
+)
+def test_a_condition_that_makes_no_sense_is_refused(tunnel: Tunnel, condition: str) -> None:
+    """A condition that cannot be read, or names a value or an attribute that is not given, is a ValidationException."""
+    body = f"""
+for call in (lambda **more: put("a", **more), lambda **more: client.update_item(
+    TableName=name, Key={{"PK": {{"S": "a"}}}}, UpdateExpression="SET z = :n", **more
+)):
+    try:
+        call(ConditionExpression={condition!r}, ExpressionAttributeValues={{":n": {{"N": "1"}}}})
+    except ClientError as error:
+        print(error.response["Error"]["Code"])
+    """
+    tunnel.run(table(), handler(body), send("a"))
+    assert tunnel.logs == ["ValidationException"] * 2
 
 
 OVER = """
