@@ -84,7 +84,7 @@ class ResultFields(msgspec.Struct, frozen=True, kw_only=True):
     suspects: those whose verdict is in doubt, likewise; findings: objects with a `finding_type`, and where it
     is to be shown, the number of their unit likewise, a `finding_box` (left, top, right, bottom in pixels of
     the unit's picture) and a `finding_masked`, which is all of the value that may be seen; how sure it is
-    stands in `finding_confidence`.
+    stands in `finding_confidence`. same: other fields that do not depend on how an upload was worked on.
     """
 
     key: str = ""
@@ -103,6 +103,7 @@ class ResultFields(msgspec.Struct, frozen=True, kw_only=True):
     finding_masked: str = "masked"
     finding_confidence: str = "confidence"
     error_unit: str = ""
+    same: tuple[str, ...] = ()
 
     def named(self) -> tuple[str, ...]:
         """The fields that every result should have."""

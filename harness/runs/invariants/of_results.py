@@ -89,6 +89,20 @@ def _results_are_those_of_a_calm_run(evidence: Evidence) -> Found:
                 )
 
 
+def _nothing_else_is_said(evidence: Evidence) -> Found:
+    """A result that is the calm run's says the same of what is in doubt, too, and in all fields that do not
+    depend on how it came about.
+    """
+    names = [name for name in (evidence.fields.suspects, *evidence.fields.same) if name]
+    for key, wanted in (evidence.expected or {}).items():
+        for result in evidence.results.get(key, ()):
+            alike = [one for one in wanted if _essence(result) == _essence(one)]
+            for name in names:
+                if alike and all(result.whole.get(name) != one.whole.get(name) for one in alike):
+                    said, calm = result.whole.get(name), alike[0].whole.get(name)
+                    yield f"{key}: {name} is {said} instead of {calm}", key
+
+
 def _what_lies_beside_is_the_same(evidence: Evidence) -> Found:
     """Beside a result that is the calm run's lies what lay beside that one; or nothing, where the result says
     something that the calm one did not.
@@ -237,6 +251,7 @@ INVARIANTS: Invariants = {
     "status agrees with errors and reason": _status_agrees,
     "table and results agree": _table_and_results_agree,
     "results are those of a calm run": _results_are_those_of_a_calm_run,
+    "a result says all that one of a calm run says": _nothing_else_is_said,
     "beside a result lies what lay there in a calm run": _what_lies_beside_is_the_same,
     "a unit that cannot be read costs nothing but itself": _a_bad_unit_costs_only_itself,
 }

@@ -465,6 +465,32 @@ def test_only_a_file_that_nobody_tries_to_close_any_more_may_be_left_open(
     assert ("every file is closed" in names) == left
 
 
+SAYS_ALL = "a result says all that one of a calm run says"
+
+
+@pytest.mark.parametrize(
+    ("said", "is_broken"),
+    [
+        ({}, False),
+        ({"doubts": [{"page": 2}], "share": 25.0, "batches": 3}, False),
+        ({"doubts": []}, True),
+        ({"doubts": [{"page": 2}], "share": 50.0}, True),
+        (
+            {"status": "PARTIAL", "errors": [{"page": 2, "reason": "gone"}], "share": 50.0},
+            False,
+        ),  # it lacks a unit
+    ],
+)
+def test_a_result_that_is_the_calm_one_says_the_same_in_doubts_and_in_what_is_always_so(
+    said: dict[str, Any], is_broken: bool
+) -> None:
+    usual = {"doubts": [{"page": 2}], "share": 25.0, "batches": 2}
+    found = evidence(*WHOLE, results=usual | said, expected=usual)
+    fields = msgspec.structs.replace(FIELDS, suspects="doubts", same=("share",))
+    found = msgspec.structs.replace(found, fields=fields)
+    assert (SAYS_ALL in {one.invariant for one in invariants.check(found)[1]}) == is_broken
+
+
 BESIDE = "beside a result lies what lay there in a calm run"
 
 
