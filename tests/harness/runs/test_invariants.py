@@ -485,7 +485,8 @@ def test_a_result_that_is_the_calm_one_says_the_same_in_doubts_and_in_what_is_al
     said: dict[str, Any], is_broken: bool
 ) -> None:
     usual = {"doubts": [{"page": 2}], "share": 25.0, "batches": 2}
-    found = evidence(*WHOLE, results=usual | said, expected=usual)
+    stored = Result(t=5.0, key="results/doc", size_bytes=1)
+    found = evidence(*WHOLE, events=(stored,), results=usual | said, expected=usual)
     fields = msgspec.structs.replace(FIELDS, suspects="doubts", same=("share",))
     found = msgspec.structs.replace(found, fields=fields)
     assert (SAYS_ALL in {one.invariant for one in invariants.check(found)[1]}) == is_broken
