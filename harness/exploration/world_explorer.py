@@ -20,6 +20,7 @@ from harness.exploration.explorer import Case, Explorer, calls_of
 from harness.exploration.worlds import Stock, World
 from harness.faults.scenario import CALM
 from harness.runs.inputs import InputFile
+from harness.runs.invariants import Usual
 from harness.runs.results import Outcome, Results
 from harness.runs.rig import Options, Progress, Rig, quiet
 
@@ -49,7 +50,7 @@ class WorldExplorer(Explorer):
         self._document = template.parsed(options.template)
         self._rigs: dict[Reads, Rig] = {}
         self._right: dict[Reads, dict[str, Outcome]] = {}
-        self._usual: dict[Reads, frozenset[str] | None] = {}
+        self._usual: dict[Reads, Usual | None] = {}
         self._latest: tuple[World, Rig] | None = None
         self._check()
         self._base = self._rig_of({}, pool)

@@ -33,7 +33,7 @@ from harness.faults.scenario import CALM, Scenario
 from harness.runs import clients, invariants, places, planning
 from harness.runs.emulation import Client, Emulation, Setting, emulate
 from harness.runs.inputs import InputFile
-from harness.runs.invariants import Violation
+from harness.runs.invariants import Usual, Violation
 from harness.runs.places import Place
 from harness.runs.results import Results, by_upload
 
@@ -122,8 +122,8 @@ class Rig:
             )
         self._inputs = tuple(inputs)
         self.put([file.name for file in inputs])
-        self.usual: frozenset[str] | None = None
-        """Kinds of objects that functions store in a calm run, once there was one."""
+        self.usual: Usual | None = None
+        """What is done in a calm run, once there was one."""
         self.setting = Setting(
             template=self.template,
             clients=[
@@ -203,7 +203,7 @@ class Rig:
         emulation = self.emulate(CALM, self.options.seed, progress)
         if emulation.interrupted:
             raise Interrupted("nothing was emulated but the calm run that others are compared with")
-        self.usual = frozenset(invariants.stored(emulation).values())
+        self.usual = invariants.usual(emulation)
         return emulation
 
     def results(self, emulation: Emulation) -> Results:

@@ -7,9 +7,9 @@ excuses a result that says so.
 """
 
 from harness.runs.invariants import of_calls, of_messages, of_results, of_the_state, of_work
-from harness.runs.invariants.evidence import Evidence, Violation, stored
+from harness.runs.invariants.evidence import Evidence, Usual, Violation, usual
 
-__all__ = ["Evidence", "Violation", "check", "stored"]
+__all__ = ["Evidence", "Usual", "Violation", "check", "usual"]
 
 _INVARIANTS = {
     **of_calls.INVARIANTS,

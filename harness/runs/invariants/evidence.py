@@ -49,6 +49,15 @@ class Step(msgspec.Struct, frozen=True):
     parts: Mapping[int, tuple[Part, ...]]
 
 
+class Usual(msgspec.Struct, frozen=True):
+    """What a run does in which nothing breaks: the kinds of objects that its functions store (`stored`), and
+    the functions of which an invocation fails, or one of its records, all the same.
+    """
+
+    stored: frozenset[str]
+    failing: frozenset[str] = frozenset()
+
+
 class Evidence(msgspec.Struct, frozen=True, dict=True):
     """What the invariants look at. `results`: the decoded results by input key, with how many there are for
     each.
@@ -57,8 +66,8 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
     what was given up was given back; healed: when nothing broke any more; told: names of metrics. kept_back:
     seconds before its timeout from which on who reads a batch gives back what is left of it, 0 for never;
     life_days: that an item of the state lives, None where that is not known; parameters: of the template;
-    keeps_versions: whether an upload that is overwritten can still be read; usual: the kinds of objects that
-    functions store where nothing breaks (`stored`), None where that is not known.
+    keeps_versions: whether an upload that is overwritten can still be read; usual: what is done where nothing
+    breaks, None where that is not known.
     """
 
     emulation: Emulation
@@ -75,7 +84,7 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
     life_days: float | None = None
     parameters: Mapping[str, str] = {}
     keeps_versions: bool = True
-    usual: Container[str] | None = None
+    usual: Usual | None = None
 
     def events(self, kind: type) -> Sequence[Any]:
         return self._by_kind.get(kind, ())
@@ -128,7 +137,7 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
         received = [event for event in self.events(Message) if event.action == "received"]
         return not (
             len(received) > len({(event.queue, event.message) for event in received})
-            or any(event.outcome != "success" or event.failed_records for event in self.events(Invocation))
+            or any(map(has_failed, self.events(Invocation)))
             or any(event.fault not in PATIENCE for event in self.events(Stroke))
             or any(event.action in ("redriven", "expired") for event in self.events(Message))
         )
@@ -249,6 +258,17 @@ def stored(emulation: Emulation) -> dict[str, str]:
         if isinstance(call, Call) and call.request and call.operation == "PutObject" and call.status < 300
     )
     return {key: _NUMBER.sub("#", key) for key in puts}
+
+
+def has_failed(invocation: Invocation) -> bool:
+    return invocation.outcome != "success" or invocation.failed_records > 0
+
+
+def usual(calm: Emulation) -> Usual:
+    """What is usual, by a run in which nothing broke."""
+    events = calm.recorder.events
+    failed = (event.function for event in events if isinstance(event, Invocation) and has_failed(event))
+    return Usual(frozenset(stored(calm).values()), frozenset(failed))
 
 
 def each_result(evidence: Evidence) -> Iterator[tuple[str, Outcome]]:

@@ -4,7 +4,15 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from harness.recorder import Call, Compute, Invocation, Stroke
-from harness.runs.invariants.evidence import HARMLESS, Evidence, Found, Invariants, each_result, stored
+from harness.runs.invariants.evidence import (
+    HARMLESS,
+    Evidence,
+    Found,
+    Invariants,
+    each_result,
+    has_failed,
+    stored,
+)
 from harness.runs.results import stem
 
 CONDITION_FAILED = "ConditionalCheckFailedException"
@@ -138,22 +146,21 @@ def _no_other_objects_are_stored(evidence: Evidence) -> Found:
     results = {stem(result.stored) for _, result in each_result(evidence)}
     spilled = {part.item.get(content.elsewhere) for part in evidence.part_images} if content else set()
     for key, kind in stored(evidence.emulation).items():
-        if kind not in evidence.usual and key not in spilled and stem(key) not in results:
+        if kind not in evidence.usual.stored and key not in spilled and stem(key) not in results:
             yield (f"{key} was stored, which a calm run does not",)
 
 
 def _invocations_fail_for_a_cause(evidence: Evidence) -> Found:
     """Poison aside, an invocation fails, or one of its records does, only where a fault strikes its function:
     what was delivered twice, late or after it is done is none, and that one succeeds the second time does not
-    make up for it.
+    make up for it. A function that fails where nothing breaks at all may do so by design.
     """
     strokes = [stroke for stroke in evidence.events(Stroke) if stroke.fault not in HARMLESS]
-    if any(stroke.fault == "poison_message" for stroke in strokes):
+    if evidence.usual is None or any(stroke.fault == "poison_message" for stroke in strokes):
         return
     struck = {stroke.where.partition(" ")[0].partition("/")[0] for stroke in strokes}
     for event in evidence.events(Invocation):
-        failed = event.outcome != "success" or event.failed_records > 0
-        if failed and event.function not in struck:
+        if has_failed(event) and event.function not in evidence.usual.failing | struck:
             what = event.error or f"{event.failed_records} of {event.records} records failed"
             yield (f"{event.request} of {event.function} failed though nothing struck it: {what}",)
 

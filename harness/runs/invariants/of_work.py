@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from math import inf
 
 from harness.recorder import Call, Compute, Invocation, Message, Metric, Result, Stroke
-from harness.runs.invariants.evidence import Evidence, Found, Invariants, each_result
+from harness.runs.invariants.evidence import Evidence, Found, Invariants, each_result, has_failed
 
 TOLD_WITHIN = 0.001
 """Seconds: a metric need not be told more exactly."""
@@ -17,9 +17,7 @@ def _work_is_not_repeated(evidence: Evidence) -> Found:
     done = sum(not event.further for event in evidence.events(Compute))
     received = [event for event in evidence.events(Message) if event.action == "received"]
     again = len(received) - len({(event.queue, event.message) for event in received})
-    failed = sum(
-        event.outcome != "success" or event.failed_records > 0 for event in evidence.events(Invocation)
-    )
+    failed = any(map(has_failed, evidence.events(Invocation)))
     lost = sum(evidence.is_gone(key, "expired") for key in evidence.uploads)
     resent = sum(
         stroke.fault == "answer_lost" and " sqs.Send" in stroke.where for stroke in evidence.events(Stroke)
@@ -53,7 +51,7 @@ def _uploads_are_worked_on_once(evidence: Evidence) -> Found:
     for event in evidence.events(Invocation):
         keys = read[event.request]
         again = any(receives[message] > 1 for message in event.messages)
-        failed = event.outcome != "success" or event.failed_records > 0
+        failed = has_failed(event)
         sent_again = any(times > 1 for times in sent[event.request].values())
         if again or failed or sent_again or len(keys) > 1:
             excused |= keys

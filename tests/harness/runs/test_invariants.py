@@ -29,7 +29,7 @@ from harness.recorder import (
 )
 from harness.runs import invariants
 from harness.runs.emulation import Emulation
-from harness.runs.invariants import of_messages
+from harness.runs.invariants import Usual, of_messages
 from harness.runs.results import by_upload
 from harness.services.queues import Gone
 
@@ -630,7 +630,8 @@ def test_functions_store_no_other_objects_than_in_a_calm_run(
     result = Result(t=5, key="results/doc", size_bytes=1)
     told = evidence(NEW, batch(1) | {"where": "elsewhere"}, file({1}), events=(put, result), results={})
     parts = msgspec.structs.replace(PARTS, content=Content(attribute="held", most="Most", elsewhere="where"))
-    told = msgspec.structs.replace(told, state=msgspec.structs.replace(STATE, parts=parts), usual=usual)
+    told = msgspec.structs.replace(told, state=msgspec.structs.replace(STATE, parts=parts))
+    told = msgspec.structs.replace(told, usual=Usual(frozenset(usual)) if usual is not None else None)
     assert (OTHER_OBJECTS in {violation.invariant for violation in invariants.check(told)[1]}) == is_broken
 
 
@@ -971,11 +972,13 @@ FAILS_FOR_A_CAUSE = "an invocation fails for a cause only"
 def test_an_invocation_fails_where_something_struck_its_function(
     event: Event | None, is_broken: bool, failed: dict[str, Any]
 ) -> None:
-    events = (*worked("a", 1, **failed), *((event,) if event else ()))
-    assert (FAILS_FOR_A_CAUSE in {one.invariant for one in invariants.check(evidence(events=events))[1]}) == (
-        is_broken
-    )
-    sound = evidence(events=worked("a", 1))
+    found = evidence(events=(*worked("a", 1, **failed), *((event,) if event else ())))
+    found = msgspec.structs.replace(found, usual=Usual(frozenset()))
+    assert (FAILS_FOR_A_CAUSE in {one.invariant for one in invariants.check(found)[1]}) == is_broken
+    for by_design in (Usual(frozenset(), frozenset({"Worker"})), None):
+        found = msgspec.structs.replace(found, usual=by_design)
+        assert FAILS_FOR_A_CAUSE not in {one.invariant for one in invariants.check(found)[1]}
+    sound = msgspec.structs.replace(evidence(events=worked("a", 1)), usual=Usual(frozenset()))
     assert FAILS_FOR_A_CAUSE not in {one.invariant for one in invariants.check(sound)[1]}
 
 
