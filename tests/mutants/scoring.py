@@ -37,6 +37,7 @@ from harness.exploration.search import Search
 from harness.exploration.world_explorer import WorldExplorer
 from harness.exploration.worlds import World
 from harness.runs import application, inputs
+from harness.runs.invariants import NAMES
 from harness.runs.rig import Options, Progress, quiet
 from tests import builders
 from tests.mutants import equivalents, hunting, operators
@@ -281,7 +282,9 @@ def _hunt_and_tell(change: Change, sound: Sound, answer: Connection, most: int |
 def report(
     changes: Sequence[Change], found: Mapping[str, Verdict], arguments: Mapping[str, str]
 ) -> list[str]:
-    """Lines: the score by file, and each change that got away."""
+    """Lines: the score by file, what broke, and each change that got away. An invariant that no change breaks may
+    look at nothing.
+    """
     lines = ["found   of  score  file"]
     judged = [change for change in changes if change.number in found and change.number not in arguments]
     for file in (*FILES, "all"):
@@ -292,6 +295,7 @@ def report(
     broken = Counter(name for change in judged for name in found[change.number].broken)
     lines += ["", "what broke first:"]
     lines += [f"{count:5}  {name}" for name, count in broken.most_common()]
+    lines += ["", "no change broke:", *(f"       {name}" for name in NAMES if name not in broken)]
     lines += ["", "got away:"]
     for change in sorted(judged, key=lambda one: (one.file, one.line)):
         if not found[change.number].found:

@@ -88,16 +88,21 @@ def test_what_is_called_equivalent_is_made_and_argued() -> None:
     assert all(len(one.argument.split()) > 5 for one in named)
 
 
-def test_the_report_scores_by_file_and_lists_what_got_away() -> None:
+def test_the_report_scores_by_file_and_lists_what_got_away_and_what_nothing_broke() -> None:
     first, second, third = scoring.all_changes()[:3]
     found = {
-        one.number: scoring.Verdict(number=one.number, found=one is first, tried=7) for one in (first, second)
+        first.number: scoring.Verdict(
+            number=first.number, found=True, tried=7, broken=("no message is lost",)
+        ),
+        second.number: scoring.Verdict(number=second.number, found=False, tried=7),
     }
     lines = scoring.report([first, second, third], found, {third.number: "because it is"})
     assert "    1    2    50%  pipeline/state.py" in lines
     (told,) = [line for line in lines if line.startswith(f"{second.file}:{second.line}, ")]
     assert told.endswith("reached in 7 worlds")
     assert f"    {second.becomes}" in lines
+    assert "       no message is lost" not in lines
+    assert "       queues are empty" in lines, "no change broke it"
     assert "called equivalent: 1" in lines
     assert "    because it is" in lines
 

@@ -9,7 +9,7 @@ excuses a result that says so.
 from harness.runs.invariants import of_calls, of_messages, of_results, of_the_state, of_work
 from harness.runs.invariants.evidence import Evidence, Usual, Violation, usual
 
-__all__ = ["Evidence", "Usual", "Violation", "check", "usual"]
+__all__ = ["NAMES", "Evidence", "Usual", "Violation", "check", "usual"]
 
 _INVARIANTS = {
     **of_calls.INVARIANTS,
@@ -18,6 +18,8 @@ _INVARIANTS = {
     **of_the_state.INVARIANTS,
     **of_work.INVARIANTS,
 }
+
+NAMES = tuple(_INVARIANTS)
 
 
 def check(evidence: Evidence) -> tuple[list[str], list[Violation]]:
