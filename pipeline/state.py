@@ -139,14 +139,15 @@ class StateTable:
     def hand_on(self, file_id: str, batch_id: int, page: int, event_id: str) -> bool:
         """Says that the message `event_id` is about to hand back a batch from this page on. False when that
         is not to be: the batch is finished, or another message of it has come as far, and the rest is on its
-        way. Else each message that comes twice would be two from there on, and many after a few turns.
+        way, or will be when that one comes again. Else each message that comes twice would be two from there
+        on, and many after a few turns.
         """
         now = int(time.time())
         old = self._update(
             file_id,
             "SET nextPage = :page, handedBy = :event, processedAt = :now, expiresAt = :expiry",
             "(attribute_not_exists(#status) OR #status = :failed) AND (attribute_not_exists(nextPage) OR "
-            "nextPage < :page OR (nextPage = :page AND handedBy = :event))",
+            "nextPage < :page OR handedBy = :event)",
             {
                 ":page": page,
                 ":event": event_id,

@@ -129,6 +129,18 @@ def test_a_batch_that_comes_twice_and_is_handed_back_does_not_become_many(world)
     assert world.metadata(batch.file)["completedBatches"] == 1
 
 
+def test_a_message_that_is_delivered_twice_at_once_is_handed_back_by_the_delivery_that_lives(world) -> None:
+    """World 2209: the delivery that had come farther was ended before it had sent the rest, and the other one,
+    since somebody had come farther, sent nothing.
+    """
+    batch = world.batch(builders.tiff(*(builders.page_image("page") for _ in range(4))))
+    assert world.state.hand_on(batch.file.file_id, 1, 3, "m")
+    assert read_batch(world, batch, remaining=lambda: 0.0, event_id="m").handed_back
+    (rest,) = world.sent()
+    assert str(messages.decode_batch(rest).pages) == "2-4"
+    assert not world.state.hand_on(batch.file.file_id, 1, 2, "another")
+
+
 def test_what_is_finished_is_not_handed_back(world) -> None:
     batch = world.batch(builders.tiff(*(builders.page_image("page") for _ in range(2))))
 
