@@ -113,6 +113,15 @@ class Evidence(msgspec.Struct, frozen=True, dict=True):
         """Whether a fault took the input, or a message about it, out of the world."""
         return key in self.removed or self.is_gone(key, "expired")
 
+    def is_given_up_twice(self, key: str) -> bool:
+        """Whether a message about an upload was given up by who receives dead letters, too, for all that
+        broke, and waits to be given back: nothing is lost, but nobody does anything for the time being.
+        """
+        system = self.emulation.system
+        dead = {name for name, arn in system.queues.items() if arn in system.dead_letters}
+        others = {one.queue for one in self.emulation.gone} - dead
+        return not self.healed and self.is_gone(key, "redriven", elsewhere_than=others)
+
     def is_abandoned(self, image: Item) -> bool:
         """Whether nobody tries any more to close the file of this image, for all that broke."""
         if self.state is None or self.state.abandoned is None:

@@ -13,8 +13,9 @@ from harness.runs.results import Outcome
 def _one_result_each(evidence: Evidence) -> Found:
     for key in evidence.uploads if evidence.has_results else ():
         count, versions = len(evidence.results.get(key, ())), evidence.versions[key] or 1
-        destroyed = evidence.is_destroyed(key) or count + evidence.abandoned[key] >= versions
-        if count != versions and not (count < versions and destroyed):
+        excused = evidence.is_destroyed(key) or evidence.is_given_up_twice(key)
+        excused = excused or count + evidence.abandoned[key] >= versions
+        if count != versions and not (count < versions and excused):
             yield f"{key} was put {versions} times and has {count} results", key
 
 

@@ -56,7 +56,7 @@ def _files_are_closed(evidence: Evidence) -> Found:
         assert state is not None
         last = history[-1]
         key = str(last[state.file])
-        if evidence.is_abandoned(last) and not evidence.healed:
+        if (evidence.is_abandoned(last) and not evidence.healed) or evidence.is_given_up_twice(key):
             continue
         if last[state.status] == state.processing and not evidence.is_destroyed(key):
             yield (

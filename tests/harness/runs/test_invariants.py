@@ -846,6 +846,23 @@ def test_a_message_is_given_up_when_something_struck_who_received_it(
     assert (GIVEN_UP_FOR_A_CAUSE in {one.invariant for one in invariants.check(found)[1]}) == is_broken
 
 
+@pytest.mark.parametrize(
+    ("queue", "healed", "is_broken"),
+    [("DeadQueue", False, False), ("DeadQueue", True, True), ("WorkQueue", False, True), ("", False, True)],
+)
+def test_a_file_may_wait_whose_dead_letter_was_given_up_as_well(
+    queue: str, healed: bool, is_broken: bool
+) -> None:
+    """World 2665: three fifths of the calls that were to bury it were killed, a thousand times over."""
+    found = evidence(NEW, system=queue_system(3))
+    gone = [Gone(queue, "redriven", '{"key": "doc"}')] if queue else []
+    emulation = msgspec.structs.replace(found.emulation, gone=gone)
+    found = msgspec.structs.replace(found, emulation=emulation, healed=healed)
+    wanted = {"every file is closed", "one result for each version of an upload"}
+    names = {one.invariant for one in invariants.check(found)[1]}
+    assert names & wanted == (wanted if is_broken else set())
+
+
 IN_VAIN = "a condition fails for a cause only"
 
 
