@@ -467,7 +467,7 @@ def test_a_batch_that_is_handed_back_and_comes_twice_each_time_is_still_one(expl
     world = World(
         seed=352, scenario=twice, parameters=slow, slowness=100.0, puts=(Put("copies/of/sixteen.TIF"),)
     )
-    trial, _ = played(explorer, world)
+    trial = explorer.attempt(Case.of(world))
     assert "handed back" in trial.happened
     assert trial.invocations < 16 * 5 * 5
     assert wrong([trial]) == []
